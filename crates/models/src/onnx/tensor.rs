@@ -1,0 +1,76 @@
+//! Reading and changing the f32 tensors of a model.
+
+use crate::onnx_proto::{FLOAT, TensorProto};
+
+/// A tensor of `values`.
+pub(super) fn new(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    let mut tensor = TensorProto {
+        dims: dims.to_vec(),
+        data_type: Some(FLOAT),
+        name: Some(name.to_owned()),
+        ..TensorProto::default()
+    };
+    set_floats(&mut tensor, values);
+    tensor
+}
+
+/// The tensor's dimensions, where there are some and none is zero or negative.
+pub(super) fn sizes(tensor: &TensorProto) -> Option<Vec<usize>> {
+    let sizes: Vec<usize> =
+        tensor.dims.iter().map(|&dim| usize::try_from(dim).ok().filter(|&d| d > 0)).collect::<Option<_>>()?;
+    (!sizes.is_empty()).then_some(sizes)
+}
+
+/// The tensor's values, where it is f32, holds them itself, and holds as many as its dimensions say.
+pub(super) fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {
+    let external = tensor.data_location.unwrap_or(0) != 0 || !tensor.external_data.is_empty();
+    if tensor.data_type != Some(FLOAT) || external || tensor.segment.is_some() {
+        return None;
+    }
+    let count = sizes(tensor)?.into_iter().try_fold(1_usize, usize::checked_mul)?;
+    let values = match &tensor.raw_data {
+        Some(raw) if !raw.is_empty() => {
+            let (values, rest) = raw.as_chunks::<4>();
+            if !rest.is_empty() {
+                return None;
+            }
+            values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+        }
+        _ => tensor.float_data.clone(),
+    };
+    (values.len() == count).then_some(values)
+}
+
+/// Multiplies what belongs to output channel `c`, the tensor's first dimension, by `factors[c]`. Leaves a tensor alone
+/// whose [`floats`] cannot be read.
+pub(super) fn scale_outputs(tensor: &mut TensorProto, factors: &[f64]) {
+    let Some(mut values) = floats(tensor) else { return };
+    let each = values.len() / factors.len();
+    for (channel, factor) in values.chunks_exact_mut(each).zip(factors) {
+        for value in channel {
+            *value = (f64::from(*value) * factor) as f32;
+        }
+    }
+    set_floats(tensor, &values);
+}
+
+/// Negates the weights `[out, in/groups, height, width]` that belong to the input channels in `negated`. Leaves a tensor
+/// alone whose [`floats`] cannot be read.
+pub(super) fn negate_inputs(tensor: &mut TensorProto, groups: usize, negated: &[bool]) {
+    let (Some(mut values), Some(dims)) = (floats(tensor), sizes(tensor)) else { return };
+    let (outputs, inputs_per_group) = (dims[0], dims[1]);
+    let kernel = values.len() / (outputs * inputs_per_group);
+    for (at, weights) in values.chunks_exact_mut(kernel).enumerate() {
+        let (output, input) = (at / inputs_per_group, at % inputs_per_group);
+        let group = output / (outputs / groups);
+        if negated[group * inputs_per_group + input] {
+            weights.iter_mut().for_each(|weight| *weight = -*weight);
+        }
+    }
+    set_floats(tensor, &values);
+}
+
+fn set_floats(tensor: &mut TensorProto, values: &[f32]) {
+    tensor.float_data.clear();
+    tensor.raw_data = Some(values.iter().flat_map(|value| value.to_le_bytes()).collect());
+}

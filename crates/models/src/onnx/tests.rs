@@ -1,0 +1,336 @@
+//! Small networks, run in plain Rust before and after the rewrite. Values alone would not show that folding happened (the
+//! plain form is even more exact), so each test also counts the operators.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::onnx_proto::StringStringEntryProto;
+
+const SIDE: usize = 5;
+
+/// A network under construction, of one picture with `SIDE` × `SIDE` pixels a channel.
+struct Net {
+    graph: GraphProto,
+    ir_version: i64,
+    seed: u32,
+}
+
+impl Net {
+    fn new() -> Self {
+        let graph = GraphProto { input: vec![named("x")], output: vec![named("out")], ..GraphProto::default() };
+        Self { graph, ir_version: 7, seed: 1 }
+    }
+
+    fn conv(mut self, x: &str, y: &str, [outputs, inputs, groups]: [usize; 3], kernel: usize) -> Self {
+        let (w, b) = (format!("{y}.w"), format!("{y}.b"));
+        let weights = self.random(outputs * inputs / groups * kernel * kernel);
+        let dims = [outputs, inputs / groups, kernel, kernel].map(|d| d as i64);
+        let bias = self.random(outputs);
+        self.graph.initializer.push(tensor::new(&w, &dims, &weights));
+        self.graph.initializer.push(tensor::new(&b, &[outputs as i64], &bias));
+        let mut node = operation("Conv", &[x, &w, &b], y);
+        let pad = (kernel / 2) as i64;
+        node.attribute = vec![
+            AttributeProto {
+                name: Some("group".into()),
+                r#type: Some(2),
+                i: Some(groups as i64),
+                ..Default::default()
+            },
+            AttributeProto { name: Some("pads".into()), r#type: Some(7), ints: vec![pad; 4], ..Default::default() },
+        ];
+        self.graph.node.push(node);
+        self
+    }
+
+    fn prelu(mut self, x: &str, y: &str, slopes: &[f32]) -> Self {
+        let a = format!("{y}.a");
+        self.graph.initializer.push(tensor::new(&a, &[slopes.len() as i64, 1, 1], slopes));
+        self.graph.node.push(operation("PRelu", &[x, &a], y));
+        self
+    }
+
+    fn add(mut self, a: &str, b: &str, y: &str) -> Self {
+        self.graph.node.push(operation("Add", &[a, b], y));
+        self
+    }
+
+    fn output(mut self, name: &str) -> Self {
+        self.graph.output.push(named(name));
+        self
+    }
+
+    fn ir_version(mut self, version: i64) -> Self {
+        self.ir_version = version;
+        self
+    }
+
+    fn model(self) -> ModelProto {
+        ModelProto { ir_version: Some(self.ir_version), graph: Some(self.graph), ..ModelProto::default() }
+    }
+
+    fn random(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| next(&mut self.seed)).collect()
+    }
+}
+
+fn next(seed: &mut u32) -> f32 {
+    *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    (*seed >> 8) as f32 / 8_388_608.0 - 1.0
+}
+
+fn named(name: &str) -> ValueInfoProto {
+    ValueInfoProto { name: Some(name.to_owned()), ..ValueInfoProto::default() }
+}
+
+fn rewritten(model: &ModelProto) -> ModelProto {
+    ModelProto::decode(&rewrite_prelu(&model.encode_to_vec()).unwrap()[..]).unwrap()
+}
+
+fn graph(model: &ModelProto) -> &GraphProto {
+    model.graph.as_ref().unwrap()
+}
+
+fn count(model: &ModelProto, operator: &str) -> usize {
+    graph(model).node.iter().filter(|node| is_standard(node, operator)).count()
+}
+
+/// The values of the outputs for a picture of `channels`.
+fn run(model: &ModelProto, channels: usize) -> Vec<Vec<f32>> {
+    let graph = graph(model);
+    let weights: HashMap<&str, &TensorProto> =
+        graph.initializer.iter().map(|tensor| (tensor.name.as_deref().unwrap(), tensor)).collect();
+    let mut seed = 77;
+    let picture: Vec<f32> = (0..channels * SIDE * SIDE).map(|_| next(&mut seed)).collect();
+    let mut values = HashMap::from([("x", picture)]);
+    for node in &graph.node {
+        let x = &values[node.input[0].as_str()];
+        let parameter = |at: usize| tensor::floats(weights[node.input[at].as_str()]).unwrap();
+        let y = match node.op_type.as_deref().unwrap() {
+            "Conv" => {
+                let dims = tensor::sizes(weights[node.input[1].as_str()]).unwrap();
+                let bias = if node.input.len() > 2 { parameter(2) } else { vec![0.0; dims[0]] };
+                convolve(x, &parameter(1), &bias, &dims, groups(node))
+            }
+            "PRelu" => {
+                let slopes = parameter(1);
+                let slope = |at: usize| slopes[at / (SIDE * SIDE) % slopes.len()];
+                x.iter().enumerate().map(|(at, &v)| if v < 0.0 { slope(at) * v } else { v }).collect()
+            }
+            "Relu" => x.iter().map(|&v| v.max(0.0)).collect(),
+            "Add" => x.iter().zip(&values[node.input[1].as_str()]).map(|(a, b)| a + b).collect(),
+            other => panic!("no {other} here"),
+        };
+        values.insert(node.output[0].as_str(), y);
+    }
+    graph.output.iter().map(|output| values[output.name.as_deref().unwrap()].clone()).collect()
+}
+
+fn groups(node: &NodeProto) -> usize {
+    node.attribute.iter().find(|a| a.name.as_deref() == Some("group")).unwrap().i.unwrap() as usize
+}
+
+fn convolve(x: &[f32], weights: &[f32], bias: &[f32], dims: &[usize], groups: usize) -> Vec<f32> {
+    let [outputs, inputs, kernel, _] = dims else { panic!("a convolution has four dimensions") };
+    let (side, pad) = (SIDE as isize, (*kernel / 2) as isize);
+    let mut y = Vec::with_capacity(outputs * SIDE * SIDE);
+    for output in 0..*outputs {
+        let first = output / (outputs / groups) * inputs;
+        for at in 0..side * side {
+            let mut sum = f64::from(bias[output]);
+            for tap in 0..inputs * kernel * kernel {
+                let (input, tap_in_kernel) = (tap / (kernel * kernel), (tap % (kernel * kernel)) as isize);
+                let row = at / side + tap_in_kernel / *kernel as isize - pad;
+                let column = at % side + tap_in_kernel % *kernel as isize - pad;
+                if (0..side).contains(&row) && (0..side).contains(&column) {
+                    let pixel = x[(first + input) * SIDE * SIDE + (row * side + column) as usize];
+                    sum += f64::from(pixel) * f64::from(weights[output * inputs * kernel * kernel + tap]);
+                }
+            }
+            y.push(sum as f32);
+        }
+    }
+    y
+}
+
+/// That the rewritten model has no PRelu, computes the same, and has this many Relus: one a folded PRelu, two a plain one.
+#[track_caller]
+fn assert_rewritten(net: Net, channels: usize, relus: usize) {
+    let original = net.model();
+    let rewritten = rewritten(&original);
+    assert_eq!(count(&rewritten, "PRelu"), 0);
+    assert_eq!(count(&rewritten, "Relu"), relus);
+    for (before, after) in run(&original, channels).iter().zip(run(&rewritten, channels)) {
+        let largest = before.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        assert!(largest > 0.1, "the network computes something");
+        for (before, after) in before.iter().zip(after) {
+            assert!((before - after).abs() <= 2e-6 * largest, "{before} became {after}");
+        }
+    }
+}
+
+#[test]
+fn slopes_below_one_fold_into_the_convolution_before() {
+    assert_rewritten(Net::new().conv("x", "c", [4, 3, 1], 3).prelu("c", "out", &[0.25, -0.5, 0.0, 0.9]), 3, 1);
+}
+
+#[test]
+fn a_slope_above_one_negates_its_channel_of_a_dense_convolution_after() {
+    let net =
+        Net::new().conv("x", "c", [3, 2, 1], 3).prelu("c", "p", &[0.25, 1.23, 2.0]).conv("p", "out", [4, 3, 1], 3);
+    assert_rewritten(net, 2, 1);
+}
+
+#[test]
+fn a_slope_above_one_negates_its_channel_of_a_depthwise_convolution_after() {
+    let net =
+        Net::new().conv("x", "c", [3, 2, 1], 1).prelu("c", "p", &[1.5, 0.25, 1.01]).conv("p", "out", [3, 3, 3], 3);
+    assert_rewritten(net, 2, 1);
+}
+
+#[test]
+fn a_slope_above_one_negates_its_channel_of_a_grouped_convolution_after() {
+    let slopes = [0.1, 1.5, 1.2, 0.3];
+    let net = Net::new().conv("x", "c", [4, 4, 2], 3).prelu("c", "p", &slopes).conv("p", "out", [6, 4, 2], 1);
+    assert_rewritten(net, 4, 1);
+}
+
+#[test]
+fn a_convolution_between_two_prelus_takes_the_factors_of_both() {
+    let net = Net::new().conv("x", "c", [3, 2, 1], 3).prelu("c", "p", &[1.4, 0.2, 1.1]);
+    let net = net.conv("p", "d", [2, 3, 1], 3).prelu("d", "q", &[0.3, 1.7]).conv("q", "out", [2, 2, 2], 3);
+    assert_rewritten(net, 2, 2);
+}
+
+#[test]
+fn a_slope_that_is_nearly_one_takes_the_plain_form() {
+    assert_rewritten(Net::new().conv("x", "c", [3, 2, 1], 3).prelu("c", "out", &[0.25, 1.0005, 1.0]), 2, 2);
+}
+
+#[test]
+fn a_prelu_after_a_sum_takes_the_plain_form() {
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).add("c", "x", "s").prelu("s", "out", &[0.25, 1.5]);
+    assert_rewritten(net, 2, 2);
+}
+
+#[test]
+fn a_convolution_whose_output_is_used_elsewhere_is_not_changed() {
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "p", &[0.25, 0.5]).add("p", "c", "out");
+    assert_rewritten(net, 2, 2);
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25, 0.5]).output("c");
+    assert_rewritten(net, 2, 2);
+}
+
+#[test]
+fn a_negated_channel_never_reaches_an_output_or_a_second_consumer() {
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25, 1.5]);
+    assert_rewritten(net, 2, 2);
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "p", &[0.25, 1.5]);
+    assert_rewritten(net.conv("p", "d", [2, 2, 1], 3).add("d", "p", "out"), 2, 2);
+}
+
+#[test]
+fn weights_that_two_convolutions_share_are_not_changed() {
+    let mut net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "p", &[0.25, 0.5]).conv("p", "out", [2, 2, 1], 3);
+    net.graph.node[2].input[1] = "c.w".to_owned();
+    assert_rewritten(net, 2, 2);
+}
+
+#[test]
+fn a_use_inside_a_subgraph_counts() {
+    let mut net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25, 0.5]);
+    let inner = GraphProto { node: vec![operation("Relu", &["c"], "inner")], ..GraphProto::default() };
+    net.graph.node[1].attribute.push(AttributeProto { g: Some(inner), ..AttributeProto::default() });
+    let rewritten = rewritten(&net.model());
+    assert_eq!(count(&rewritten, "Relu"), 2, "the plain form leaves `c` as it is");
+}
+
+#[test]
+fn slopes_that_are_shared_or_that_span_unknown_channels_stay_as_they_are() {
+    let mut shared =
+        Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "p", &[0.25, 0.5]).prelu("p", "out", &[0.1, 0.2]);
+    shared.graph.node[2].input[1] = "p.a".to_owned();
+    let one_for_all = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25]);
+    for model in [shared.model(), one_for_all.model()] {
+        assert_eq!(rewritten(&model), model);
+    }
+}
+
+#[test]
+fn old_models_list_their_initializers_as_inputs_before_and_after() {
+    let mut net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25, 0.5]).ir_version(3);
+    let listed: Vec<ValueInfoProto> = net.graph.initializer.iter().map(input_of).collect();
+    net.graph.input.extend(listed);
+    let rewritten = rewritten(&net.model());
+    let inputs: Vec<&str> = graph(&rewritten).input.iter().filter_map(|input| input.name.as_deref()).collect();
+    for tensor in &graph(&rewritten).initializer {
+        assert!(inputs.contains(&tensor.name.as_deref().unwrap()), "{:?} is listed", tensor.name);
+    }
+    assert!(!inputs.contains(&"out.a"), "the slopes are gone from initializers and inputs");
+    assert_eq!(inputs.len(), 1 + graph(&rewritten).initializer.len());
+}
+
+#[test]
+fn names_that_are_taken_are_not_used_again() {
+    let net = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out/linear", &[0.25, 0.5]);
+    let net = net.conv("out/linear", "d", [2, 2, 1], 1).prelu("d", "out", &[0.25, 0.5]);
+    assert_rewritten(net, 2, 2);
+}
+
+#[test]
+fn everything_else_in_the_model_survives() {
+    let mut model = Net::new().conv("x", "c", [2, 2, 1], 3).prelu("c", "out", &[0.25, 0.5]).model();
+    model.producer_name = Some("pytorch".to_owned());
+    model.doc_string = Some(String::new());
+    model.opset_import = vec![crate::onnx_proto::OperatorSetIdProto { domain: None, version: Some(9) }];
+    let entry = StringStringEntryProto { key: Some("k".to_owned()), value: Some("v".to_owned()) };
+    model.metadata_props = vec![entry];
+    let mut rewritten = rewritten(&model);
+    rewritten.graph.clone_from(&model.graph);
+    assert_eq!(rewritten, model);
+}
+
+#[test]
+fn a_model_without_prelu_comes_back_byte_for_byte() {
+    let bytes = Net::new().conv("x", "out", [2, 2, 1], 3).model().encode_to_vec();
+    assert_eq!(rewrite_prelu(&bytes).unwrap(), bytes);
+}
+
+#[test]
+fn what_is_not_an_onnx_model_is_refused() {
+    for bytes in [&b""[..], b"not a model", b"\x08\x07", b"<!DOCTYPE html><html></html>"] {
+        let error = rewrite_prelu(bytes).unwrap_err();
+        assert!(matches!(error, ModelsError::NotOnnx { .. }), "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = rewrite_prelu(&bytes);
+    }
+
+    #[test]
+    fn no_damage_to_a_model_makes_it_panic(damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let net = Net::new().conv("x", "c", [3, 2, 1], 1).prelu("c", "p", &[0.25, 1.23, 2.0]);
+        let mut bytes = net.conv("p", "out", [3, 3, 3], 1).model().encode_to_vec();
+        for (at, byte) in damage {
+            *at.get_mut(&mut bytes) = byte;
+        }
+        let _ = rewrite_prelu(&bytes);
+    }
+
+    #[test]
+    fn any_slopes_are_computed_as_before(slopes in proptest::collection::vec(-2.0_f32..3.0, 3)) {
+        let original = Net::new().conv("x", "c", [3, 2, 1], 3).prelu("c", "p", &slopes).conv("p", "out", [2, 3, 1], 3).model();
+        let rewritten = rewritten(&original);
+        prop_assert_eq!(count(&rewritten, "PRelu"), 0);
+        for (before, after) in run(&original, 2)[0].iter().zip(&run(&rewritten, 2)[0]) {
+            // A slope just outside NEARLY_ONE costs three digits.
+            prop_assert!((before - after).abs() <= 2e-3, "{} became {}", before, after);
+        }
+    }
+}

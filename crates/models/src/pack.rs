@@ -1,0 +1,205 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A set of models that work together: detector, landmarks and embedder, with everything that must be known to feed and
+/// to read them. Numbers of one pack mean nothing to another.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    /// The pack's name: its key in the catalogue.
+    #[serde(skip)]
+    pub name: String,
+    /// One sentence for people who choose a pack.
+    pub description: String,
+    /// The licence that the package states.
+    pub licence: String,
+    /// What is known of where the weights come from and what they were trained on.
+    pub origin: String,
+    /// Finds faces in a frame.
+    pub detector: DetectorModel,
+    /// Finds the points of a face.
+    pub landmark: LandmarkModel,
+    /// Turns an aligned chip into an embedding.
+    pub embedder: EmbedderModel,
+}
+
+impl Pack {
+    /// The pack's files with the key of each in the catalogue.
+    pub(crate) fn files(&self) -> [(&'static str, &ModelFile); 3] {
+        [("detector", &self.detector.file), ("landmark", &self.landmark.file), ("embedder", &self.embedder.file)]
+    }
+}
+
+/// A file that the engine loads: one inside a package of the catalogue, or one that lies on this machine.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelFile {
+    /// The key of its package in the catalogue; empty for a local file.
+    pub package: String,
+    /// Its path inside the package's archive; empty for a local file.
+    pub path: String,
+    /// sha256 in lowercase hexadecimal; may be empty for a local file, which is then taken as it is.
+    pub sha256: String,
+    /// Its size in bytes; 0 for a local file, whose size is not checked.
+    pub size: u64,
+    /// Where a local file lies. A relative path in models.toml is relative to that file's folder.
+    pub local: Option<PathBuf>,
+    /// What is done to the file when it is installed, so that it runs faster.
+    pub rewrite: Option<Rewrite>,
+}
+
+/// A change of a model's graph that leaves its outputs as they are and makes it faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rewrite {
+    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]).
+    PreluF32,
+}
+
+/// What a model wants to be fed: a picture of `width` × `height` pixels whose values are (pixel − `mean`) × `scale`,
+/// pixels being 0–255, in planes of `channels`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// How many planes, in which order.
+    pub channels: Channels,
+    /// Subtracted from each pixel.
+    pub mean: f32,
+    /// Multiplied with the difference.
+    pub scale: f32,
+}
+
+/// The planes of a model's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red.
+    Bgr,
+    /// One plane of luma.
+    Grey,
+}
+
+/// The model that finds faces.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorModel {
+    /// The model.
+    pub file: ModelFile,
+    /// How its output is read.
+    pub kind: DetectorKind,
+    /// How it is fed.
+    pub input: Input,
+    /// Boxes scored below this, 0–1, are no faces.
+    pub min_score: f32,
+    /// Of two boxes that overlap by more than this (intersection over union, 0–1) the better one stays.
+    pub nms_iou: f32,
+}
+
+/// How a detector's output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectorKind {
+    /// Scores 1×N×2 and normalised corners 1×N×4.
+    Ultraface,
+}
+
+/// The model that finds the points of a face.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LandmarkModel {
+    /// The model.
+    pub file: ModelFile,
+    /// How its output is read.
+    pub kind: LandmarkKind,
+    /// How it is fed.
+    pub input: Input,
+}
+
+/// How a landmark model's output is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LandmarkKind {
+    /// 136 numbers: 68 points (x, y) from 0 to 1 of the crop, in the usual order.
+    Points68,
+}
+
+/// The model that turns an aligned chip into an embedding, and what its numbers mean.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedderModel {
+    /// The model.
+    pub file: ModelFile,
+    /// How it is fed.
+    pub input: Input,
+    /// How many numbers an embedding has.
+    pub dim: usize,
+    /// Where five points of the face belong in the chip, in pixels: left eye, right eye, nose, left and right corner of
+    /// the mouth, as seen.
+    #[serde(deserialize_with = "five_points")]
+    pub template: [[f32; 2]; 5],
+    /// How two embeddings are compared.
+    pub distance: DistanceKind,
+    /// Points (raw distance, distance on the contract's scale), both rising; empty where none was measured yet.
+    #[serde(default)]
+    pub curve: Vec<[f32; 2]>,
+    /// How good a shot must be.
+    pub gates: Gates,
+}
+
+/// How two embeddings are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DistanceKind {
+    /// The raw distance is 1 − cosine, 0–2.
+    Cosine,
+    /// The raw distance is the length of the difference.
+    L2,
+}
+
+/// How good a shot must be. The norm is the length of the embedder's raw output, its own measure of quality; it holds for
+/// one model and one alignment only.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gates {
+    /// Below this norm there is no face, or a useless one.
+    pub drop_norm: f32,
+    /// Below this norm a photo is not enrolled.
+    pub enrol_norm: f32,
+    /// Below this norm an enrolled photo earns a warning.
+    pub warn_norm: f32,
+    /// A box narrower than this many pixels is not recognised.
+    pub min_recognise_px: u32,
+    /// A box narrower than this many pixels is not enrolled.
+    pub min_enrol_px: u32,
+}
+
+/// A pack whose files are on this machine, with the files to load: the rewritten one where there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstalledPack {
+    /// The pack's entry in the catalogue.
+    pub pack: Pack,
+    /// The detector's file.
+    pub detector: PathBuf,
+    /// The landmark model's file.
+    pub landmark: PathBuf,
+    /// The embedder's file.
+    pub embedder: PathBuf,
+}
+
+fn five_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[f32; 2]; 5], D::Error> {
+    let points = Vec::<[f32; 2]>::deserialize(deserializer)?;
+    let count = points.len();
+    points.try_into().map_err(|_| {
+        de::Error::custom(format!(
+            "`template` has {count} points: it takes five [x, y], which are left eye, right eye, nose, left and right \
+             corner of the mouth as seen"
+        ))
+    })
+}

@@ -1,0 +1,195 @@
+//! What must be true of a catalogue beyond its syntax. Names and paths of a catalogue become file names and arguments of
+//! package clients, so their characters are checked too.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::{Catalog, PHOTOS, Package, RUNTIME, Registry, WheelTags};
+use crate::pack::{EmbedderModel, Gates, Input, ModelFile, Pack};
+
+/// The first thing found wrong: a dotted TOML key, and a phrase that follows it.
+#[derive(Debug)]
+pub(crate) struct Invalid {
+    pub(crate) key: String,
+    pub(crate) problem: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
+    }
+}
+
+type Checked = Result<(), Invalid>;
+
+pub(crate) fn catalog(catalog: &Catalog) -> Checked {
+    for (key, entry) in &catalog.packages {
+        package(&format!("packages.{key}"), key, entry)?;
+    }
+    let mut installed = BTreeMap::new();
+    for (name, entry) in &catalog.packs {
+        pack(&format!("packs.{name}"), name, entry)?;
+        for (role, model) in entry.files() {
+            file(&format!("packs.{name}.{role}.file"), model, catalog, &mut installed)?;
+        }
+    }
+    let others = [("runtimes", &catalog.runtimes), ("photos", &catalog.photos)];
+    for (table, (name, entry)) in
+        others.into_iter().flat_map(|(table, files)| files.iter().map(move |entry| (table, entry)))
+    {
+        let key = format!("{table}.{name}");
+        file(&key, entry, catalog, &mut installed)?;
+        ensure(entry.rewrite.is_none(), format!("{key}.rewrite"), "only applies to the models of a pack")?;
+    }
+    Ok(())
+}
+
+fn package(at: &str, key: &str, package: &Package) -> Checked {
+    ensure(
+        is_file_name(key) && key != crate::rewrite::LOCAL,
+        at,
+        "must be letters, digits and . _ - only, not begin with . or -, and not be `local`",
+    )?;
+    ensure(is_argument(&package.name), format!("{at}.name"), "is not a package name")?;
+    ensure(is_argument(&package.version), format!("{at}.version"), "is not a version")?;
+    ensure(
+        is_archive(&package.archive),
+        format!("{at}.archive"),
+        "must be the file name of a .tgz, .tar.gz, .whl or .zip",
+    )?;
+    sha256(at, &package.sha256)?;
+    ensure(package.size > 0, format!("{at}.size"), "must be the size of the archive in bytes")?;
+    let npm = package.registry == Registry::Npm;
+    ensure(!(npm && package.sdist), format!("{at}.sdist"), "only applies to `registry = \"pypi\"`")?;
+    if let Some(WheelTags { python, abi, platform }) = &package.wheel {
+        let wheel = format!("{at}.wheel");
+        ensure(!npm && !package.sdist, &wheel, "only applies to `registry = \"pypi\"` without `sdist`")?;
+        ensure([python, abi, platform].into_iter().all(|tag| is_argument(tag)), &wheel, "has a tag that is none")?;
+    }
+    for (number, notice) in package.notices.iter().enumerate() {
+        let at = format!("{at}.notices[{number}]");
+        ensure(is_inner_path(&notice.path), format!("{at}.path"), INNER_PATH)?;
+        sha256(&at, &notice.sha256)?;
+        ensure(notice.size > 0, format!("{at}.size"), "must be the size of the file in bytes")?;
+    }
+    Ok(())
+}
+
+fn pack(at: &str, name: &str, pack: &Pack) -> Checked {
+    ensure(
+        is_file_name(name) && name != RUNTIME && name != PHOTOS,
+        at,
+        "must be letters, digits and . _ - only, and neither `runtime` nor `photos`",
+    )?;
+    let detector = &pack.detector;
+    input(&format!("{at}.detector.input"), &detector.input)?;
+    ensure(is_share(detector.min_score), format!("{at}.detector.min_score"), "must be from 0 to 1")?;
+    ensure(is_share(detector.nms_iou), format!("{at}.detector.nms_iou"), "must be from 0 to 1")?;
+    input(&format!("{at}.landmark.input"), &pack.landmark.input)?;
+    embedder(&format!("{at}.embedder"), &pack.embedder)
+}
+
+fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
+    input(&format!("{at}.input"), &embedder.input)?;
+    ensure(embedder.dim > 0, format!("{at}.dim"), "must be the count of numbers in an embedding, at least 1")?;
+    let finite = embedder.template.iter().flatten().all(|coordinate| coordinate.is_finite());
+    ensure(finite, format!("{at}.template"), "must hold finite numbers")?;
+    curve(&format!("{at}.curve"), &embedder.curve)?;
+    gates(&format!("{at}.gates"), &embedder.gates)
+}
+
+fn curve(at: &str, curve: &[[f32; 2]]) -> Checked {
+    ensure(curve.len() != 1, at, "needs two points or more, or none at all")?;
+    ensure(curve.iter().flatten().all(|number| number.is_finite()), at, "must hold finite numbers")?;
+    for pair in curve.windows(2) {
+        let rises = pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1];
+        let problem =
+            format!("must rise from point to point in both numbers, but {:?} is followed by {:?}", pair[0], pair[1]);
+        ensure(rises, at, problem)?;
+    }
+    Ok(())
+}
+
+fn gates(at: &str, gates: &Gates) -> Checked {
+    let norms = [gates.drop_norm, gates.enrol_norm, gates.warn_norm];
+    ensure(norms.iter().all(|norm| norm.is_finite() && *norm >= 0.0), at, "needs norms of 0 or more")?;
+    ensure(norms.is_sorted(), at, "needs drop_norm ≤ enrol_norm ≤ warn_norm")?;
+    ensure(gates.min_recognise_px <= gates.min_enrol_px, at, "needs min_recognise_px ≤ min_enrol_px")
+}
+
+fn input(at: &str, input: &Input) -> Checked {
+    ensure(input.width > 0 && input.height > 0, at, "needs a width and a height of 1 or more")?;
+    ensure(input.mean.is_finite(), format!("{at}.mean"), "must be a finite number")?;
+    ensure(input.scale.is_finite() && input.scale != 0.0, format!("{at}.scale"), "must be a finite number other than 0")
+}
+
+/// `installed` collects what lies where in the cache: two files of one package may not claim one place.
+fn file<'a>(
+    at: &str,
+    file: &'a ModelFile,
+    catalog: &Catalog,
+    installed: &mut BTreeMap<(&'a str, &'a str), &'a ModelFile>,
+) -> Checked {
+    if file.local.is_some() {
+        ensure(
+            file.package.is_empty() && file.path.is_empty(),
+            at,
+            "has both `local` and `package` or `path`: keep one",
+        )?;
+        ensure(file.rewrite.is_none() || !file.sha256.is_empty(), at, "has a `rewrite` and so needs `sha256`")?;
+        return if file.sha256.is_empty() { Ok(()) } else { sha256(at, &file.sha256) };
+    }
+    ensure(!file.package.is_empty() && !file.path.is_empty(), at, "needs `package` and `path`, or `local`")?;
+    ensure(
+        catalog.packages.contains_key(&file.package),
+        format!("{at}.package"),
+        format!("names `{}`, which is not among [packages]", file.package),
+    )?;
+    ensure(is_inner_path(&file.path), format!("{at}.path"), INNER_PATH)?;
+    sha256(at, &file.sha256)?;
+    ensure(file.size > 0, format!("{at}.size"), "must be the size of the file in bytes")?;
+    let other = installed.insert((&file.package, base_name(&file.path)), file);
+    let same = other.is_none_or(|other| other.path == file.path && other.sha256 == file.sha256);
+    ensure(same, format!("{at}.path"), "has the same file name as another file of its package")
+}
+
+fn sha256(at: &str, hash: &str) -> Checked {
+    let valid = hash.len() == 64 && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    ensure(valid, format!("{at}.sha256"), format!("must be 64 lowercase hexadecimal digits, not `{hash}`"))
+}
+
+fn ensure(holds: bool, key: impl Into<String>, problem: impl Into<String>) -> Checked {
+    if holds { Ok(()) } else { Err(Invalid::new(key, problem)) }
+}
+
+/// The last part of a path inside an archive.
+pub(crate) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+const INNER_PATH: &str = "must be a path inside the archive: parts joined by /, none of them empty, . or ..";
+
+fn is_inner_path(path: &str) -> bool {
+    path.split('/').all(is_part)
+}
+
+fn is_part(part: &str) -> bool {
+    !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', ':', '\0'])
+}
+
+fn is_file_name(name: &str) -> bool {
+    is_argument(name) && !name.starts_with('.') && !name.contains(['/', '@', '+', '!'])
+}
+
+/// What can be handed to a package client without being taken for an option or a path.
+fn is_argument(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-@/+!".contains(c);
+    !text.is_empty() && !text.starts_with(['-', '.', '/']) && !text.contains("..") && text.chars().all(allowed)
+}
+
+fn is_archive(name: &str) -> bool {
+    is_part(name) && !name.contains('/') && crate::archive::Format::of(name).is_some()
+}
+
+fn is_share(value: f32) -> bool {
+    (0.0..=1.0).contains(&value)
+}

@@ -1,0 +1,72 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cache::Cache;
+use crate::catalog::Catalog;
+use crate::error::ModelsError;
+use crate::hash;
+use crate::pack::ModelFile;
+use crate::rewrite;
+
+/// One file of the cache and whether it is the right one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
+    /// Where it lies, or should.
+    pub path: PathBuf,
+    /// What it is for, in words.
+    pub what: String,
+    /// Whether it is the right one.
+    pub state: State,
+}
+
+/// What was found where a file should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The right file.
+    Ok,
+    /// Nothing.
+    Missing,
+    /// A file of another content; both sha256 in lowercase hexadecimal.
+    Wrong {
+        /// The sha256 of the right file.
+        expected: String,
+        /// The sha256 of what is there.
+        found: String,
+    },
+}
+
+/// Reads every file of the named packs (or [`crate::RUNTIME`], [`crate::PHOTOS`]) and compares its sha256 with the
+/// catalogue's, that of a rewritten model with the one noted when it was made. Licence texts are not looked at. Changes nothing.
+///
+/// # Errors
+/// An unknown name, no inference library for this machine, or a file that is there and cannot be read.
+pub fn verify(catalog: &Catalog, cache: &Cache, names: &[&str]) -> Result<Vec<FileState>, ModelsError> {
+    let mut states = Vec::new();
+    for name in names {
+        for (what, file) in catalog.files(name)? {
+            verify_file(cache, file, &what, &mut states)?;
+        }
+    }
+    Ok(states)
+}
+
+fn verify_file(cache: &Cache, file: &ModelFile, what: &str, states: &mut Vec<FileState>) -> Result<(), ModelsError> {
+    let original = cache.path(file);
+    states.push(FileState { state: state_of(&original, &file.sha256)?, path: original, what: what.to_owned() });
+    let rewritten = rewrite::target(cache, file).and_then(|path| Some((rewrite::record(&path, file)?, path)));
+    if let Some((record, path)) = rewritten {
+        let state = state_of(&path, &record.rewritten)?;
+        states.push(FileState { path, what: format!("{what}, rewritten"), state });
+    }
+    Ok(())
+}
+
+/// A local file for which the catalogue has no sha256 only needs to be there.
+fn state_of(path: &Path, expected: &str) -> Result<State, ModelsError> {
+    match hash::of_file(path, |_| ()) {
+        Ok(found) if found == expected || expected.is_empty() => Ok(State::Ok),
+        Ok(found) => Ok(State::Wrong { expected: expected.to_owned(), found }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::Missing),
+        Err(source) => Err(ModelsError::reading(path, source)),
+    }
+}

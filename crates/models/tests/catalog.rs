@@ -1,0 +1,163 @@
+//! The built-in catalogue, and what a user's models.toml may and may not say.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails, as it should")]
+
+use std::path::Path;
+
+use models::{Catalog, Channels, DistanceKind, ModelsError, Rewrite};
+
+const PACK: &str = r#"
+[packs.mine]
+description = "mine"
+licence = "mine"
+origin = "mine"
+[packs.mine.detector]
+kind = "ultraface"
+file = { local = "detect.onnx" }
+input = { width = 320, height = 240, channels = "rgb", mean = 127, scale = 0.0078125 }
+min_score = 0.65
+nms_iou = 0.4
+[packs.mine.landmark]
+kind = "points68"
+file = { local = "/models/landmark.onnx" }
+input = { width = 64, height = 64, channels = "grey", mean = 0, scale = 0.00390625 }
+[packs.mine.embedder]
+file = { local = "sub/embed.onnx", sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" }
+input = { width = 112, height = 112, channels = "bgr", mean = 127.5, scale = 0.0078125 }
+dim = 128
+template = [[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]]
+distance = "l2"
+curve = [[0, 0], [1, 0.9]]
+gates = { drop_norm = 1, enrol_norm = 2, warn_norm = 3, min_recognise_px = 32, min_enrol_px = 64 }
+"#;
+
+fn with(text: &str) -> Result<Catalog, ModelsError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("models.toml");
+    std::fs::write(&file, text).unwrap();
+    Catalog::with_file(&file)
+}
+
+/// The message for [`PACK`] with `old` replaced by `new`.
+#[track_caller]
+fn refused(old: &str, new: &str) -> String {
+    assert!(PACK.contains(old), "{old} is in the pack");
+    with(&PACK.replacen(old, new, 1)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_built_in_pack_has_the_measured_numbers() {
+    let catalog = Catalog::builtin();
+    let pack = catalog.pack("default").unwrap();
+    assert_eq!(pack.name, "default");
+    assert!(pack.origin.contains("unknown"), "what is not known is said");
+    assert_eq!((pack.detector.input.channels, pack.embedder.input.channels), (Channels::Rgb, Channels::Bgr));
+    assert_eq!((pack.embedder.dim, pack.embedder.distance), (512, DistanceKind::Cosine));
+    assert_eq!(pack.embedder.file.rewrite, Some(Rewrite::PreluF32));
+    assert_eq!(pack.embedder.template[2], [56.0252, 71.7366]);
+    assert_eq!(pack.embedder.curve.len(), 10);
+    assert_eq!((pack.embedder.gates.enrol_norm, pack.embedder.gates.min_enrol_px), (3.0, 64));
+}
+
+#[test]
+fn every_usual_platform_has_an_inference_library() {
+    let catalog = Catalog::builtin();
+    for platform in ["linux-x86_64", "linux-aarch64", "macos-aarch64", "windows-x86_64"] {
+        let package = &catalog.packages[&catalog.runtimes[platform].package];
+        assert_eq!((package.name.as_str(), package.notices.len()), ("onnxruntime", 2), "{platform}");
+    }
+}
+
+#[test]
+fn a_users_file_adds_a_pack_whose_paths_are_relative_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("models.toml");
+    std::fs::write(&file, PACK).unwrap();
+    let catalog = Catalog::with_file(&file).unwrap();
+    let pack = catalog.pack("mine").unwrap();
+    assert_eq!(pack.detector.file.local, Some(folder.path().join("detect.onnx")));
+    assert_eq!(pack.landmark.file.local.as_deref(), Some(Path::new("/models/landmark.onnx")));
+    assert!(catalog.pack("default").is_ok());
+}
+
+#[test]
+fn an_unknown_pack_is_answered_with_the_known_ones() {
+    let error = with(PACK).unwrap().pack("arcface").unwrap_err().to_string();
+    assert!(error.contains("`arcface`") && error.contains("`default`, `mine`"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Catalog::with_file(Path::new("no/models.toml")).unwrap_err().to_string();
+    assert!(error.contains("no/models.toml"), "{error}");
+}
+
+#[test]
+fn a_missing_key_and_an_unknown_one_are_named_with_their_line() {
+    let error = refused("input = { width = 64, height = 64, channels = \"grey\", mean = 0, scale = 0.00390625 }\n", "");
+    assert!(error.contains("missing field `input`") && error.contains("[packs.mine.landmark]"), "{error}");
+    let error = refused("min_score", "min_scor");
+    assert!(error.contains("unknown field `min_scor`") && error.contains("line"), "{error}");
+    let error = refused("\"grey\"", "\"gray\"");
+    assert!(error.contains("gray") && error.contains("grey"), "{error}");
+}
+
+#[test]
+fn a_template_of_four_points_is_refused() {
+    let error = refused(", [70, 92]]", "]");
+    assert!(error.contains("`template` has 4 points") && error.contains("five"), "{error}");
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_named_by_its_key() {
+    let cases = [
+        ("[1, 0.9]]", "[1, 0.9], [2, 0.9]]", "packs.mine.embedder.curve"),
+        ("[[0, 0], [1, 0.9]]", "[[0, 0]]", "packs.mine.embedder.curve"),
+        ("dim = 128", "dim = 0", "packs.mine.embedder.dim"),
+        ("sha256 = \"0123", "sha256 = \"xyz", "packs.mine.embedder.file.sha256"),
+        ("width = 320", "width = 0", "packs.mine.detector.input"),
+        ("scale = 0.0078125", "scale = 0", "packs.mine.detector.input.scale"),
+        ("min_score = 0.65", "min_score = 65", "packs.mine.detector.min_score"),
+        ("enrol_norm = 2", "enrol_norm = 4", "packs.mine.embedder.gates"),
+        ("{ local = \"detect.onnx\" }", "{}", "packs.mine.detector.file"),
+        ("{ local = \"detect.onnx\" }", "{ local = \"a\", package = \"b\" }", "packs.mine.detector.file"),
+        ("{ local = \"detect.onnx\" }", "{ local = \"a\", rewrite = \"prelu-f32\" }", "packs.mine.detector.file"),
+        ("{ local = \"detect.onnx\" }", "{ package = \"b\", path = \"c\" }", "packs.mine.detector.file.package"),
+    ];
+    for (old, new, key) in cases {
+        let error = refused(old, new);
+        assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
+    }
+}
+
+#[test]
+fn a_built_in_name_cannot_be_taken() {
+    let error = with(&PACK.replace("packs.mine", "packs.default")).unwrap_err().to_string();
+    assert!(error.contains("`packs.default`") && error.contains("another name"), "{error}");
+    let error = with(&PACK.replace("packs.mine", "packs.photos")).unwrap_err().to_string();
+    assert!(error.contains("`packs.photos`"), "{error}");
+}
+
+#[test]
+fn nothing_in_a_package_can_pass_for_an_option_or_leave_the_cache() {
+    let package = |key: &str, name: &str, version: &str, archive: &str| {
+        let hash = "0".repeat(64);
+        with(&format!(
+            "[packages.\"{key}\"]\nregistry = \"npm\"\nname = \"{name}\"\nversion = \"{version}\"\narchive = \"{archive}\"\n\
+             sha256 = \"{hash}\"\nsize = 1\nlicence = \"MIT\"\n"
+        ))
+    };
+    assert!(package("a-1", "@scope/a", "1.0.0", "scope-a-1.0.0.tgz").is_ok());
+    for (key, name, version, archive) in [
+        ("../a", "a", "1", "a.tgz"),
+        ("local", "a", "1", "a.tgz"),
+        (".staging", "a", "1", "a.tgz"),
+        ("a", "--registry=x", "1", "a.tgz"),
+        ("a", "a b", "1", "a.tgz"),
+        ("a", "a", "../../x", "a.tgz"),
+        ("a", "a", "1", "../a.tgz"),
+        ("a", "a", "1", "a.rar"),
+    ] {
+        let error = package(key, name, version, archive).unwrap_err();
+        assert!(matches!(error, ModelsError::CatalogValue { .. }), "{error}");
+    }
+}
