@@ -1,0 +1,26 @@
+//! The only place that speaks SQL.
+//!
+//! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
+//! (`changes`), webhook deliveries that wait for their receiver (`outbox`), and how the database is found (`location`),
+//! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
+//! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
+//! is tried again (crate `events`).
+#![forbid(unsafe_code)]
+
+mod changes;
+mod db;
+mod error;
+mod location;
+mod micros;
+mod outbox;
+mod people;
+mod templates;
+
+pub use changes::{Change, ChangeKind, Feed, Version};
+pub use db::Store;
+pub use error::StoreError;
+pub use location::Engine;
+pub use micros::Micros;
+pub use outbox::{Delivery, NewDelivery};
+pub use people::{Enrolled, Person, PersonId, Snapshot};
+pub use templates::{NewTemplate, Template};

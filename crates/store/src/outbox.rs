@@ -1,0 +1,214 @@
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use crate::{Micros, Store, StoreError};
+
+/// A webhook delivery to be kept until it has been made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Unique: what lets the receiver, and the outbox, recognise a delivery that comes twice.
+    pub id: String,
+    /// Where to. Deliveries to one address are made in the order in which they were pushed.
+    pub url: String,
+    /// What is sent.
+    pub body: String,
+    /// Which camera it came from.
+    pub camera: String,
+    /// When what it tells happened.
+    pub created_at: Micros,
+}
+
+/// A delivery that waits, leased to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place in the outbox, by which it is reported delivered or failed.
+    pub seq: i64,
+    /// Unique: what lets the receiver recognise a delivery that comes twice.
+    pub id: String,
+    /// Where to.
+    pub url: String,
+    /// What is sent.
+    pub body: String,
+    /// Which camera it came from.
+    pub camera: String,
+    /// When what it tells happened.
+    pub created_at: Micros,
+    /// How often it has failed.
+    pub attempts: u32,
+    /// Not to be tried before this moment.
+    pub next_attempt_at: Micros,
+}
+
+impl Store {
+    /// Puts a delivery last in the outbox; on the disk when it returns. One with the same id that still waits stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn push_delivery(&self, delivery: &NewDelivery) -> Result<(), StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            sqlx::query(
+                "INSERT INTO deliveries (id, url, body, camera, created_at, next_attempt_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(&delivery.id)
+            .bind(&delivery.url)
+            .bind(&delivery.body)
+            .bind(&delivery.camera)
+            .bind(delivery.created_at.0)
+            .bind(delivery.created_at.0)
+            .execute(&mut *session)
+            .await?;
+            session.give_back();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Leases the oldest delivery for `url` to `owner` until `lease_until`, also when its next attempt is not due yet:
+    /// the caller waits. `None` when nothing waits for `url`, or another owner's lease on the oldest has not expired;
+    /// a younger delivery never overtakes. An owner may renew its own lease.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn lease_delivery(
+        &self,
+        url: &str,
+        owner: &str,
+        now: Micros,
+        lease_until: Micros,
+    ) -> Result<Option<Delivery>, StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            let delivery = lease_oldest(&mut transaction, url, owner, now, lease_until).await?;
+            transaction.commit().await?;
+            session.give_back();
+            Ok(delivery)
+        })
+        .await
+    }
+
+    /// Takes a delivery that the receiver has accepted out of the outbox.
+    ///
+    /// # Errors
+    /// What the database said; the delivery will come again then.
+    pub async fn delivered(&self, seq: i64) -> Result<(), StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            sqlx::query("DELETE FROM deliveries WHERE seq = $1").bind(seq).execute(&mut *session).await?;
+            session.give_back();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Counts a failed attempt, keeps its reason, and gives up the lease.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn failed(&self, seq: i64, error: &str, next_attempt_at: Micros) -> Result<(), StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            sqlx::query(
+                "UPDATE deliveries SET attempts = attempts + 1, last_error = $1, next_attempt_at = $2, \
+                 lease_owner = '', lease_until = 0 WHERE seq = $3",
+            )
+            .bind(error)
+            .bind(next_attempt_at.0)
+            .bind(seq)
+            .execute(&mut *session)
+            .await?;
+            session.give_back();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives up every lease of `owner`, who is leaving; another may take over at once.
+    ///
+    /// # Errors
+    /// What the database said; the leases expire by themselves then.
+    pub async fn release_leases(&self, owner: &str) -> Result<(), StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            sqlx::query("UPDATE deliveries SET lease_owner = '', lease_until = 0 WHERE lease_owner = $1")
+                .bind(owner)
+                .execute(&mut *session)
+                .await?;
+            session.give_back();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Throws away what was created before `before`, delivered or not; returns how many that were.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn expire_deliveries(&self, before: Micros) -> Result<u64, StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let expired = sqlx::query("DELETE FROM deliveries WHERE created_at < $1")
+                .bind(before.0)
+                .execute(&mut *session)
+                .await?
+                .rows_affected();
+            session.give_back();
+            Ok(expired)
+        })
+        .await
+    }
+
+    /// How many deliveries wait, for all addresses together.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn outbox_depth(&self) -> Result<u64, StoreError> {
+        self.within(async {
+            let mut session = self.reading().await?;
+            let depth: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries").fetch_one(&mut *session).await?;
+            session.give_back();
+            Ok(depth.unsigned_abs())
+        })
+        .await
+    }
+}
+
+/// One statement, so that of two who lease at once the second finds the first one's lease: PostgreSQL makes it wait
+/// for the row and then checks the row's new state.
+async fn lease_oldest(
+    connection: &mut AnyConnection,
+    url: &str,
+    owner: &str,
+    now: Micros,
+    lease_until: Micros,
+) -> Result<Option<Delivery>, sqlx::Error> {
+    let row = sqlx::query(
+        "UPDATE deliveries SET lease_owner = $1, lease_until = $2 \
+         WHERE seq = (SELECT MIN(seq) FROM deliveries WHERE url = $3) AND (lease_owner = $1 OR lease_until <= $4) \
+         RETURNING seq, id, url, body, camera, created_at, attempts, next_attempt_at",
+    )
+    .bind(owner)
+    .bind(lease_until.0)
+    .bind(url)
+    .bind(now.0)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &AnyRow) -> Result<Delivery, sqlx::Error> {
+    let attempts: i64 = row.try_get("attempts")?;
+    Ok(Delivery {
+        seq: row.try_get("seq")?,
+        id: row.try_get("id")?,
+        url: row.try_get("url")?,
+        body: row.try_get("body")?,
+        camera: row.try_get("camera")?,
+        created_at: Micros(row.try_get("created_at")?),
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        next_attempt_at: Micros(row.try_get("next_attempt_at")?),
+    })
+}

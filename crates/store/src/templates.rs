@@ -1,0 +1,151 @@
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use crate::error::Fault;
+use crate::{Micros, PersonId, StoreError};
+
+/// How many templates are read at a time: some megabytes, and well within a statement's time limit.
+const PAGE: i64 = 2_000;
+
+/// A template to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NewTemplate<'a> {
+    /// The model that made it. Embeddings of different models cannot be compared.
+    pub model: &'a str,
+    /// Of unit length.
+    pub embedding: &'a [f32],
+    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    pub norm: f32,
+}
+
+impl NewTemplate<'_> {
+    /// One number that is not finite would make every comparison with this person meaningless.
+    pub(crate) fn check(&self, person: &str) -> Result<(), StoreError> {
+        let refuse = |reason| Err(StoreError::BadTemplate { person: person.to_owned(), reason });
+        if self.embedding.is_empty() {
+            return refuse("its embedding is empty");
+        }
+        if !self.norm.is_finite() || !self.embedding.iter().all(|x| x.is_finite()) {
+            return refuse("its embedding or its norm holds a number that is not finite");
+        }
+        Ok(())
+    }
+}
+
+/// A stored template.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    /// Its number in the database.
+    pub id: i64,
+    /// Of unit length, bit for bit as it was enrolled.
+    pub embedding: Vec<f32>,
+    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    pub norm: f32,
+    /// When it was enrolled.
+    pub created_at: Micros,
+}
+
+pub(crate) async fn insert(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    template: &NewTemplate<'_>,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
+    let bytes: Vec<u8> = template.embedding.iter().flat_map(|x| x.to_le_bytes()).collect();
+    sqlx::query(
+        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(person.0)
+    .bind(template.model)
+    .bind(i64::try_from(template.embedding.len()).unwrap_or(i64::MAX))
+    .bind(bytes)
+    .bind(f64::from(template.norm))
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How many templates of `model` the person holds.
+pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, model: &str) -> Result<u32, sqlx::Error> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM templates WHERE person_id = $1 AND model = $2")
+        .bind(person.0)
+        .bind(model)
+        .fetch_one(connection)
+        .await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// One person's templates of `model`, oldest first.
+pub(crate) async fn of_person(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    model: &str,
+) -> Result<Vec<Template>, Fault> {
+    let rows = sqlx::query(
+        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
+         WHERE person_id = $1 AND model = $2 ORDER BY id",
+    )
+    .bind(person.0)
+    .bind(model)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| read(row).map(|(_, template)| template)).collect()
+}
+
+/// Hands every template of `model` to `take`, oldest first.
+///
+/// Page by page: a gallery of 100,000 people must not be in memory twice, and no single statement may take so long
+/// that the server cuts it off.
+pub(crate) async fn each_of_model(
+    connection: &mut AnyConnection,
+    model: &str,
+    mut take: impl FnMut(PersonId, Template),
+) -> Result<(), Fault> {
+    let mut last = 0_i64;
+    loop {
+        let page = sqlx::query(
+            "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
+             WHERE model = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(model)
+        .bind(last)
+        .bind(PAGE)
+        .fetch_all(&mut *connection)
+        .await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for row in &page {
+            let (person, template) = read(row)?;
+            last = template.id;
+            take(person, template);
+        }
+    }
+}
+
+fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
+    let id: i64 = row.try_get("id")?;
+    let person = PersonId(row.try_get("person_id")?);
+    let dimensions: i64 = row.try_get("dimensions")?;
+    let bytes: &[u8] = row.try_get("embedding")?;
+    let norm: f64 = row.try_get("norm")?;
+    let created_at = Micros(row.try_get("created_at")?);
+    let embedding = decode(bytes, dimensions).ok_or(StoreError::BrokenTemplate {
+        template: id,
+        person,
+        bytes: bytes.len(),
+        dimensions,
+    })?;
+    #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+    let norm = norm as f32;
+    Ok((person, Template { id, embedding, norm, created_at }))
+}
+
+/// The little-endian numbers, if there are exactly `dimensions` of them.
+fn decode(bytes: &[u8], dimensions: i64) -> Option<Vec<f32>> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let whole = rest.is_empty() && usize::try_from(dimensions) == Ok(numbers.len());
+    whole.then(|| numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+}

@@ -1,0 +1,136 @@
+//! Webhook deliveries: kept until delivered, in order for each address, one process at a time.
+mod common;
+
+use common::on_each_engine;
+use store::{Delivery, Micros, NewDelivery, Store};
+
+const URL: &str = "http://gate.example/hook";
+const NOW: Micros = Micros(1_000);
+const LATER: Micros = Micros(2_000);
+
+async fn push(store: &Store, id: &str, url: &str, created_at: Micros) {
+    let delivery = NewDelivery {
+        id: id.to_owned(),
+        url: url.to_owned(),
+        body: format!("{{\"id\":\"{id}\"}}"),
+        camera: "gate".to_owned(),
+        created_at,
+    };
+    store.push_delivery(&delivery).await.expect("pushed");
+}
+
+async fn lease(store: &Store, owner: &str, now: Micros) -> Option<Delivery> {
+    store.lease_delivery(URL, owner, now, Micros(now.0 + 1_000)).await.expect("leased or not")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_come_in_order_for_each_address_until_delivered() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        push(&store, "other", "http://elsewhere.example", Micros(510)).await;
+        push(&store, "2", URL, Micros(520)).await;
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        let expected = Delivery {
+            seq: first.seq,
+            id: "1".to_owned(),
+            url: URL.to_owned(),
+            body: "{\"id\":\"1\"}".to_owned(),
+            camera: "gate".to_owned(),
+            created_at: Micros(500),
+            attempts: 0,
+            next_attempt_at: Micros(500),
+        };
+        assert_eq!(first, expected);
+        store.delivered(first.seq).await.expect("delivered");
+        let second = lease(&store, "a", NOW).await.expect("a delivery");
+        assert_eq!(second.id, "2");
+        store.delivered(second.seq).await.expect("delivered");
+        assert_eq!(lease(&store, "a", NOW).await, None);
+        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_pushed_twice_waits_once() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        push(&store, "1", URL, Micros(600)).await;
+        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").created_at, Micros(500));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_delivery_stays_first_and_counts_its_attempts() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        push(&store, "2", URL, Micros(510)).await;
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        store.failed(first.seq, "connection refused", Micros(9_000)).await.expect("failed");
+        // The lease is free again, and the younger one does not overtake though the older is not due.
+        let again = lease(&store, "b", NOW).await.expect("a delivery");
+        assert_eq!(again, Delivery { attempts: 1, next_attempt_at: Micros(9_000), ..first });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_keeps_others_away_until_it_expires_or_is_released() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        push(&store, "2", URL, Micros(510)).await;
+        assert!(lease(&store, "a", NOW).await.is_some());
+        assert_eq!(lease(&store, "b", Micros(LATER.0 - 1)).await, None);
+        assert!(lease(&store, "a", Micros(LATER.0 - 1)).await.is_some(), "an owner may renew");
+        assert_eq!(lease(&store, "b", LATER).await, None, "renewed");
+        assert_eq!(lease(&store, "b", Micros(LATER.0 + 999)).await.expect("expired").id, "1");
+        store.release_leases("a").await.expect("released");
+        assert_eq!(lease(&store, "a", NOW).await, None, "not a's to release");
+        store.release_leases("b").await.expect("released");
+        assert_eq!(lease(&store, "a", NOW).await.expect("released").id, "1");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_lease_at_once_exactly_one_gets_the_delivery() {
+    on_each_engine(async |database| {
+        let stores = [database.open().await, database.open().await];
+        for round in 0..10 {
+            push(&stores[0], &round.to_string(), URL, Micros(500)).await;
+            let leases: Vec<_> = (0..10)
+                .map(|owner| {
+                    let store = stores[owner % 2].clone();
+                    tokio::spawn(async move { lease(&store, &owner.to_string(), NOW).await })
+                })
+                .collect();
+            let mut won = Vec::new();
+            for lease in leases {
+                won.extend(lease.await.expect("no lease fails"));
+            }
+            assert_eq!(won.len(), 1, "round {round}");
+            assert_eq!(won[0].id, round.to_string());
+            stores[1].delivered(won[0].seq).await.expect("delivered");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_are_too_old_are_thrown_away() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        for (id, created_at) in [("1", 500), ("2", 999), ("3", 1_000)] {
+            push(&store, id, URL, Micros(created_at)).await;
+        }
+        assert_eq!(store.expire_deliveries(NOW).await.expect("expired"), 2);
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "3");
+    })
+    .await;
+}
