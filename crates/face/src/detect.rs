@@ -1,0 +1,150 @@
+use models::{DetectorModel, InstalledPack};
+
+use crate::geometry::Rect;
+use crate::image::{Area, Picture};
+use crate::session::{Model, Runtime, shape_of};
+use crate::{FaceError, RgbImage};
+
+/// A face's place in a picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Squared on the longer side and clipped to the picture; whole pixels.
+    pub area: Rect,
+    /// The detector's confidence, 0–1.
+    pub score: f32,
+}
+
+/// Boxes below this many pixels are too small for the landmark model to see anything in.
+const MIN_BOX: f32 = 8.0;
+
+/// Finds faces (UltraFace RFB-320): the whole picture is stretched to the model's input.
+#[derive(Debug)]
+pub(crate) struct Detector {
+    model: Model,
+    settings: DetectorModel,
+    input: Vec<f32>,
+}
+
+impl Detector {
+    pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
+        let settings = installed.pack.detector.clone();
+        let model = Model::open(runtime, &installed.detector, shape_of(&settings.input))?;
+        Ok(Self { model, settings, input: Vec::new() })
+    }
+
+    /// Faces in no particular order. `scale` is the contract's `SCALE`: the detector sees no more detail than a
+    /// picture of that share of the size has. Boxes are always in pixels of the full picture.
+    pub(crate) fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
+        match reduced(picture, scale, &self.settings.input) {
+            Some(small) => small.resize_into(small.whole(), &self.settings.input, &mut self.input),
+            None => picture.resize_into(picture.whole(), &self.settings.input, &mut self.input),
+        }
+        let size = (picture.width(), picture.height());
+        let candidates = self.candidates(size)?;
+        let kept = suppress(candidates, self.settings.nms_iou);
+        Ok(kept.into_iter().filter_map(|found| squared(&found, size)).collect())
+    }
+
+    fn candidates(&mut self, (width, height): (u32, u32)) -> Result<Vec<Detection>, FaceError> {
+        let (path, min_score) = (self.model.path().to_owned(), self.settings.min_score);
+        self.model.run(&self.input, |outputs| {
+            let [scores, boxes] = outputs else {
+                return Err(Model::unexpected(&path, "a model that gives scores and boxes"));
+            };
+            if boxes.len() != scores.len() * 2 {
+                return Err(Model::unexpected(&path, "a model that gives two scores and four corners a box"));
+            }
+            let (width, height) = (width as f32, height as f32);
+            let face = |(score, corners): (&[f32], &[f32])| Detection {
+                area: Rect {
+                    left: corners[0] * width,
+                    top: corners[1] * height,
+                    right: corners[2] * width,
+                    bottom: corners[3] * height,
+                },
+                score: score[1],
+            };
+            let pairs = scores.chunks_exact(2).zip(boxes.chunks_exact(4));
+            Ok(pairs.filter(|(score, _)| score[1] > min_score).map(face).collect())
+        })
+    }
+}
+
+/// The picture at `scale`, where that is coarser than the detector's own input; otherwise the step between would only
+/// cost time.
+fn reduced(picture: &dyn Picture, scale: f32, input: &models::Input) -> Option<RgbImage> {
+    let side = |pixels: u32| ((pixels as f32 * scale).round() as u32).max(1);
+    let (width, height) = (side(picture.width()), side(picture.height()));
+    (width < input.width && height < input.height && scale < 1.0).then(|| RgbImage::shrunk(picture, width, height))
+}
+
+/// Non-maximum suppression: of boxes that overlap by more than `max_iou` the best-scored one stays.
+fn suppress(mut candidates: Vec<Detection>, max_iou: f32) -> Vec<Detection> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for candidate in candidates {
+        if kept.iter().all(|k| k.area.iou(&candidate.area) <= max_iou) {
+            kept.push(candidate);
+        }
+    }
+    kept
+}
+
+/// Squares the box on its longer side about its centre and clips it to the picture, in whole pixels.
+fn squared(found: &Detection, (width, height): (u32, u32)) -> Option<Detection> {
+    let area = &found.area;
+    let (x, y) = ((area.left + area.right) / 2.0, (area.top + area.bottom) / 2.0);
+    let half = area.width().max(area.height()) / 2.0;
+    let area = Rect {
+        left: (x - half).trunc().max(0.0),
+        top: (y - half).trunc().max(0.0),
+        right: (x + half).trunc().min(width as f32 - 1.0),
+        bottom: (y + half).trunc().min(height as f32 - 1.0),
+    };
+    (area.width() >= MIN_BOX && area.height() >= MIN_BOX).then_some(Detection { area, score: found.score })
+}
+
+impl Detection {
+    /// The box as whole pixels of the picture.
+    pub(crate) fn pixels(&self) -> Area {
+        Area {
+            left: self.area.left as u32,
+            top: self.area.top as u32,
+            width: self.area.width() as u32,
+            height: self.area.height() as u32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(left: f32, top: f32, right: f32, bottom: f32, score: f32) -> Detection {
+        Detection { area: Rect { left, top, right, bottom }, score }
+    }
+
+    #[test]
+    fn of_two_boxes_on_one_face_the_better_one_stays() {
+        let boxes = vec![
+            found(10.0, 10.0, 50.0, 50.0, 0.8),
+            found(12.0, 11.0, 52.0, 51.0, 0.95),
+            found(200.0, 10.0, 240.0, 50.0, 0.7),
+        ];
+        let scores: Vec<f32> = suppress(boxes, 0.4).iter().map(|d| d.score).collect();
+        assert_eq!(scores, [0.95, 0.7]);
+    }
+
+    #[test]
+    fn a_box_is_squared_and_stays_inside_the_picture() {
+        let square = squared(&found(-10.0, 20.0, 30.0, 100.0, 0.9), (640, 480)).unwrap();
+        assert_eq!(square.area.to_pixels(), [0, 20, 50, 100]);
+        let square = squared(&found(600.0, 440.0, 660.0, 500.0, 0.9), (640, 480)).unwrap();
+        assert_eq!(square.area.to_pixels(), [600, 440, 639, 479]);
+    }
+
+    #[test]
+    fn a_speck_is_no_face() {
+        assert!(squared(&found(10.0, 10.0, 15.0, 15.0, 0.9), (640, 480)).is_none());
+    }
+}

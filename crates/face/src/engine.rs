@@ -1,0 +1,151 @@
+use std::time::{Duration, Instant};
+
+use models::{Gates, InstalledPack};
+
+use crate::FaceError;
+use crate::detect::{Detection, Detector};
+use crate::embed::{Embedder, Embedding};
+use crate::geometry::Rect;
+use crate::image::Picture;
+use crate::landmark::{FivePoints, Landmarker};
+use crate::session::Runtime;
+
+/// A face that can be recognised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Face {
+    /// Its box in pixels of the picture.
+    pub area: Rect,
+    /// The detector's confidence, 0–1.
+    pub score: f32,
+    /// The five points, in pixels of the picture.
+    pub landmarks: FivePoints,
+    /// What it is recognised by.
+    pub embedding: Embedding,
+}
+
+/// All faces of one picture, the largest first, and what was left out.
+#[derive(Clone, Debug, Default)]
+pub struct Faces {
+    /// Faces that pass the pack's gates for recognition.
+    pub faces: Vec<Face>,
+    /// Width in pixels of the widest face that was left out for being too small to recognise.
+    pub too_small: Option<u32>,
+    /// Detections left out because their embedding's norm says that they are no face, or useless.
+    pub unusable: usize,
+    /// Where the time went.
+    pub times: StageTimes,
+}
+
+/// Time spent in each stage on one picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageTimes {
+    /// Finding the boxes.
+    pub detect: Duration,
+    /// Five points of every face.
+    pub landmark: Duration,
+    /// Alignment and embedding of every face.
+    pub embed: Duration,
+}
+
+impl std::ops::AddAssign for StageTimes {
+    fn add_assign(&mut self, other: Self) {
+        self.detect += other.detect;
+        self.landmark += other.landmark;
+        self.embed += other.embed;
+    }
+}
+
+/// Detector, landmarks and embedder of one pack, run in a row on the calling thread. About 60 MB for the default pack;
+/// one for each worker.
+#[derive(Debug)]
+pub struct Engine {
+    detector: Detector,
+    landmarker: Landmarker,
+    embedder: Embedder,
+    gates: Gates,
+}
+
+impl Engine {
+    /// Loads the pack's models and runs each of them once.
+    ///
+    /// # Errors
+    /// [`FaceError::Model`] when a file cannot be used as the pack describes it.
+    pub fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
+        Ok(Self {
+            detector: Detector::open(runtime, installed)?,
+            landmarker: Landmarker::open(runtime, installed)?,
+            embedder: Embedder::open(runtime, installed)?,
+            gates: installed.pack.embedder.gates,
+        })
+    }
+
+    /// Finds, aligns and embeds every face. `scale` is the setting `SCALE`, above 0 up to 1.
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when a model fails; a picture without faces is an empty answer.
+    pub fn faces(&mut self, picture: &dyn Picture, scale: f32) -> Result<Faces, FaceError> {
+        let started = Instant::now();
+        let mut detections = self.detector.detect(picture, scale)?;
+        let mut found = Faces::default();
+        found.times.detect = started.elapsed();
+        detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+        for detection in &detections {
+            self.look_at(picture, detection, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn look_at(&mut self, picture: &dyn Picture, detection: &Detection, found: &mut Faces) -> Result<(), FaceError> {
+        // A box cut by the picture's edge is narrower than the face, so the longer side decides.
+        let side = detection.area.width().max(detection.area.height()) as u32;
+        if side < self.gates.min_recognise_px {
+            found.too_small = found.too_small.max(Some(side));
+            return Ok(());
+        }
+        let started = Instant::now();
+        let landmarks = self.landmarker.find(picture, detection)?;
+        let aligned = Instant::now();
+        let embedding = self.embedder.embed(picture, &landmarks)?;
+        found.times.landmark += aligned - started;
+        found.times.embed += aligned.elapsed();
+        if embedding.norm < self.gates.drop_norm {
+            found.unusable += 1;
+        } else {
+            found.faces.push(Face { area: detection.area, score: detection.score, landmarks, embedding });
+        }
+        Ok(())
+    }
+}
+
+impl Faces {
+    /// The largest face.
+    ///
+    /// # Errors
+    /// [`FaceError::NoFace`], or [`FaceError::TooSmall`] when all that was found is too small.
+    pub fn largest(&self, gates: &Gates) -> Result<&Face, FaceError> {
+        match (self.faces.first(), self.too_small) {
+            (Some(face), _) => Ok(face),
+            (None, Some(width)) => Err(FaceError::TooSmall { width, min: gates.min_recognise_px }),
+            (None, None) => Err(FaceError::NoFace),
+        }
+    }
+
+    /// The largest face, if it is good enough to be remembered.
+    ///
+    /// # Errors
+    /// [`FaceError::NoFace`], [`FaceError::TooSmall`], [`FaceError::TooUnclear`].
+    pub fn to_enrol(&self, gates: &Gates) -> Result<&Face, FaceError> {
+        if self.faces.is_empty() && self.too_small.is_none() && self.unusable > 0 {
+            return Err(FaceError::TooUnclear { norm: gates.drop_norm, min: gates.enrol_norm });
+        }
+        let face = self.largest(gates)?;
+        let side = face.area.width().max(face.area.height()) as u32;
+        if side < gates.min_enrol_px {
+            return Err(FaceError::TooSmall { width: side, min: gates.min_enrol_px });
+        }
+        if face.embedding.norm < gates.enrol_norm {
+            return Err(FaceError::TooUnclear { norm: face.embedding.norm, min: gates.enrol_norm });
+        }
+        Ok(face)
+    }
+}

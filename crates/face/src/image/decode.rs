@@ -1,0 +1,137 @@
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+use turbojpeg::{Colorspace, Decompressor, PixelFormat};
+
+use super::RgbImage;
+use crate::FaceError;
+
+/// What a stranger's photo may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeLimits {
+    /// Most pixels, in millions. Memory while decoding is about 6 bytes a pixel.
+    pub megapixels: u32,
+}
+
+impl Default for DecodeLimits {
+    /// 64 megapixels: above any phone's or camera's ordinary photo.
+    fn default() -> Self {
+        Self { megapixels: 64 }
+    }
+}
+
+/// JPEG scans beyond this many are an attack on the decoder's time, not a photo (libjpeg-turbo's own fuzzers use the
+/// same bound).
+const MAX_JPEG_SCANS: u32 = 500;
+
+/// Reads a JPEG, PNG, WebP or BMP file, turned upright by its EXIF orientation; transparency is dropped.
+///
+/// # Errors
+/// [`FaceError::NotAnImage`], [`FaceError::UnsupportedFormat`], [`FaceError::TooManyPixels`], [`FaceError::Damaged`].
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, FaceError> {
+    let format = image::guess_format(bytes).map_err(|_| unknown(bytes))?;
+    let image = match format {
+        ImageFormat::Jpeg => decode_jpeg(bytes, limits)?,
+        ImageFormat::Png | ImageFormat::WebP | ImageFormat::Bmp => decode_other(bytes, format, limits)?,
+        _ => return Err(unknown(bytes)),
+    };
+    Ok(upright(image, orientation(bytes)))
+}
+
+/// Whether a file that begins with `start` (64 bytes are enough) is a picture, of whatever format.
+pub fn looks_like_image(start: &[u8]) -> bool {
+    image::guess_format(start).is_ok() || matches!(unknown(start), FaceError::UnsupportedFormat { .. })
+}
+
+/// Formats that people do send, told apart from plain rubbish so that they are told what to convert.
+fn unknown(bytes: &[u8]) -> FaceError {
+    let brand = bytes.get(4..12).unwrap_or_default();
+    let format = match bytes {
+        [b'G', b'I', b'F', b'8', ..] => "GIF",
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => "TIFF",
+        [b'%', b'P', b'D', b'F', ..] => "PDF",
+        [b'<', b's', b'v', b'g', ..] => "SVG",
+        _ if brand.starts_with(b"ftyphei") || brand.starts_with(b"ftypmif") => "HEIC",
+        _ if brand.starts_with(b"ftypavi") => "AVIF",
+        _ => return FaceError::NotAnImage,
+    };
+    FaceError::UnsupportedFormat { format }
+}
+
+fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), FaceError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > u64::from(limits.megapixels) * 1_000_000 {
+        return Err(FaceError::TooManyPixels { width, height, limit: limits.megapixels });
+    }
+    Ok(())
+}
+
+/// libjpeg-turbo: the decoder that the models' reference program uses, and the fastest.
+fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<DynamicImage, FaceError> {
+    let damaged = |error: turbojpeg::Error| FaceError::Damaged(error.to_string());
+    let mut decompressor = Decompressor::new()?;
+    decompressor.set_scan_limit(MAX_JPEG_SCANS)?;
+    let header = decompressor.read_header(bytes).map_err(damaged)?;
+    let (width, height) = (header.width as u32, header.height as u32);
+    check_size(width, height, limits)?;
+
+    let is_cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
+    let format = if is_cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
+    let mut pixels = vec![0; header.width * header.height * format.size()];
+    let output = turbojpeg::Image {
+        pixels: pixels.as_mut_slice(),
+        width: header.width,
+        pitch: header.width * format.size(),
+        height: header.height,
+        format,
+    };
+    if let Err(error) = decompressor.decompress(bytes, output)
+        && !is_harmless(&error)
+    {
+        return Err(damaged(error));
+    }
+    if is_cmyk {
+        pixels = rgb_from_cmyk(&pixels);
+    }
+    image::RgbImage::from_raw(width, height, pixels).map(DynamicImage::from).ok_or(FaceError::NotAnImage)
+}
+
+/// Rubbish between segments is a warning that every viewer passes over; a file that ends early is not.
+fn is_harmless(error: &turbojpeg::Error) -> bool {
+    error.to_string().contains("extraneous bytes")
+}
+
+/// Adobe's inverted CMYK, the only kind seen in JPEG files.
+fn rgb_from_cmyk(cmyk: &[u8]) -> Vec<u8> {
+    let scaled = |ink: u8, black: u8| (u16::from(ink) * u16::from(black) / 255) as u8;
+    cmyk.chunks_exact(4).flat_map(|p| [scaled(p[0], p[3]), scaled(p[1], p[3]), scaled(p[2], p[3])]).collect()
+}
+
+fn decode_other(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<DynamicImage, FaceError> {
+    let damaged = |error: image::ImageError| FaceError::Damaged(error.to_string());
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut allowance = image::Limits::default();
+    // 16-bit RGBA, the widest pixel of these formats, takes eight bytes.
+    allowance.max_alloc = Some(u64::from(limits.megapixels) * 8_000_000 + bytes.len() as u64);
+    reader.limits(allowance);
+    let decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, limits)?;
+    DynamicImage::from_decoder(decoder).map_err(damaged)
+}
+
+/// EXIF orientation 1–8. A photo with none, or with a broken EXIF block, is taken as upright.
+fn orientation(bytes: &[u8]) -> Orientation {
+    let exif = exif::Reader::new().read_from_container(&mut Cursor::new(bytes));
+    exif.ok()
+        .and_then(|exif| exif.get_field(exif::Tag::Orientation, exif::In::PRIMARY)?.value.get_uint(0))
+        .and_then(|value| Orientation::from_exif(u8::try_from(value).ok()?))
+        .unwrap_or(Orientation::NoTransforms)
+}
+
+fn upright(mut image: DynamicImage, orientation: Orientation) -> RgbImage {
+    image.apply_orientation(orientation);
+    let rgb = image.into_rgb8();
+    let (width, height) = rgb.dimensions();
+    RgbImage::from_decoded(width, height, rgb.into_raw())
+}

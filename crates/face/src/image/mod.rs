@@ -1,0 +1,52 @@
+//! Pictures that the models can look at: photos (RGB) and camera frames (planes), read from files and sampled
+//! straight into a model's input.
+
+mod decode;
+mod jpeg;
+mod rgb;
+mod sample;
+mod yuv;
+
+use models::Input;
+
+pub use decode::{DecodeLimits, decode, looks_like_image};
+pub use jpeg::JpegEncoder;
+pub use rgb::RgbImage;
+pub(crate) use sample::channel_count;
+pub use yuv::YuvImage;
+
+use crate::geometry::Similarity;
+
+/// A part of a picture in whole pixels, inside it and not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// First column.
+    pub left: u32,
+    /// First row.
+    pub top: u32,
+    /// Columns, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+}
+
+/// What a model can be fed from. Sampling is bilinear between pixel centres without smoothing, as OpenCV's
+/// `INTER_LINEAR`: the models were measured that way.
+pub trait Picture: Sync {
+    /// Width in pixels.
+    fn width(&self) -> u32;
+    /// Height in pixels.
+    fn height(&self) -> u32;
+
+    /// Stretches `area` to the input's size and writes its channels as planes of `(value − mean) × scale`, where
+    /// values are 0–255. `out` gets exactly `channels × height × width` numbers.
+    fn resize_into(&self, area: Area, input: &Input, out: &mut Vec<f32>);
+
+    /// Fills the input's pixels from where `chip_to_picture` maps them; outside the picture is black.
+    fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>);
+
+    /// The whole picture.
+    fn whole(&self) -> Area {
+        Area { left: 0, top: 0, width: self.width(), height: self.height() }
+    }
+}

@@ -1,0 +1,26 @@
+//! Image in, faces with embeddings out.
+//!
+//! Lives here: pictures and how they are read (`image`), the one place that talks to ONNX Runtime (`session`), the
+//! stages detector → landmarks → alignment → embedder, and the engine that runs them in a row.
+//! Does not live here: who somebody is (crate `gallery`), where frames come from (crate `camera`), network, database.
+#![forbid(unsafe_code)]
+
+mod detect;
+mod embed;
+mod engine;
+mod error;
+mod geometry;
+mod image;
+mod landmark;
+mod pool;
+mod session;
+
+pub use detect::Detection;
+pub use embed::Embedding;
+pub use engine::{Engine, Face, Faces, StageTimes};
+pub use error::FaceError;
+pub use geometry::{Point, Rect, Similarity};
+pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, decode, looks_like_image};
+pub use landmark::FivePoints;
+pub use pool::EnginePool;
+pub use session::{Runtime, relative_difference};
