@@ -1,0 +1,176 @@
+use std::sync::Arc;
+
+use store::{Person, PersonId, Version};
+
+use crate::kernel::{self, Dot};
+use crate::scale::{Distance, RawDistance, Scale};
+
+/// Everybody enrolled, as one block of vectors that is searched from end to end: exact, and fast enough for a million
+/// people. Never changed in place; a change makes a new one.
+#[derive(Clone, Debug)]
+pub struct Index {
+    version: Version,
+    dim: usize,
+    people: Vec<Entry>,
+    /// One unit vector of `dim` numbers for each of `people`: the mean of that person's templates.
+    means: Vec<f32>,
+    dot: Dot,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    id: PersonId,
+    name: Arc<str>,
+}
+
+/// The enrolled person nearest to a probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// Who.
+    pub name: Arc<str>,
+    /// How near, on the contract's scale.
+    pub distance: Distance,
+    /// How near, in the model's own terms.
+    pub raw: RawDistance,
+    /// The second-best person, when there are two.
+    pub runner_up: Option<RunnerUp>,
+}
+
+/// The person that comes second in a search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunnerUp {
+    /// Who.
+    pub name: Arc<str>,
+    /// How near, on the contract's scale.
+    pub distance: Distance,
+}
+
+/// A template farther than this from the mean of a person's other templates is left out of the mean when there are
+/// five or more: at this distance one in a hundred strangers would still pass (MODELS.md, FMR 1e-2), so it is
+/// somebody else or a useless shot.
+const OUTLIER: f32 = 0.619;
+
+impl Index {
+    /// An index of nobody.
+    pub fn empty(dim: usize) -> Self {
+        Self { version: Version(0), dim, people: Vec::new(), means: Vec::new(), dot: kernel::best() }
+    }
+
+    /// The gallery's version that this index holds.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Numbers in an embedding.
+    pub(crate) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// How many people can be found.
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Whether nobody can be found.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// The nearest person and the second nearest. `probe` is a unit vector. `None` when nobody is enrolled, or when
+    /// the probe is of another model's length.
+    pub fn search(&self, probe: &[f32], scale: &Scale) -> Option<Match> {
+        if probe.len() != self.dim {
+            return None;
+        }
+        let (mut best, mut second) = (None, None);
+        for (at, mean) in self.means.chunks_exact(self.dim).enumerate() {
+            let candidate = Some(((self.dot)(mean, probe), at));
+            if nearer(candidate, best) {
+                second = best;
+                best = candidate;
+            } else if nearer(candidate, second) {
+                second = candidate;
+            }
+        }
+        let (dot, at) = best?;
+        let raw = scale.raw_of_dot(dot);
+        let runner_up = second.map(|(dot, at)| RunnerUp {
+            name: self.people[at].name.clone(),
+            distance: scale.distance(scale.raw_of_dot(dot)),
+        });
+        Some(Match { name: self.people[at].name.clone(), distance: scale.distance(raw), raw, runner_up })
+    }
+
+    /// This index with one person put in, replaced, or (with no usable template) taken out.
+    pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>, scale: &Scale) {
+        let mean = person.and_then(|person| mean_template(person, self.dim, scale).map(|mean| (person, mean)));
+        let at = self.people.iter().position(|entry| entry.id == id);
+        match (at, mean) {
+            (Some(at), Some((_, mean))) => self.means[at * self.dim..(at + 1) * self.dim].copy_from_slice(&mean),
+            (None, Some((person, mean))) => self.push(person, &mean),
+            (Some(at), None) => {
+                self.people.remove(at);
+                self.means.drain(at * self.dim..(at + 1) * self.dim);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Adds a person who is not in the index yet.
+    pub(crate) fn add(&mut self, person: &Person, scale: &Scale) {
+        if let Some(mean) = mean_template(person, self.dim, scale) {
+            self.push(person, &mean);
+        }
+    }
+
+    pub(crate) fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    fn push(&mut self, person: &Person, mean: &[f32]) {
+        self.people.push(Entry { id: person.id, name: person.name.as_str().into() });
+        self.means.extend_from_slice(mean);
+    }
+}
+
+fn nearer(a: Option<(f32, usize)>, b: Option<(f32, usize)>) -> bool {
+    match (a, b) {
+        (Some((a, _)), Some((b, _))) => a > b,
+        (a, _) => a.is_some(),
+    }
+}
+
+/// The mean of a person's unit templates, of unit length: measured better than the nearest of them (98.3 % of probes
+/// named right against 98.1 %, and half the strangers wrongly named). `None` without a template of `dim` numbers.
+fn mean_template(person: &Person, dim: usize, scale: &Scale) -> Option<Vec<f32>> {
+    let templates: Vec<&[f32]> =
+        person.templates.iter().map(|t| t.embedding.as_slice()).filter(|t| t.len() == dim).collect();
+    let sum = sum_of(&templates, dim);
+    if templates.len() < 5 {
+        return unit(sum);
+    }
+    let dot = kernel::best();
+    let fits = |template: &&[f32]| {
+        let others = unit(sum.iter().zip(template.iter()).map(|(all, own)| all - own).collect());
+        others.is_none_or(|mean| scale.distance(scale.raw_of_dot(dot(&mean, template))).value() <= OUTLIER)
+    };
+    let kept: Vec<&[f32]> = templates.iter().copied().filter(fits).collect();
+    // When most of them disagree there is no telling who is the stranger.
+    if kept.len() * 2 <= templates.len() { unit(sum) } else { unit(sum_of(&kept, dim)) }
+}
+
+fn sum_of(templates: &[&[f32]], dim: usize) -> Vec<f32> {
+    let mut sum = vec![0.0; dim];
+    for template in templates {
+        sum.iter_mut().zip(template.iter()).for_each(|(s, v)| *s += v);
+    }
+    sum
+}
+
+fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
+    let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+    (norm > 1e-6).then(|| {
+        vector.iter_mut().for_each(|v| *v /= norm);
+        vector
+    })
+}

@@ -1,0 +1,20 @@
+//! Who is enrolled: from embeddings to names.
+//!
+//! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`), the
+//! in-memory gallery that follows the database (`gallery`), and what makes a photo fit to enrol (`enrol`).
+//! Does not live here: SQL (crate `store`), how a face becomes an embedding (crate `face`), what a match means at a
+//! door (crate `events`).
+#![deny(unsafe_code)]
+
+mod enrol;
+mod error;
+mod gallery;
+mod index;
+mod kernel;
+mod scale;
+
+pub use enrol::{Candidate, PersonName, Warning};
+pub use error::EnrolError;
+pub use gallery::{Enrolled, Gallery};
+pub use index::{Index, Match, RunnerUp};
+pub use scale::{Distance, RawDistance, Scale};
