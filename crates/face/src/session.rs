@@ -1,6 +1,7 @@
 //! The one place that talks to ONNX Runtime.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::Session;
@@ -8,24 +9,33 @@ use ort::value::TensorRef;
 
 use crate::FaceError;
 
-/// The inference library, loaded once a process.
+/// The inference library, loaded once a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Runtime(Environment);
 
+/// ONNX Runtime allows one environment a process.
+static LOADED: Mutex<Option<(PathBuf, Runtime)>> = Mutex::new(None);
+
 impl Runtime {
-    /// Loads `library`, a `libonnxruntime` of 1.28 or newer.
+    /// Loads `library`, a `libonnxruntime` of 1.28 or newer; the second time it is there already.
     ///
     /// # Errors
-    /// [`FaceError::Runtime`] when the file is missing, no ONNX Runtime, or too old.
+    /// [`FaceError::Runtime`] when the file is missing, no ONNX Runtime, too old, or not the one that is loaded.
     pub fn load(library: &Path) -> Result<Self, FaceError> {
         let failed = |reason: String| FaceError::Runtime { path: library.to_owned(), reason };
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*loaded {
+            Some((path, runtime)) if path == library => return Ok(runtime.clone()),
+            Some((path, _)) => return Err(failed(format!("this process has loaded {} already", path.display()))),
+            None => {}
+        }
         let environment = ort::init_from(library)
             .map_err(|error| failed(error.to_string()))?
             .with_name("vultus")
             .with_telemetry(false)
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        Ok(Self(environment))
+        Ok(loaded.insert((library.to_owned(), Self(environment))).1.clone())
     }
 }
 

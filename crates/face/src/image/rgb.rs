@@ -1,6 +1,6 @@
 use models::Input;
 
-use super::sample::{self, Tap, Texels};
+use super::sample::{self, Blend, Tap, Texels};
 use super::{Area, Picture};
 use crate::geometry::Similarity;
 
@@ -52,13 +52,13 @@ impl RgbImage {
 }
 
 impl Texels for RgbImage {
-    fn rgb(&self, column: &Tap, row: &Tap) -> [f32; 3] {
-        sample::bilinear_rgb(&self.pixels, self.width as usize * 3, column, row)
+    fn rgb<B: Blend>(&self, column: &Tap, row: &Tap) -> [f32; 3] {
+        sample::bilinear_rgb::<B>(&self.pixels, self.width as usize * 3, column, row)
     }
 
-    fn grey(&self, column: &Tap, row: &Tap) -> f32 {
-        let [r, g, b] = self.rgb(column, row);
-        0.299 * r + 0.587 * g + 0.114 * b
+    fn grey<B: Blend>(&self, column: &Tap, row: &Tap) -> f32 {
+        let [r, g, b] = self.rgb::<B>(column, row);
+        (0.299 * r + 0.587 * g + 0.114 * b).round()
     }
 }
 

@@ -1,6 +1,6 @@
 use models::Input;
 
-use super::sample::{self, Tap, Texels};
+use super::sample::{self, Blend, Tap, Texels};
 use super::{Area, Picture};
 use crate::geometry::Similarity;
 
@@ -71,10 +71,6 @@ impl YuvImage {
     fn luma_len(&self) -> usize {
         self.width as usize * self.height as usize
     }
-
-    fn luma_at(&self, column: &Tap, row: &Tap) -> f32 {
-        sample::bilinear(self.luma(), self.width as usize, column, row)
-    }
 }
 
 /// BT.601 full range, the matrix of JFIF.
@@ -84,18 +80,18 @@ fn rgb_of(y: f32, u: f32, v: f32) -> [f32; 3] {
 }
 
 impl Texels for YuvImage {
-    fn rgb(&self, column: &Tap, row: &Tap) -> [f32; 3] {
+    fn rgb<B: Blend>(&self, column: &Tap, row: &Tap) -> [f32; 3] {
         let stride = self.width as usize / 2;
         let (column_c, row_c) = (column.halved(stride), row.halved(self.height as usize / 2));
         rgb_of(
-            self.luma_at(column, row),
-            sample::bilinear(self.chroma_u(), stride, &column_c, &row_c),
-            sample::bilinear(self.chroma_v(), stride, &column_c, &row_c),
+            self.grey::<B>(column, row),
+            sample::bilinear::<B>(self.chroma_u(), stride, &column_c, &row_c),
+            sample::bilinear::<B>(self.chroma_v(), stride, &column_c, &row_c),
         )
     }
 
-    fn grey(&self, column: &Tap, row: &Tap) -> f32 {
-        self.luma_at(column, row)
+    fn grey<B: Blend>(&self, column: &Tap, row: &Tap) -> f32 {
+        sample::bilinear::<B>(self.luma(), self.width as usize, column, row)
     }
 }
 

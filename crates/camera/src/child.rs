@@ -1,0 +1,161 @@
+//! An ffmpeg process that never outlives us.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+use std::process::{self, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::error::VideoError;
+use crate::mask::mask_credentials;
+
+/// Lines of stderr that are kept for the error message.
+const KEPT_LINES: usize = 8;
+/// Longest line that is kept.
+const MAX_LINE: u64 = 400;
+/// How often a process is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(5);
+
+/// A running ffmpeg. Its stderr is read by a thread of its own, so that it never blocks on it. Dropping kills and reaps
+/// it. On Linux it is also killed when the thread that spawned it ends, however that comes about; elsewhere it ends by
+/// itself at the next write to, or read from, a pipe that is no more.
+#[derive(Debug)]
+pub(crate) struct Child {
+    killer: Killer,
+    last_words: Option<JoinHandle<Vec<String>>>,
+}
+
+impl Child {
+    /// Starts ffmpeg to write to the pipe that is returned.
+    pub(crate) fn writing(program: &Path, arguments: &[String]) -> Result<(Self, ChildStdout), VideoError> {
+        let mut process = spawn(program, arguments, Stdio::null(), Stdio::piped())?;
+        let output = process.stdout.take().expect("stdout was asked to be a pipe");
+        Ok((Self::of(process), output))
+    }
+
+    /// Starts ffmpeg to read from the pipe that is returned.
+    pub(crate) fn reading(program: &Path, arguments: &[String]) -> Result<(Self, ChildStdin), VideoError> {
+        let mut process = spawn(program, arguments, Stdio::piped(), Stdio::null())?;
+        let input = process.stdin.take().expect("stdin was asked to be a pipe");
+        Ok((Self::of(process), input))
+    }
+
+    fn of(mut process: process::Child) -> Self {
+        let stderr = process.stderr.take().expect("stderr was asked to be a pipe");
+        let last_words = thread::spawn(move || listen(stderr));
+        Self { killer: Killer(Arc::new(Mutex::new(process))), last_words: Some(last_words) }
+    }
+
+    /// Kills it from other threads.
+    pub(crate) fn killer(&self) -> Killer {
+        self.killer.clone()
+    }
+
+    /// Waits until it has ended by itself; kills it when it has not within `patience`.
+    pub(crate) fn wait(&self, patience: Duration) -> io::Result<ExitStatus> {
+        let start = Instant::now();
+        while start.elapsed() < patience {
+            // Not `wait`: the lock must be free for a killer in between.
+            if let Some(status) = self.killer.lock().try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(POLL);
+        }
+        self.killer.kill();
+        self.killer.lock().wait()
+    }
+
+    /// The last lines that it wrote to stderr, without secrets. To be called once it has ended.
+    pub(crate) fn last_words(&mut self) -> Vec<String> {
+        self.last_words.take().and_then(|listener| listener.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.killer.kill();
+        if let Err(error) = self.killer.lock().wait() {
+            tracing::warn!(%error, "cannot wait for an ffmpeg that was killed");
+        }
+    }
+}
+
+/// Kills a [`Child`] from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Killer(Arc<Mutex<process::Child>>);
+
+impl Killer {
+    /// Sends SIGKILL, as a frozen ffmpeg ignores anything less. Does nothing once it was reaped.
+    pub(crate) fn kill(&self) {
+        if let Err(error) = self.lock().kill() {
+            tracing::warn!(%error, "cannot kill ffmpeg");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, process::Child> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn spawn(program: &Path, arguments: &[String], stdin: Stdio, stdout: Stdio) -> Result<process::Child, VideoError> {
+    let mut command = Command::new(program);
+    command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]).args(arguments);
+    command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+    // A Ctrl-C in the terminal is for us: we end our children when we are ready for it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    #[cfg(target_os = "linux")]
+    die_with_the_spawning_thread(&mut command);
+    command.spawn().map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => VideoError::ProgramMissing { program: program.to_owned() },
+        _ => VideoError::ProgramFailed { program: program.to_owned(), cause },
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn die_with_the_spawning_thread(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+
+    use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+
+    let parent = getpid();
+    let tie = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the signal was asked for.
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::Error::from(ErrorKind::BrokenPipe)) }
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. `tie` makes two system calls and neither
+    // allocates nor locks: an `io::Error` made from a kind or an error number needs no memory.
+    unsafe { command.pre_exec(tie) };
+}
+
+/// Reads stderr to its end and keeps its last lines.
+fn listen(stderr: ChildStderr) -> Vec<String> {
+    let mut reader = BufReader::new(stderr);
+    let mut kept = VecDeque::with_capacity(KEPT_LINES);
+    let mut line = Vec::new();
+    while matches!(reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {
+        let words = mask_credentials(without_origin(String::from_utf8_lossy(&line).trim()));
+        line.clear();
+        if words.is_empty() {
+            continue;
+        }
+        tracing::debug!("ffmpeg: {words}");
+        if kept.len() == KEPT_LINES {
+            kept.pop_front();
+        }
+        kept.push_back(words);
+    }
+    kept.into()
+}
+
+/// `[tcp @ 0x55c1…] Connection refused` → `Connection refused`: the address means nothing to anybody.
+fn without_origin(mut line: &str) -> &str {
+    while let Some((_, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        line = rest;
+    }
+    line
+}

@@ -1,0 +1,261 @@
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::ChildStdout;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use face::YuvImage;
+
+use crate::child::{Child, Killer};
+use crate::error::VideoError;
+use crate::frame::Buffers;
+use crate::input::{Input, Platform};
+use crate::mask::mask_credentials;
+use crate::source::{Source, Stopper, Stream};
+use crate::y4m::{Y4mError, Y4mReader};
+
+/// What we ask ffmpeg for: full-range BT.601 with even sides. The matrix is converted too: HD video is mostly BT.709.
+const CONVERSION: &str =
+    "crop=floor(iw/2)*2:floor(ih/2)*2:0:0,scale=out_range=full:out_color_matrix=bt601,format=yuvj420p";
+/// How long ffmpeg may take to exit after its last frame. One that waits for a frozen camera's goodbye would stay.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// At which pace a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As a camera would deliver it, by the recording's own clock.
+    Live,
+    /// Every frame, as fast as they are asked for.
+    Fast,
+}
+
+/// How an [`FfmpegSource`] plays what it is given.
+#[derive(Clone, Debug)]
+pub struct FfmpegOptions {
+    /// The program; looked up in `PATH` if it is a mere name.
+    pub program: PathBuf,
+    /// Concerns recordings and the test pattern; a camera has its own pace.
+    pub pace: Pace,
+    /// Whether a recording starts again at its end.
+    pub repeat: bool,
+    /// More options before ffmpeg's `-i`: hardware decoding (`-hwaccel auto`), a USB camera's size (`-video_size 1280x720`).
+    pub extra_input_args: Vec<String>,
+    /// How long to wait for a frame, the first one included, before the stream counts as stalled. At most a quarter more
+    /// passes.
+    pub stall_timeout: Duration,
+}
+
+impl Default for FfmpegOptions {
+    fn default() -> Self {
+        Self {
+            program: PathBuf::from("ffmpeg"),
+            pace: Pace::Live,
+            repeat: false,
+            extra_input_args: Vec::new(),
+            stall_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Frames from whatever ffmpeg can read: USB and network cameras, recordings, photos, a test pattern. Each opening is an
+/// ffmpeg process of its own, so that what kills a decoder does not kill us. The process ends with the stream, and on
+/// Linux with the thread that opened it.
+#[derive(Clone, Debug)]
+pub struct FfmpegSource {
+    input: Input,
+    camera: String,
+    options: FfmpegOptions,
+}
+
+impl FfmpegSource {
+    /// A source for `given`: a USB camera's number or device, an `rtsp://`, `rtsps://`, `http://` or `https://` address,
+    /// `testsrc` or `testsrc=WxH@FPS`, or else a file. Opens nothing yet; the error is one of spelling.
+    pub fn new(given: &str, options: FfmpegOptions) -> Result<Self, VideoError> {
+        let input = Input::parse(given, Platform::HERE)?;
+        Ok(Self { input, camera: describe(given), options })
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut add = |more: &[&str]| arguments.extend(more.iter().map(|&argument| argument.to_owned()));
+        if self.options.pace == Pace::Live && self.input.needs_pacing() {
+            add(&["-re"]);
+        }
+        if self.options.repeat && self.input.is_recording() {
+            add(&["-stream_loop", "-1"]);
+        }
+        arguments.extend(self.input.options(self.options.stall_timeout));
+        arguments.extend(self.options.extra_input_args.iter().cloned());
+        arguments.extend(["-i".to_owned(), self.input.address()]);
+        // Timestamps pass as they are, or ffmpeg would double and drop frames to keep a constant rate.
+        let output =
+            ["-an", "-sn", "-dn", "-vf", CONVERSION, "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"];
+        arguments.extend(output.map(str::to_owned));
+        arguments
+    }
+}
+
+impl Source for FfmpegSource {
+    fn open(&mut self) -> Result<Box<dyn Stream>, VideoError> {
+        self.input.check()?;
+        let (child, output) = Child::writing(&self.options.program, &self.arguments())?;
+        Ok(Box::new(FfmpegStream {
+            camera: self.camera.clone(),
+            ends: self.input.is_recording(),
+            y4m: Y4mReader::new(BufReader::new(output)),
+            seen_frame: false,
+            watchdog: Watchdog::start(child.killer(), self.options.stall_timeout),
+            child,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        self.camera.clone()
+    }
+
+    fn is_live(&self) -> bool {
+        !self.input.is_recording()
+    }
+}
+
+/// What a camera is called in messages.
+fn describe(given: &str) -> String {
+    if given.bytes().all(|byte| byte.is_ascii_digit()) { format!("camera {given}") } else { mask_credentials(given) }
+}
+
+/// One ffmpeg process and the pipe from it.
+struct FfmpegStream {
+    camera: String,
+    /// Whether the end of the stream is the end of a recording.
+    ends: bool,
+    y4m: Y4mReader<BufReader<ChildStdout>>,
+    seen_frame: bool,
+    watchdog: Arc<Watchdog>,
+    child: Child,
+}
+
+impl Stream for FfmpegStream {
+    fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError> {
+        self.watchdog.waiting_since(Some(Instant::now()));
+        let read = self.read(buffers);
+        self.watchdog.waiting_since(None);
+        match read {
+            Ok(Some(image)) => {
+                self.seen_frame = true;
+                Ok(Some(image))
+            }
+            Ok(None) | Err(Y4mError::Empty | Y4mError::Truncated(_) | Y4mError::Io(_)) => self.end(),
+            Err(cause) => Err(VideoError::Garbled { camera: self.camera.clone(), cause }),
+        }
+    }
+
+    fn fps(&self) -> Option<f64> {
+        self.y4m.known_header()?.fps
+    }
+
+    fn stopper(&self) -> Stopper {
+        let watchdog = Arc::clone(&self.watchdog);
+        Stopper::new(move || watchdog.end(EndedBy::Stopper))
+    }
+}
+
+impl FfmpegStream {
+    fn read(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, Y4mError> {
+        let header = self.y4m.header()?;
+        let mut planes = buffers.take(header.frame_len());
+        if !self.y4m.read_frame(&mut planes)? {
+            buffers.give_back(planes);
+            return Ok(None);
+        }
+        let (width, height) = (header.width, header.height);
+        YuvImage::new(width, height, planes).map(Some).ok_or(Y4mError::BadSize { width, height })
+    }
+
+    /// The pipe has ended: finds out why.
+    fn end(&mut self) -> Result<Option<YuvImage>, VideoError> {
+        let exit = self.child.wait(PARTING);
+        let camera = self.camera.clone();
+        match self.watchdog.ended_by() {
+            Some(EndedBy::Stopper) => return Err(VideoError::Stopped { camera }),
+            Some(EndedBy::Stall) => return Err(VideoError::Stalled { camera, after: self.watchdog.patience }),
+            Some(EndedBy::Drop) | None => {}
+        }
+        let said = self.child.last_words();
+        let clean = exit.is_ok_and(|status| status.success());
+        match (self.ends && clean, self.seen_frame) {
+            (true, true) => Ok(None),
+            (true, false) => Err(VideoError::NotVideo { camera, said: "it holds no frame".to_owned() }),
+            (false, _) => Err(VideoError::from_last_words(&camera, &said)),
+        }
+    }
+}
+
+impl Drop for FfmpegStream {
+    fn drop(&mut self) {
+        self.watchdog.end(EndedBy::Drop);
+    }
+}
+
+/// Kills an ffmpeg that sends no frame while one is waited for. Its thread ends when the stream does.
+struct Watchdog {
+    killer: Killer,
+    patience: Duration,
+    state: Mutex<WatchState>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct WatchState {
+    /// Since when the reader waits for a frame. `None` while it is busy elsewhere: that is not the camera's fault.
+    waiting_since: Option<Instant>,
+    ended_by: Option<EndedBy>,
+}
+
+/// Who ended a stream that did not end by itself.
+#[derive(Clone, Copy)]
+enum EndedBy {
+    Stopper,
+    Stall,
+    Drop,
+}
+
+impl Watchdog {
+    fn start(killer: Killer, patience: Duration) -> Arc<Self> {
+        let watchdog = Arc::new(Self { killer, patience, state: Mutex::default(), ended: Condvar::new() });
+        let on_watch = Arc::clone(&watchdog);
+        thread::spawn(move || on_watch.watch());
+        watchdog
+    }
+
+    /// Looks a few times within its patience, so that the reader need not wake it for every frame.
+    fn watch(&self) {
+        let mut state = self.lock();
+        while state.ended_by.is_none() {
+            if state.waiting_since.is_some_and(|since| since.elapsed() >= self.patience) {
+                drop(state);
+                return self.end(EndedBy::Stall);
+            }
+            (state, _) = self.ended.wait_timeout(state, self.patience / 4).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn waiting_since(&self, since: Option<Instant>) {
+        self.lock().waiting_since = since;
+    }
+
+    fn ended_by(&self) -> Option<EndedBy> {
+        self.lock().ended_by
+    }
+
+    /// Kills ffmpeg on behalf of `by`; who came first counts.
+    fn end(&self, by: EndedBy) {
+        self.lock().ended_by.get_or_insert(by);
+        self.ended.notify_all();
+        self.killer.kill();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

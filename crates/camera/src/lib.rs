@@ -1,0 +1,41 @@
+//! Frames in, sightings out.
+//!
+//! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
+//! seen in one (`look`, `sighting`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto
+//! frames (`draw`, `annotate`), and annotated videos written to files (`record`).
+//! Does not live here: what a sighting means (crate `events`), SQL (crate `store`), HTTP.
+#![deny(unsafe_code)]
+
+mod annotate;
+mod child;
+mod draw;
+mod error;
+mod ffmpeg;
+mod frame;
+mod input;
+mod label;
+mod look;
+mod mask;
+mod newest;
+mod record;
+mod rgb0;
+mod sighting;
+mod source;
+mod stop;
+mod watch;
+mod y4m;
+
+pub use annotate::annotate;
+pub use draw::{Colour, Painter};
+pub use error::VideoError;
+pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
+pub use frame::{Buffers, Frame};
+pub use look::Look;
+pub use newest::{Newest, Taken};
+pub use record::Recorder;
+pub use rgb0::to_rgb0;
+pub use sighting::{SeenFace, Sighting, SightingTimes};
+pub use source::{Source, Stopper, Stream};
+pub use stop::Stop;
+pub use watch::{CameraState, CameraStatus, Watch};
+pub use y4m::{Y4mError, Y4mHeader, Y4mReader};

@@ -1,0 +1,66 @@
+/// What stands in place of a secret.
+const MASK: &str = "***";
+
+/// Fields whose value is a secret, in addresses such as `/cgi?user=admin&pwd=x` or `/user=admin_password=x_channel=1`.
+const SECRET_FIELDS: [&str; 9] =
+    ["password=", "passwd=", "pass=", "pwd=", "token=", "secret=", "auth=", "apikey=", "key="];
+
+/// `text` without the user name and password of any address in it and without the secrets in its query, so that it can be
+/// shown and logged.
+pub(crate) fn mask_credentials(text: &str) -> String {
+    mask_fields(&mask_user_info(text))
+}
+
+/// `scheme://user:password@host` → `scheme://***@host`, for each address in `text`. A password may hold `@` itself, so
+/// everything up to the last `@` before the path goes.
+fn mask_user_info(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        masked.push_str("://");
+        let authority = part.find(['/', '?', '#', ' ']).unwrap_or(part.len());
+        match part[..authority].rfind('@') {
+            Some(at) => masked.extend([MASK, &part[at..]]),
+            None => masked.push_str(part),
+        }
+    }
+    masked
+}
+
+/// `pwd=x&` → `pwd=***&`, whatever the case of the field's name.
+fn mask_fields(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut masked = String::new();
+    let mut done = 0;
+    while let Some(start) = first_secret(&lower, done) {
+        let end = lower[start..].find(['&', '_', ';', '#', '?', '/', ' ']).map_or(lower.len(), |len| start + len);
+        masked.extend([&text[done..start], MASK]);
+        done = end;
+    }
+    masked.push_str(&text[done..]);
+    masked
+}
+
+/// Where the first value of a secret field at or after `from` starts.
+fn first_secret(lower: &str, from: usize) -> Option<usize> {
+    SECRET_FIELDS.iter().filter_map(|field| Some(from + lower[from..].find(field)? + field.len())).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_name_and_password_of_an_address_are_masked_and_the_rest_stays() {
+        for (given, shown) in [
+            ("rtsp://admin:12@34@10.0.0.7:554/live", "rtsp://***@10.0.0.7:554/live"),
+            ("rtsp://10.0.0.7/live@2", "rtsp://10.0.0.7/live@2"),
+            ("http://cam/?user=a&PWD=x&channel=1", "http://cam/?user=a&PWD=***&channel=1"),
+            ("rtsp://cam/user=admin_password=tl_channel=1", "rtsp://cam/user=admin_password=***_channel=1"),
+            ("/srv/gate camera.mp4", "/srv/gate camera.mp4"),
+            ("[tcp] rtsp://u:p@h: Connection refused", "[tcp] rtsp://***@h: Connection refused"),
+        ] {
+            assert_eq!(mask_credentials(given), shown);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use std::fmt;
+use std::sync::Arc;
+
+use face::YuvImage;
+
+use crate::error::VideoError;
+use crate::frame::Buffers;
+
+/// Where frames come from: a camera, a recording, or in tests a list of pictures. It may be opened again and again;
+/// each time the frames start anew.
+pub trait Source: Send {
+    /// Starts the stream and returns at once: what a camera that cannot be reached has to say comes from the first
+    /// [`Stream::next`]. To be called on the thread that will read the stream and outlive it: on Linux the program
+    /// behind it is killed when the thread that started it ends.
+    fn open(&mut self) -> Result<Box<dyn Stream>, VideoError>;
+
+    /// The camera as messages name it; passwords in addresses are masked.
+    fn describe(&self) -> String;
+
+    /// Whether frames come at a camera's pace without an end. If not, it is a recording: `next` gives `None` at the end.
+    fn is_live(&self) -> bool;
+}
+
+/// Frames of one opening of a [`Source`], in order. Ends for good with the first `None` or error; dropping it frees
+/// everything that stands behind it.
+pub trait Stream: Send {
+    /// Waits for the next frame and reads it into a buffer from `buffers`. `None` at the end of a recording; the end of
+    /// a live stream is [`VideoError::Ended`], being stopped is [`VideoError::Stopped`].
+    fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError>;
+
+    /// Frames a second as the stream states them; known after the first frame, if at all.
+    fn fps(&self) -> Option<f64>;
+
+    /// Ends this stream from another thread, even while that one waits in [`next`](Self::next).
+    fn stopper(&self) -> Stopper;
+}
+
+/// Ends a [`Stream`] from any thread. Stopping twice, or after the stream's end, does nothing.
+#[derive(Clone)]
+pub struct Stopper(Arc<dyn Fn() + Send + Sync>);
+
+impl Stopper {
+    /// `stop` makes the stream's `next` return soon; it must not block.
+    pub fn new(stop: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(stop))
+    }
+
+    /// Ends the stream.
+    pub fn stop(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stopper")
+    }
+}

@@ -1,0 +1,77 @@
+//! Accuracy on the 1,000 pairs of LFW's view 1, where they lie beside the project: within 0.3 points of the reference
+//! program in Python on the same pairs.
+
+mod support;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use face::{DecodeLimits, Engine, Face, Faces};
+
+/// What shared/reference/pipelines.py --pairs prints for these pairs (onnxruntime 1.32).
+const REFERENCE_ACCURACY: f64 = 98.70;
+
+/// LFW's photos are centred on the person that they are named after.
+fn main_face(found: &Faces) -> Option<&Face> {
+    let key = |face: &Face| {
+        let (x, y) =
+            ((face.area.left + face.area.right) / 2.0 - 125.0, (face.area.top + face.area.bottom) / 2.0 - 125.0);
+        face.area.area() - 2.0 * (x * x + y * y)
+    };
+    found.faces.iter().max_by(|a, b| key(a).total_cmp(&key(b)))
+}
+
+fn embedding(engine: &mut Engine, file: &Path) -> Option<Vec<f32>> {
+    let image =
+        face::decode(&std::fs::read(file).expect("a photo of LFW"), &DecodeLimits::default()).expect("a photo of LFW");
+    let found = engine.faces(&image, 1.0).expect("inference");
+    main_face(&found).map(|face| face.embedding.vector.clone())
+}
+
+/// Accuracy over 10 folds: the threshold that is best on nine decides the tenth.
+fn ten_fold_accuracy(pairs: &[(f32, bool)]) -> f64 {
+    let correct = |pairs: &mut dyn Iterator<Item = &(f32, bool)>, threshold: f32| {
+        pairs.filter(|(distance, same)| (*distance < threshold) == *same).count()
+    };
+    let size = pairs.len() / 10;
+    let accuracies = (0..10).map(|fold| {
+        let test = fold * size..(fold + 1) * size;
+        let mut train = || pairs.iter().enumerate().filter(|(i, _)| !test.contains(i)).map(|(_, pair)| pair);
+        let best = (0..2000).map(|t| t as f32 / 1000.0).max_by_key(|t| correct(&mut train(), *t)).expect("thresholds");
+        correct(&mut pairs[test.clone()].iter(), best) as f64 / size as f64
+    });
+    accuracies.sum::<f64>() / 10.0
+}
+
+#[test]
+fn accuracy_on_lfw_is_that_of_the_reference_program() {
+    let Some(folder) = support::data("lfw-dev") else {
+        println!("skipped: no data");
+        return;
+    };
+    let mut engine = support::engine();
+    let mut seen: HashMap<String, Option<Vec<f32>>> = HashMap::new();
+    let mut look = |name: &str, number: &str| {
+        let file = format!("images/{name}/{name}_{number:0>4}.jpg");
+        seen.entry(file.clone()).or_insert_with(|| embedding(&mut engine, &folder.join(&file))).clone()
+    };
+    let list = std::fs::read_to_string(folder.join("pairsDevTest.txt")).expect("the list of pairs");
+    let pairs: Vec<(f32, bool)> = list
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let (a, b, same) = match words.as_slice() {
+                [name, i, j] => (look(name, i), look(name, j), true),
+                [a, i, b, j] => (look(a, i), look(b, j), false),
+                _ => return None,
+            };
+            // A missed face counts as different.
+            let distance = a.zip(b).map_or(9.0, |(a, b)| 1.0 - a.iter().zip(&b).map(|(x, y)| x * y).sum::<f32>());
+            Some((distance, same))
+        })
+        .collect();
+    assert_eq!(pairs.len(), 1000);
+    let accuracy = ten_fold_accuracy(&pairs) * 100.0;
+    println!("10-fold accuracy {accuracy:.2} %, reference {REFERENCE_ACCURACY:.2} %");
+    assert!((accuracy - REFERENCE_ACCURACY).abs() <= 0.3, "{accuracy:.2} %");
+}

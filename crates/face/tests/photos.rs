@@ -1,0 +1,153 @@
+//! What the engine does with ordinary and with bad photos.
+
+mod support;
+
+use face::{DecodeLimits, FaceError, Picture, RgbImage, YuvImage, decode};
+use support::{engine, gates, image, photo};
+
+/// `image` scaled to `width`, as a photo that was taken from farther away.
+fn scaled(image: &RgbImage, width: u32) -> RgbImage {
+    let whole = image::RgbImage::from_raw(image.width(), image.height(), image.pixels().to_vec()).unwrap();
+    let height = image.height() * width / image.width();
+    let small = image::imageops::resize(&whole, width, height, image::imageops::FilterType::Triangle);
+    RgbImage::new(width, height, small.into_raw()).unwrap()
+}
+
+fn encoded(image: &RgbImage, format: image::ImageFormat) -> Vec<u8> {
+    let whole = image::RgbImage::from_raw(image.width(), image.height(), image.pixels().to_vec()).unwrap();
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    whole.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn the_largest_of_several_faces_comes_first() {
+    let found = engine().faces(&image("t1.jpg"), 1.0).unwrap();
+    assert_eq!(found.faces.len(), 6);
+    let widths: Vec<f32> = found.faces.iter().map(|face| face.area.width()).collect();
+    assert!(widths.windows(2).all(|pair| pair[0] >= pair[1]), "{widths:?}");
+    assert_eq!(found.largest(&gates()).unwrap(), &found.faces[0]);
+}
+
+#[test]
+fn a_picture_without_a_face_has_no_face_to_enrol() {
+    let blank = RgbImage::new(640, 480, vec![127; 640 * 480 * 3]).unwrap();
+    let found = engine().faces(&blank, 1.0).unwrap();
+    assert!(matches!(found.to_enrol(&gates()), Err(FaceError::NoFace)));
+}
+
+#[test]
+fn a_face_that_is_too_small_says_how_large_it_should_be() {
+    let found = engine().faces(&scaled(&image("obama.jpg"), 130), 1.0).unwrap();
+    let Err(FaceError::TooSmall { width, min: 64 }) = found.to_enrol(&gates()) else {
+        panic!("{:?}", found.to_enrol(&gates()))
+    };
+    assert!((32..64).contains(&width), "{width}");
+    let found = engine().faces(&scaled(&image("obama.jpg"), 60), 1.0).unwrap();
+    assert!(!matches!(found.to_enrol(&gates()), Ok(_)));
+}
+
+#[test]
+fn a_face_that_is_too_blurred_cannot_be_enrolled() {
+    let sharp = image("biden.jpg");
+    let blurred = scaled(&scaled(&sharp, 60), sharp.width());
+    let found = engine().faces(&blurred, 1.0).unwrap();
+    assert!(matches!(found.to_enrol(&gates()), Err(FaceError::TooUnclear { .. })), "{:?}", found.to_enrol(&gates()));
+}
+
+#[test]
+fn a_photo_lying_on_its_side_is_turned_by_its_exif_orientation() {
+    let upright = image("obama.jpg");
+    let mut bytes = photo("obama.jpg");
+    // Orientation 6: the camera was held on its side; shown as stored, the face would lie.
+    let app1 = [
+        &[0xFF, 0xE1, 0x00, 0x22][..],
+        b"Exif\0\0MM\0\x2a\0\0\0\x08",
+        &[0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0],
+    ]
+    .concat();
+    bytes.splice(2..2, app1);
+    let turned = decode(&bytes, &DecodeLimits::default()).unwrap();
+    assert_eq!((turned.width(), turned.height()), (upright.height(), upright.width()));
+    // The first pixel of an upright photo ends up in the upper right corner.
+    let last = (turned.width() as usize - 1) * 3;
+    assert_eq!(turned.pixels()[last..last + 3], upright.pixels()[..3]);
+}
+
+#[test]
+fn png_webp_and_bmp_hold_the_same_face_as_jpeg() {
+    let original = scaled(&image("obama.jpg"), 455);
+    let mut engine = engine();
+    let want = engine.faces(&original, 1.0).unwrap().faces[0].clone();
+    for format in [image::ImageFormat::Png, image::ImageFormat::WebP, image::ImageFormat::Bmp] {
+        let read = decode(&encoded(&original, format), &DecodeLimits::default()).unwrap();
+        assert_eq!(engine.faces(&read, 1.0).unwrap().faces[0], want, "{format:?}");
+    }
+}
+
+#[test]
+fn a_camera_frame_gives_nearly_the_embedding_of_the_photo() {
+    let photo = scaled(&image("obama.jpg"), 454);
+    let (width, height) = (photo.width() & !1, photo.height() & !1);
+    let mut engine = engine();
+    let from_photo = engine.faces(&photo, 1.0).unwrap().faces[0].clone();
+    let from_frame = engine.faces(&planes_of(&photo, width, height), 1.0).unwrap().faces[0].clone();
+    let cosine: f32 = from_photo.embedding.vector.iter().zip(&from_frame.embedding.vector).map(|(a, b)| a * b).sum();
+    assert!(cosine > 0.97, "{cosine}");
+}
+
+/// BT.601 full range, chroma averaged over two by two pixels.
+fn planes_of(photo: &RgbImage, width: u32, height: u32) -> YuvImage {
+    let rgb = |x: u32, y: u32| {
+        let at = ((y * photo.width() + x) * 3) as usize;
+        [0, 1, 2].map(|c| f32::from(photo.pixels()[at + c]))
+    };
+    let luma = |[r, g, b]: [f32; 3]| 0.299 * r + 0.587 * g + 0.114 * b;
+    let mut planes: Vec<u8> =
+        (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| luma(rgb(x, y)).round() as u8).collect();
+    for (channel, range) in [(2, 1.772), (0, 1.402)] {
+        for y in (0..height).step_by(2) {
+            for x in (0..width).step_by(2) {
+                let block = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| rgb(x, y));
+                let difference = block.iter().map(|p| p[channel] - luma(*p)).sum::<f32>() / 4.0;
+                planes.push((128.0 + difference / range).round().clamp(0.0, 255.0) as u8);
+            }
+        }
+    }
+    YuvImage::new(width, height, planes).unwrap()
+}
+
+#[test]
+fn files_that_are_no_photos_are_told_apart() {
+    let limits = DecodeLimits::default();
+    assert!(matches!(decode(b"hello", &limits), Err(FaceError::NotAnImage)));
+    assert!(matches!(decode(b"", &limits), Err(FaceError::NotAnImage)));
+    assert!(matches!(decode(b"GIF89a\x01\x00", &limits), Err(FaceError::UnsupportedFormat { format: "GIF" })));
+    assert!(matches!(decode(b"\0\0\0\x18ftypheic\0\0", &limits), Err(FaceError::UnsupportedFormat { format: "HEIC" })));
+    let whole = photo("obama.jpg");
+    assert!(matches!(decode(&whole[..whole.len() / 2], &limits), Err(FaceError::Damaged(_))));
+    assert!(matches!(decode(&whole[..20], &limits), Err(FaceError::Damaged(_))));
+}
+
+#[test]
+fn a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() {
+    let limits = DecodeLimits { megapixels: 1 };
+    let jpeg = decode(&photo("obama.jpg"), &limits);
+    assert!(matches!(jpeg, Err(FaceError::TooManyPixels { width: 910, height: 1137, limit: 1 })), "{jpeg:?}");
+    let png = decode(&encoded(&image("obama.jpg"), image::ImageFormat::Png), &limits);
+    assert!(matches!(png, Err(FaceError::TooManyPixels { .. })), "{png:?}");
+}
+
+#[test]
+fn scale_hides_detail_from_the_detector_and_boxes_stay_in_full_pixels() {
+    let photo = image("t1.jpg");
+    let mut engine = engine();
+    let full = engine.faces(&photo, 1.0).unwrap();
+    let half = engine.faces(&photo, 0.5).unwrap();
+    assert_eq!(full.faces.len(), half.faces.len());
+    // A tenth of this picture is 128 pixels wide: faces of 14 pixels.
+    let tenth = engine.faces(&photo, 0.1).unwrap();
+    assert!(tenth.faces.len() < full.faces.len(), "{}", tenth.faces.len());
+    assert!(half.faces.iter().all(|face| face.area.width() > 100.0));
+    assert_eq!(Picture::width(&photo), 1280);
+}

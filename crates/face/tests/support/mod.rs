@@ -1,0 +1,43 @@
+//! The installed models and sample photos, as `./test` pulls them.
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::path::{Path, PathBuf};
+
+use face::{DecodeLimits, Engine, RgbImage, Runtime};
+use models::{Cache, Catalog};
+
+const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default runtime photos`";
+
+fn cache() -> Cache {
+    let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);
+    Cache::new(folder.or_else(|| Some(dirs::cache_dir()?.join("vultus"))).expect("a home folder"))
+}
+
+/// An engine of the default pack.
+pub fn engine() -> Engine {
+    let catalog = Catalog::builtin();
+    let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
+    Engine::open(&runtime, &cache().installed(&catalog, "default").expect(HINT)).expect(HINT)
+}
+
+/// The default pack's gates.
+pub fn gates() -> models::Gates {
+    Catalog::builtin().pack("default").expect("the default pack").embedder.gates
+}
+
+/// The bytes of a sample photo.
+pub fn photo(name: &str) -> Vec<u8> {
+    let photos = cache().photos(&Catalog::builtin()).expect(HINT);
+    std::fs::read(&photos[name]).expect(HINT)
+}
+
+/// A sample photo, decoded.
+pub fn image(name: &str) -> RgbImage {
+    face::decode(&photo(name), &DecodeLimits::default()).expect(name)
+}
+
+/// The folder of a large data set beside the project, where there is one.
+pub fn data(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    folder.is_dir().then_some(folder)
+}
