@@ -1,0 +1,106 @@
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use camera::{SeenFace, Sighting};
+use gallery::{Distance, RawDistance};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::policy::{Policy, Status};
+
+/// One processed frame as the WebSocket tells of it: the contract's fields describe the main face (an accepted one
+/// before a refused one, then the largest); the others are added beside them.
+#[derive(Debug, Serialize)]
+pub struct FaceEvent<'a> {
+    r#type: &'static str,
+    name: Option<Arc<str>>,
+    distance: Option<Distance>,
+    status: Status,
+    r#box: Option<[i32; 4]>,
+    timestamp: u64,
+    frame: String,
+    faces: Vec<FaceView>,
+    camera: &'a str,
+    width: u32,
+    height: u32,
+    frame_id: u64,
+    annotated: bool,
+}
+
+/// One face of a frame or photo.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FaceView {
+    /// The nearest enrolled person; null when nobody is enrolled.
+    #[schema(value_type = Option<String>, example = "katya")]
+    pub name: Option<Arc<str>>,
+    /// That person's distance on the contract's scale.
+    #[schema(value_type = Option<f64>, example = 0.4123)]
+    pub distance: Option<Distance>,
+    /// The same in the model's own terms.
+    #[schema(value_type = Option<f64>)]
+    pub raw_distance: Option<RawDistance>,
+    /// Accepted or not.
+    pub status: Status,
+    /// `[x1, y1, x2, y2]` in whole pixels.
+    pub r#box: [i32; 4],
+    /// The detector's confidence, 0–1.
+    pub score: f64,
+    /// Quality of the shot: the norm of the raw embedding.
+    pub quality: f64,
+    /// Left eye, right eye, nose, left and right mouth corner, as seen; `[x, y]` in pixels.
+    pub landmarks: [[f64; 2]; 5],
+}
+
+impl FaceView {
+    /// What `policy` makes of a face.
+    pub fn of(seen: &SeenFace, policy: &Policy) -> Self {
+        let nearest = seen.nearest.as_ref();
+        Self {
+            name: nearest.map(|m| m.name.clone()),
+            distance: nearest.map(|m| m.distance),
+            raw_distance: nearest.map(|m| m.raw),
+            status: policy.status(seen),
+            r#box: seen.face.area.to_pixels(),
+            score: rounded(seen.face.score),
+            quality: rounded(seen.face.embedding.norm),
+            landmarks: seen.face.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),
+        }
+    }
+}
+
+/// Three decimals: more would only be noise on the wire.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1000.0).round() / 1000.0
+}
+
+impl<'a> FaceEvent<'a> {
+    /// The event of a sighting, with its frame as JPEG.
+    pub fn of(sighting: &'a Sighting, policy: &Policy, jpeg: &[u8], annotated: bool) -> Self {
+        let faces: Vec<FaceView> = sighting.faces.iter().map(|seen| FaceView::of(seen, policy)).collect();
+        // Faces come largest first, so the first accepted one is the largest of those accepted.
+        let main = faces.iter().find(|face| face.status == Status::Pass).or(faces.first());
+        let image = sighting.frame.image();
+        Self {
+            r#type: "face_event",
+            name: main.and_then(|face| face.name.clone()),
+            distance: main.and_then(|face| face.distance),
+            status: main.map_or(Status::NoFace, |face| face.status),
+            r#box: main.map(|face| face.r#box),
+            timestamp: sighting.frame.captured_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            frame: STANDARD.encode(jpeg),
+            camera: &sighting.camera,
+            width: image.width(),
+            height: image.height(),
+            frame_id: sighting.frame.id,
+            annotated,
+            faces,
+        }
+    }
+
+    /// The message as it goes over the WebSocket.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}

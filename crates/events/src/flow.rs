@@ -1,0 +1,198 @@
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant, SystemTime};
+
+use camera::{Newest, Painter, SeenFace, Sighting, SightingTimes, annotate};
+use face::{FaceError, JpegEncoder, YuvImage};
+use store::Micros;
+use tokio::runtime::Handle;
+
+use crate::event::FaceEvent;
+use crate::policy::{Policy, Status};
+use crate::{Hub, Msg, Pass, Publisher, Webhook};
+
+/// How often the speed of a camera is logged.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+/// Where processed frames go.
+#[derive(Debug)]
+pub enum Outlet {
+    /// The hub of this process.
+    Hub(Hub),
+    /// A hub in another process.
+    Publisher(Publisher),
+}
+
+impl Outlet {
+    fn is_wanted(&self) -> bool {
+        match self {
+            Self::Hub(hub) => hub.viewers() > 0,
+            Self::Publisher(publisher) => publisher.wanted(),
+        }
+    }
+
+    fn send(&self, message: Msg) {
+        match self {
+            Self::Hub(hub) => hub.broadcast(message),
+            Self::Publisher(publisher) => publisher.send(message),
+        }
+    }
+}
+
+/// Annotated frames for a local window.
+pub type WindowSlot = Arc<Newest<YuvImage>>;
+
+/// Sighting → events → sinks, for one camera. Runs on a thread of its own until the camera's watch ends; a sink that
+/// is slow or away never stops it.
+pub struct Flow {
+    policy: Policy,
+    encoder: JpegEncoder,
+    painter: Painter,
+    annotate: bool,
+    outlets: Vec<Outlet>,
+    webhook: Option<Webhook>,
+    window: Option<WindowSlot>,
+    pace: Pace,
+}
+
+impl Flow {
+    /// `quality` is the JPEG quality of frames that are sent, 1–100; `annotate` draws boxes and names into them.
+    ///
+    /// # Errors
+    /// When there is no JPEG encoder for this quality.
+    pub fn new(policy: Policy, quality: u8, annotate: bool) -> Result<Self, FaceError> {
+        let encoder = JpegEncoder::new(quality)?;
+        let (painter, pace) = (Painter::new(), Pace::default());
+        Ok(Self { policy, encoder, painter, annotate, outlets: Vec::new(), webhook: None, window: None, pace })
+    }
+
+    /// Sends every processed frame to `outlet`.
+    #[must_use]
+    pub fn with_outlet(mut self, outlet: Outlet) -> Self {
+        self.outlets.push(outlet);
+        self
+    }
+
+    /// Tells `webhook` of every announced PASS.
+    #[must_use]
+    pub fn with_webhook(mut self, webhook: Webhook) -> Self {
+        self.webhook = Some(webhook);
+        self
+    }
+
+    /// Shows annotated frames in a window.
+    #[must_use]
+    pub fn with_window(mut self, window: WindowSlot) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// Runs until the sender of `sightings` is gone, then ends the sinks in order.
+    pub fn run(mut self, sightings: &Receiver<Sighting>, runtime: &Handle) {
+        for sighting in sightings {
+            self.announce(&sighting, runtime);
+            if let Err(error) = self.show(&sighting) {
+                tracing::error!(camera = &*sighting.camera, %error, "a frame could not be shown");
+            }
+            self.pace.count(&sighting);
+        }
+        runtime.block_on(self.end());
+    }
+
+    /// The webhook's record comes before anything is shown: what the outside saw is never lost by a kill.
+    fn announce(&mut self, sighting: &Sighting, runtime: &Handle) {
+        for face in self.policy.announce(sighting) {
+            let Some(pass) = pass_of(sighting, face) else { continue };
+            tracing::info!(camera = pass.camera, name = pass.name, distance = pass.distance, "PASS");
+            if let Some(webhook) = &self.webhook {
+                runtime.block_on(webhook.record(&pass));
+            }
+        }
+    }
+
+    /// A frame is drawn, encoded and sent once, and not at all when nobody looks.
+    fn show(&mut self, sighting: &Sighting) -> Result<(), FaceError> {
+        let is_sent = self.outlets.iter().any(Outlet::is_wanted);
+        let plain = sighting.frame.image();
+        let annotated = (self.window.is_some() || (is_sent && self.annotate)).then(|| self.annotated(sighting));
+        if is_sent {
+            let picture = annotated.as_ref().filter(|_| self.annotate).unwrap_or(plain);
+            let jpeg = self.encoder.encode(picture)?;
+            let message = Msg::from(FaceEvent::of(sighting, &self.policy, &jpeg, self.annotate).to_json());
+            self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
+        }
+        if let (Some(window), Some(picture)) = (&self.window, annotated) {
+            window.put(picture);
+        }
+        Ok(())
+    }
+
+    fn annotated(&mut self, sighting: &Sighting) -> YuvImage {
+        let mut picture = sighting.frame.image().clone();
+        let accepted = |face: &SeenFace| self.policy.status(face) == Status::Pass;
+        annotate(&mut self.painter, &mut picture, &sighting.faces, accepted);
+        picture
+    }
+
+    async fn end(self) {
+        if let Some(window) = &self.window {
+            window.close();
+        }
+        if let Some(webhook) = self.webhook {
+            webhook.shutdown().await;
+        }
+        for outlet in self.outlets {
+            if let Outlet::Publisher(publisher) = outlet {
+                publisher.shutdown().await;
+            }
+        }
+    }
+}
+
+fn pass_of(sighting: &Sighting, face: &SeenFace) -> Option<Pass> {
+    let nearest = face.nearest.as_ref()?;
+    Some(Pass {
+        name: nearest.name.to_string(),
+        distance: nearest.distance.value(),
+        timestamp: micros(sighting.frame.captured_at),
+        camera: sighting.camera.to_string(),
+    })
+}
+
+fn micros(time: SystemTime) -> Micros {
+    Micros(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64))
+}
+
+/// Frames a second and where the time goes, for the log.
+#[derive(Default)]
+struct Pace {
+    since: Option<Instant>,
+    frames: u32,
+    times: SightingTimes,
+}
+
+impl Pace {
+    fn count(&mut self, sighting: &Sighting) {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.frames += 1;
+        self.times += sighting.times;
+        if since.elapsed() >= REPORT_EVERY {
+            self.report(&sighting.camera, since.elapsed());
+            *self = Self { since: Some(Instant::now()), ..Self::default() };
+        }
+    }
+
+    fn report(&self, camera: &str, elapsed: Duration) {
+        let mean_ms = |total: Duration| (total.as_secs_f64() * 1e4 / f64::from(self.frames)).round() / 10.0;
+        tracing::info!(
+            camera,
+            fps = (f64::from(self.frames) / elapsed.as_secs_f64() * 10.0).round() / 10.0,
+            waited_ms = mean_ms(self.times.waited),
+            detect_ms = mean_ms(self.times.stages.detect),
+            landmark_ms = mean_ms(self.times.stages.landmark),
+            embed_ms = mean_ms(self.times.stages.embed),
+            search_ms = mean_ms(self.times.search),
+            "frames"
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! Sightings in, events out.
+//!
+//! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
+//! sinks (`flow`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
+//! with its deliveries from the outbox (`webhook`).
+//! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
+#![forbid(unsafe_code)]
+
+mod address;
+mod error;
+mod event;
+mod flow;
+mod hub;
+mod policy;
+mod publish;
+mod viewer_count;
+mod webhook;
+
+pub use error::EventsError;
+pub use event::{FaceEvent, FaceView};
+pub use flow::{Flow, Outlet, WindowSlot};
+pub use hub::{ClientKind, Hub, Seat};
+pub use policy::{Policy, Status};
+pub use publish::Publisher;
+pub use webhook::{Pass, Webhook, WebhookSettings};
+
+/// A text message on its way to or from a hub; clones share the text.
+pub type Msg = tokio_tungstenite::tungstenite::Utf8Bytes;

@@ -1,0 +1,233 @@
+//! The task that takes events from the outbox to the receiver.
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use store::{Delivery, Micros, Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+
+use super::post::{Post, PostError};
+use super::trouble::Trouble;
+use super::{WebhookSettings, stopping};
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+/// How often to look for rows that another process wrote and did not live to deliver.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+const DATABASE_RETRY: Duration = Duration::from_secs(1);
+/// Time beyond a request's own in which its outcome must be written, before another process may send the same row.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+
+/// Delivers the oldest row of the outbox, then the next. Retries for ever; ends between two requests when asked to stop.
+pub(super) struct Worker {
+    store: Store,
+    post: Post,
+    url: String,
+    owner: String,
+    lease: Duration,
+    give_up_after: Duration,
+    recorded: Arc<Notify>,
+    stopped: watch::Receiver<bool>,
+    expired_at: Option<Instant>,
+    receiver: Trouble,
+    database: Trouble,
+    /// Delivered since the receiver came back.
+    caught_up: u64,
+}
+
+impl Worker {
+    /// `recorded` says that there is a new row.
+    pub(super) fn new(
+        store: Store,
+        post: Post,
+        owner: String,
+        settings: &WebhookSettings,
+        recorded: Arc<Notify>,
+        stopped: watch::Receiver<bool>,
+    ) -> Worker {
+        Worker {
+            store,
+            post,
+            url: settings.url.clone(),
+            owner,
+            lease: settings.timeout + LEASE_MARGIN,
+            give_up_after: settings.give_up_after,
+            recorded,
+            stopped,
+            expired_at: None,
+            receiver: Trouble::default(),
+            database: Trouble::default(),
+            caught_up: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while !self.is_stopping() {
+            if let Err(error) = self.turn().await {
+                self.complain_of_database(&error);
+                self.rest(DATABASE_RETRY).await;
+            }
+        }
+    }
+
+    /// Delivers one row, or waits until there may be one to deliver.
+    async fn turn(&mut self) -> Result<(), StoreError> {
+        self.expire_old().await?;
+        let now = Micros::now();
+        let leased = self.store.lease_delivery(&self.url, &self.owner, now, after(now, self.lease)).await?;
+        self.database_works();
+        match leased {
+            None => self.idle().await,
+            // Leased anew after the wait, which may be longer than a lease.
+            Some(delivery) if let Some(wait) = wait_before(&delivery, now) => self.rest(wait).await,
+            Some(delivery) => self.deliver(&delivery).await,
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, delivery: &Delivery) {
+        let outcome = self.post.send(delivery).await;
+        if let Err(error) = &outcome {
+            self.complain_of_receiver(delivery, error);
+        } else if self.receiver.is_on() {
+            self.caught_up += 1;
+        }
+        self.settle(delivery, outcome).await;
+    }
+
+    /// Writes what became of `delivery`, however long that takes: to go on without would be to send it again.
+    async fn settle(&mut self, delivery: &Delivery, outcome: Result<(), PostError>) {
+        let failure = outcome.err().map(|error| error.to_string());
+        loop {
+            let written = match &failure {
+                None => self.store.delivered(delivery.seq).await,
+                Some(error) => {
+                    let next = after(Micros::now(), retry_after(delivery.attempts));
+                    self.store.failed(delivery.seq, error, next).await
+                }
+            };
+            match written {
+                Ok(()) => return,
+                Err(error) => self.complain_of_database(&error),
+            }
+            sleep(DATABASE_RETRY).await;
+        }
+    }
+
+    /// Nothing to deliver: waits for a new row.
+    async fn idle(&mut self) {
+        if self.caught_up > 0 && self.receiver.over() {
+            tracing::info!(url = self.post.shown(), "webhook works again: delivered {} waiting events", self.caught_up);
+            self.caught_up = 0;
+        }
+        tokio::select! {
+            () = self.recorded.notified() => {}
+            () = sleep(LOOK_AGAIN) => {}
+            () = stopping(&mut self.stopped) => {}
+        }
+    }
+
+    async fn rest(&mut self, time: Duration) {
+        tokio::select! {
+            () = sleep(time) => {}
+            () = stopping(&mut self.stopped) => {}
+        }
+    }
+
+    async fn expire_old(&mut self) -> Result<(), StoreError> {
+        if self.expired_at.is_some_and(|at| at.elapsed() < EXPIRE_EVERY) {
+            return Ok(());
+        }
+        let expired = self.store.expire_deliveries(before(Micros::now(), self.give_up_after)).await?;
+        self.expired_at = Some(Instant::now());
+        if expired > 0 {
+            tracing::error!(
+                "webhook: gave up {expired} events that could not be delivered for {:?}",
+                self.give_up_after
+            );
+        }
+        Ok(())
+    }
+
+    fn is_stopping(&self) -> bool {
+        // A webhook that is gone aborts its tasks, so that only its word counts here.
+        *self.stopped.borrow()
+    }
+
+    fn complain_of_receiver(&mut self, delivery: &Delivery, error: &PostError) {
+        if self.receiver.failed() {
+            let attempt = delivery.attempts.saturating_add(1);
+            tracing::warn!(url = self.post.shown(), attempt, %error, "webhook failed; the event stays in the outbox");
+        }
+    }
+
+    fn complain_of_database(&mut self, error: &StoreError) {
+        if self.database.failed() {
+            tracing::error!(%error, "webhook: cannot use the outbox; trying until it works");
+        }
+    }
+
+    fn database_works(&mut self) {
+        if self.database.over() {
+            tracing::info!("webhook: the outbox works again");
+        }
+    }
+}
+
+/// How long `delivery` has to wait at `now`; `None` if it is due. A wait that no failure can have asked for comes of a
+/// clock that was set back, and is none.
+fn wait_before(delivery: &Delivery, now: Micros) -> Option<Duration> {
+    let wait = u64::try_from(delivery.next_attempt_at.0 - now.0).ok().filter(|micros| *micros > 0)?;
+    Some(Duration::from_micros(wait)).filter(|wait| *wait <= LONGEST_RETRY)
+}
+
+/// 1 s after the first failure, doubling to 10 s. `attempts` is the number of failures before this one.
+fn retry_after(attempts: u32) -> Duration {
+    FIRST_RETRY.saturating_mul(2_u32.saturating_pow(attempts)).min(LONGEST_RETRY)
+}
+
+fn after(time: Micros, span: Duration) -> Micros {
+    Micros(time.0.saturating_add(micros(span)))
+}
+
+fn before(time: Micros, span: Duration) -> Micros {
+    Micros(time.0.saturating_sub(micros(span)))
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(next_attempt_at: i64) -> Delivery {
+        Delivery {
+            seq: 1,
+            id: "a".into(),
+            url: "http://localhost/".into(),
+            body: "{}".into(),
+            camera: "door".into(),
+            created_at: Micros(0),
+            attempts: 0,
+            next_attempt_at: Micros(next_attempt_at),
+        }
+    }
+
+    #[test]
+    fn waits_double_from_a_second_to_a_minute() {
+        let waits: Vec<u64> = (0..8).map(|failures| retry_after(failures).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10, 10]);
+        assert_eq!(retry_after(u32::MAX), LONGEST_RETRY);
+    }
+
+    #[test]
+    fn a_delivery_waits_for_its_time_but_not_for_a_clock_that_was_set_back() {
+        let now = Micros(1_000_000_000);
+        assert_eq!(wait_before(&delivery(1_000_000_000), now), None);
+        assert_eq!(wait_before(&delivery(1_002_000_000), now), Some(Duration::from_secs(2)));
+        assert_eq!(wait_before(&delivery(90_000_000_000), now), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! One HTTP request of the webhook.
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+use store::Delivery;
+
+use super::WebhookSettings;
+use crate::EventsError;
+use crate::address::{masked, masked_text, parse, with_causes};
+
+const USER_AGENT: &str = concat!("vultus/", env!("CARGO_PKG_VERSION"));
+/// Shorter than the 5 s after which common servers close an idle connection: a request never meets one just closing.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+/// An answer is read this far, only so that its connection can be used again.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Posts deliveries to one address.
+pub(super) struct Post {
+    client: Client,
+    url: Url,
+    timeout: Duration,
+}
+
+/// Why a delivery failed, for the log and for the outbox.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PostError {
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    #[error("{}", with_causes(.0))]
+    Http(reqwest::Error),
+}
+
+impl Post {
+    pub(super) fn new(settings: &WebhookSettings) -> Result<Post, EventsError> {
+        let url = parse(&settings.url, ["http", "https"])
+            .map_err(|reason| EventsError::WebhookAddress { url: masked_text(&settings.url), reason })?;
+        let client = client(&url, settings.timeout)
+            .map_err(|error| EventsError::HttpClient { url: masked(&url), reason: with_causes(&error) })?;
+        Ok(Post { client, url, timeout: settings.timeout })
+    }
+
+    /// The address as it may be logged.
+    pub(super) fn shown(&self) -> String {
+        masked(&self.url)
+    }
+
+    /// Sends `delivery` once. Any answer of 2xx is success, anything else, redirects too, is not.
+    pub(super) async fn send(&self, delivery: &Delivery) -> Result<(), PostError> {
+        let request = self.client.post(self.url.clone()).headers(headers(delivery)).body(delivery.body.clone());
+        let answer = request.send().await.map_err(|error| self.failure(error))?;
+        let status = answer.status();
+        read_off(answer).await;
+        if status.is_success() { Ok(()) } else { Err(PostError::Status(status)) }
+    }
+
+    fn failure(&self, error: reqwest::Error) -> PostError {
+        if error.is_timeout() {
+            return PostError::Timeout(self.timeout);
+        }
+        // The address is in the log line already, and here it would not be masked.
+        PostError::Http(error.without_url())
+    }
+}
+
+fn client(url: &Url, timeout: Duration) -> reqwest::Result<Client> {
+    let mut client = Client::builder()
+        .user_agent(USER_AGENT)
+        .timeout(timeout)
+        .pool_idle_timeout(IDLE_CONNECTION)
+        // A face event is not handed on to a host that nobody configured.
+        .redirect(Policy::none());
+    if url.scheme() == "http" {
+        // Plain HTTP must work on a system that has no root certificates.
+        client = client.tls_certs_only([]);
+    }
+    if is_loopback(url) {
+        // A proxy would look for the receiver on its own machine.
+        client = client.no_proxy();
+    }
+    client.build()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+fn headers(delivery: &Delivery) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("x-vultus-delivery", header(&delivery.id));
+    headers.insert("x-vultus-camera", header(&delivery.camera));
+    headers.insert("x-vultus-attempt", HeaderValue::from(delivery.attempts.saturating_add(1)));
+    headers
+}
+
+/// `text` as a header can carry it: all but visible ASCII and inner spaces is percent-encoded, and `%` itself, so
+/// that decoding always gives the text back.
+fn header(text: &str) -> HeaderValue {
+    let last = text.len().saturating_sub(1);
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b' ' if at > 0 && at < last => encoded.push(' '),
+            b'%' => encoded.push_str("%25"),
+            b'!'..=b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// Reads a short answer to its end. What it says, and whether it breaks off, does not matter: the status has decided.
+async fn read_off(mut answer: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        read += chunk.len();
+        if read > LONGEST_ANSWER {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Url, header, is_loopback};
+
+    #[test]
+    fn a_camera_name_in_a_header_can_be_decoded_to_what_it_was() {
+        assert_eq!(header("front door"), "front door");
+        assert_eq!(header("Тор"), "%D0%A2%D0%BE%D1%80");
+        assert_eq!(header(" 50%\r\n"), "%2050%25%0D%0A");
+        assert_eq!(header(""), "");
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in [
+            ("http://localhost:3000/x", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]:80/", true),
+            ("http://10.0.0.1/", false),
+            ("http://localhost.example/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).expect("an address")), expected, "{url}");
+        }
+    }
+}

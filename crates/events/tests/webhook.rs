@@ -1,0 +1,283 @@
+//! The webhook from record to receiver: a real database, real HTTP.
+mod receiver;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use events::{EventsError, Pass, Webhook, WebhookSettings};
+use receiver::{Answer, Receiver};
+use sqlx::{Connection, Executor, SqliteConnection};
+use store::{Micros, NewDelivery, Store};
+use tempfile::TempDir;
+
+const FIRST_SECOND: i64 = 1_736_400_000;
+
+/// A database in a folder that goes with it.
+struct Database {
+    folder: TempDir,
+}
+
+impl Database {
+    fn new() -> Database {
+        // The binary does this at its start.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Database { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("vultus.db").display())
+    }
+
+    /// Opened anew, as another process would.
+    async fn open(&self) -> Store {
+        Store::open(&self.url()).await.expect("a database")
+    }
+}
+
+/// Seen `number` seconds after the first.
+fn pass(number: i64) -> Pass {
+    Pass {
+        name: "katya".into(),
+        distance: 0.412_34,
+        timestamp: Micros((FIRST_SECOND + number) * 1_000_000 + 700_000),
+        camera: "front door".into(),
+    }
+}
+
+fn settings(address: SocketAddr) -> WebhookSettings {
+    WebhookSettings {
+        timeout: Duration::from_millis(500),
+        ..WebhookSettings::new(format!("http://{address}/face-event"))
+    }
+}
+
+fn webhook(store: &Store, address: SocketAddr) -> Webhook {
+    Webhook::start(store.clone(), settings(address)).expect("a webhook")
+}
+
+fn any_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// An address at which nothing listens yet.
+async fn closed_port() -> SocketAddr {
+    Receiver::start(any_port(), ok).await.address
+}
+
+fn ok(_: usize) -> Answer {
+    Answer::Status(200)
+}
+
+async fn until_empty(store: &Store) {
+    let started = Instant::now();
+    while store.outbox_depth().await.expect("a depth") > 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the outbox is not empty after 20 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_receiver_gets_the_contracts_body_and_the_rest_in_headers() {
+    let database = Database::new();
+    let store = database.open().await;
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let webhook = webhook(&store, receiver.address);
+    webhook.record(&Pass { camera: "Tür".into(), ..pass(0) }).await;
+
+    let received = receiver.next().await;
+    assert_eq!(received.request_line, "POST /face-event HTTP/1.1");
+    assert_eq!(received.body, r#"{"name":"katya","distance":0.4123,"timestamp":1736400000}"#);
+    assert_eq!(received.header("content-type"), "application/json");
+    assert_eq!(received.header("user-agent"), concat!("vultus/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(received.header("x-vultus-camera"), "T%C3%BCr");
+    assert_eq!(received.header("x-vultus-attempt"), "1");
+    assert!(!received.header("x-vultus-delivery").is_empty());
+    until_empty(&store).await;
+    webhook.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_was_recorded_while_the_receiver_was_down_arrives_in_order_with_its_own_time() {
+    let database = Database::new();
+    let store = database.open().await;
+    let address = closed_port().await;
+    let webhook = webhook(&store, address);
+    for number in 0..5 {
+        webhook.record(&pass(number)).await;
+    }
+    assert_eq!(store.outbox_depth().await.expect("a depth"), 5, "recorded is durable");
+
+    let mut receiver = Receiver::start(address, ok).await;
+    for number in 0..5 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+    until_empty(&store).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_fails_three_times_is_repeated_before_any_younger_one_and_then_made_once() {
+    let database = Database::new();
+    let store = database.open().await;
+    let mut receiver = Receiver::start(any_port(), |number| Answer::Status(if number < 3 { 500 } else { 204 })).await;
+    let webhook = webhook(&store, receiver.address);
+    webhook.record(&pass(0)).await;
+    webhook.record(&pass(1)).await;
+
+    let mut deliveries = HashSet::new();
+    for attempt in ["1", "2", "3", "4"] {
+        let received = receiver.next().await;
+        assert_eq!((received.timestamp(), received.header("x-vultus-attempt")), (FIRST_SECOND, attempt));
+        deliveries.insert(received.header("x-vultus-delivery").to_owned());
+    }
+    assert_eq!(deliveries.len(), 1, "a repeated delivery can be recognised");
+    assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + 1);
+    until_empty(&store).await;
+    assert!(receiver.gets_nothing_for(Duration::from_secs(1)).await);
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_failure_and_is_not_followed() {
+    let database = Database::new();
+    let store = database.open().await;
+    let mut receiver = Receiver::start(any_port(), |number| Answer::Status(if number == 0 { 307 } else { 200 })).await;
+    let webhook = webhook(&store, receiver.address);
+    webhook.record(&pass(0)).await;
+    for attempt in ["1", "2"] {
+        let received = receiver.next().await;
+        assert_eq!(received.request_line, "POST /face-event HTTP/1.1");
+        assert_eq!(received.header("x-vultus-attempt"), attempt);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_does_not_hold_up_the_recording() {
+    let database = Database::new();
+    let store = database.open().await;
+    let hang_once = |number| if number == 0 { Answer::Hang } else { Answer::Status(200) };
+    let mut receiver = Receiver::start(any_port(), hang_once).await;
+    let patient = WebhookSettings { timeout: Duration::from_secs(4), ..settings(receiver.address) };
+    let webhook = Webhook::start(store.clone(), patient).expect("a webhook");
+    webhook.record(&pass(0)).await;
+    assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND);
+
+    let started = Instant::now();
+    for number in 1..10 {
+        webhook.record(&pass(number)).await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "recording took {:?}", started.elapsed());
+    for number in 0..10 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_deliver_each_event_once() {
+    let database = Database::new();
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let stores = [database.open().await, database.open().await];
+    let webhooks = stores.each_ref().map(|store| webhook(store, receiver.address));
+    let [first, second] = &webhooks;
+    for number in 0..20 {
+        let (even, odd) = (pass(2 * number), pass(2 * number + 1));
+        tokio::join!(first.record(&even), second.record(&odd));
+    }
+
+    let mut timestamps = Vec::new();
+    for _ in 0..40 {
+        timestamps.push(receiver.next().await.timestamp() - FIRST_SECOND);
+    }
+    timestamps.sort_unstable();
+    assert_eq!(timestamps, Vec::from_iter(0..40));
+    until_empty(&stores[0]).await;
+    assert!(receiver.gets_nothing_for(Duration::from_secs(1)).await);
+}
+
+#[tokio::test]
+async fn what_a_killed_process_had_recorded_is_delivered_by_the_next() {
+    let database = Database::new();
+    let store = database.open().await;
+    let hang_at_third = |number| if number == 2 { Answer::Hang } else { Answer::Status(200) };
+    let mut receiver = Receiver::start(any_port(), hang_at_third).await;
+    let killed = webhook(&store, receiver.address);
+    for number in 0..6 {
+        killed.record(&pass(number)).await;
+    }
+    for number in 0..3 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+    drop(killed);
+
+    let store = database.open().await;
+    let _next = webhook(&store, receiver.address);
+    for number in 2..6 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+    until_empty(&store).await;
+}
+
+#[tokio::test]
+async fn after_a_graceful_stop_another_process_goes_on_at_once() {
+    let database = Database::new();
+    let store = database.open().await;
+    let address = closed_port().await;
+    let long_lease = WebhookSettings { timeout: Duration::from_secs(60), ..settings(address) };
+    let stopped = Webhook::start(store.clone(), long_lease).expect("a webhook");
+    stopped.record(&pass(0)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stopped.shutdown().await;
+
+    let mut receiver = Receiver::start(address, ok).await;
+    let _next = webhook(&database.open().await, address);
+    assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND);
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_old_is_given_up() {
+    let database = Database::new();
+    let store = database.open().await;
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let settings = WebhookSettings { give_up_after: Duration::from_secs(3600), ..settings(receiver.address) };
+    for (id, created_at) in [("old", Micros(0)), ("new", Micros::now())] {
+        let (url, body, camera) = (settings.url.clone(), id.to_owned(), String::new());
+        store
+            .push_delivery(&NewDelivery { id: id.to_owned(), url, body, camera, created_at })
+            .await
+            .expect("the database answers");
+    }
+    let _webhook = Webhook::start(store.clone(), settings).expect("a webhook");
+    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "new");
+    until_empty(&store).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_busy_delays_a_recording_by_half_a_second_and_loses_nothing() {
+    let database = Database::new();
+    let store = database.open().await;
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let webhook = webhook(&store, receiver.address);
+    let mut other = SqliteConnection::connect(&database.url()).await.expect("the database answers");
+    other.execute("BEGIN IMMEDIATE").await.expect("the database answers");
+
+    for number in 0..3 {
+        let started = Instant::now();
+        webhook.record(&pass(number)).await;
+        assert!(started.elapsed() < Duration::from_secs(3), "recording took {:?}", started.elapsed());
+    }
+    assert!(receiver.gets_nothing_for(Duration::from_millis(100)).await);
+
+    other.execute("COMMIT").await.expect("the database answers");
+    for number in 0..3 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_no_post_can_go_to_is_refused_without_its_password() {
+    let database = Database::new();
+    let store = database.open().await;
+    let refused = Webhook::start(store, WebhookSettings::new("ftp://katya:s3cret@host/"));
+    let error = refused.expect_err("ftp is no webhook");
+    assert!(matches!(error, EventsError::WebhookAddress { .. }));
+    assert!(!error.to_string().contains("s3cret"), "{error}");
+}
