@@ -1,0 +1,190 @@
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::http::StatusCode;
+use camera::SeenFace;
+use events::Policy;
+use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
+use gallery::{Candidate, EnrolError, Gallery};
+use models::{Cache, Catalog, InstalledPack};
+use store::Store;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::bulk::BulkLimits;
+use crate::http::ApiError;
+use crate::settings::Settings;
+
+/// Uploads that may be held in memory for each engine; more are answered with 503 at once instead of slowly.
+const UPLOADS_PER_ENGINE: usize = 16;
+
+/// An archive may unpack to this many times the size that it may have: photos hardly shrink in a ZIP.
+const UNPACK_FACTOR: u64 = 4;
+
+/// What every way of using the program stands on: settings, database, gallery and engines. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    store: Store,
+    gallery: Gallery,
+    engines: EnginePool,
+    uploads: Semaphore,
+    runtime: Runtime,
+    installed: InstalledPack,
+}
+
+/// Everybody in a photo.
+pub struct PhotoFaces {
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// Every face, the largest first.
+    pub seen: Vec<SeenFace>,
+    /// Width in pixels of the largest face that is too small to be recognised.
+    pub too_small: Option<u32>,
+}
+
+impl App {
+    /// Opens the models and the database and loads the gallery.
+    ///
+    /// # Errors
+    /// Missing models, a library that cannot be loaded, a database that cannot be opened.
+    pub async fn open(settings: Settings, engines: usize) -> anyhow::Result<Self> {
+        let (runtime, installed) = models_of(&settings)?;
+        let store = Store::open(&settings.database()).await?;
+        let gallery = Gallery::load(store.clone(), &installed.pack).await?;
+        let (pool, opener) = (runtime.clone(), installed.clone());
+        let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
+        let uploads = Semaphore::new(UPLOADS_PER_ENGINE * engines.max(1));
+        let shared = Shared { settings, store, gallery, engines: engines_pool, uploads, runtime, installed };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The effective settings.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Everybody enrolled.
+    pub fn gallery(&self) -> &Gallery {
+        &self.shared.gallery
+    }
+
+    /// Accepts or refuses by the settings.
+    pub fn policy(&self) -> Policy {
+        Policy::new(self.settings().th_accept.0, self.settings().cooldown.0)
+    }
+
+    /// An engine of one's own, for a camera.
+    ///
+    /// # Errors
+    /// When a model cannot be loaded.
+    pub fn new_engine(&self) -> Result<Engine, FaceError> {
+        Engine::open(&self.shared.runtime, &self.shared.installed)
+    }
+
+    /// Limits for archives and folders of photos.
+    pub fn bulk_limits(&self) -> BulkLimits {
+        let settings = self.settings();
+        BulkLimits {
+            photo_bytes: settings.max_image_mb.bytes(),
+            total_bytes: settings.max_zip_mb.bytes() * UNPACK_FACTOR,
+        }
+    }
+
+    /// A place among those whose upload is being worked on.
+    ///
+    /// # Errors
+    /// 503 when all places are taken.
+    pub fn place_for_upload(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.shared.uploads.try_acquire().map_err(|_| {
+            let message = "too many requests at the same time: try again in a moment";
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+        })
+    }
+
+    /// Finds the face of a photo that is to be enrolled.
+    ///
+    /// # Errors
+    /// What is wrong with the photo.
+    pub async fn examine(&self, photo: Vec<u8>) -> Result<Candidate, EnrolError> {
+        let app = self.clone();
+        let examined = self.with_engine(move |engine| {
+            Candidate::from_photo(engine, app.gallery().gates(), &photo, &app.decode_limits())
+        });
+        Ok(examined.await?)
+    }
+
+    /// Finds and names every face of a photo.
+    ///
+    /// # Errors
+    /// What is wrong with the photo.
+    pub async fn recognize(&self, photo: Vec<u8>) -> Result<PhotoFaces, FaceError> {
+        let app = self.clone();
+        self.with_engine(move |engine| {
+            let image = face::decode(&photo, &app.decode_limits())?;
+            let found = engine.faces(&image, 1.0)?;
+            let name = |face: face::Face| SeenFace { nearest: app.gallery().search(&face.embedding), face };
+            Ok(PhotoFaces {
+                width: image.width(),
+                height: image.height(),
+                seen: found.faces.into_iter().map(name).collect(),
+                too_small: found.too_small,
+            })
+        })
+        .await
+    }
+
+    fn decode_limits(&self) -> DecodeLimits {
+        DecodeLimits { megapixels: self.settings().max_image_mp.0 }
+    }
+
+    /// Runs `work` with one of the engines, on a thread that may take its time.
+    async fn with_engine<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine) -> Result<R, FaceError> + Send + 'static,
+    ) -> Result<R, FaceError> {
+        let engines = self.shared.engines.clone();
+        tokio::task::spawn_blocking(move || engines.with(work))
+            .await
+            .unwrap_or_else(|error| Err(FaceError::Inference(error.to_string())))
+    }
+}
+
+/// The inference library, loaded, and the chosen pack's files.
+///
+/// # Errors
+/// When something is not installed, or cannot be loaded.
+pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)> {
+    let catalog = catalog_of(settings)?;
+    let cache = Cache::new(settings.models_folder());
+    let installed = cache.installed(&catalog, &settings.model_pack)?;
+    let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
+    if installed.pack.embedder.curve.is_empty() {
+        tracing::warn!(
+            pack = installed.pack.name,
+            "this pack has no distance curve: TH_ACCEPT means its own raw distance, not the usual scale"
+        );
+    }
+    Ok((runtime, installed))
+}
+
+/// The built-in packs and those of the user's own `models.toml`.
+///
+/// # Errors
+/// When that file is wrong.
+pub fn catalog_of(settings: &Settings) -> anyhow::Result<Catalog> {
+    match settings.own_catalog() {
+        Some(file) => Catalog::with_file(&file).with_context(|| format!("in {}", file.display())),
+        None => Ok(Catalog::builtin()),
+    }
+}

@@ -1,0 +1,134 @@
+use std::process::{Command, ExitCode};
+
+use ::models::Cache;
+use face::Engine;
+use store::Store;
+
+use crate::app::{catalog_of, models_of};
+use crate::settings::Settings;
+use crate::watching::ffmpeg_version;
+
+/// One thing that was looked at.
+enum Finding {
+    Good(String),
+    /// Not needed by everybody.
+    Note(String),
+    /// What is wrong and how to mend it.
+    Bad(String),
+}
+
+use Finding::{Bad, Good, Note};
+
+/// `vultus doctor`
+pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let runtime = super::runtime()?;
+    let findings = [
+        ("ffmpeg", ffmpeg(settings)),
+        ("models", models(settings)),
+        ("inference", inference(settings)),
+        ("database", runtime.block_on(database(settings))),
+        ("camera", camera(settings)),
+        ("display", display(settings)),
+        ("npm", client("npm", "--version", "models are pulled with it: install Node.js (Debian: apt install npm)")),
+        ("pip", client("python3", "-m pip --version", "models are pulled with it: Debian: apt install python3-pip")),
+        ("HTTP", port("HTTP_ADDR", settings.http_addr)),
+        ("WebSocket", port("WS_ADDR", settings.ws_addr)),
+    ];
+    let mut sick = false;
+    for (what, finding) in &findings {
+        let (mark, text) = match finding {
+            Good(text) => ("ok     ", text),
+            Note(text) => ("note   ", text),
+            Bad(text) => ("MISSING", text),
+        };
+        sick |= matches!(finding, Bad(_));
+        println!("{mark}  {what:10} {text}");
+    }
+    Ok(if sick { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn ffmpeg(settings: &Settings) -> Finding {
+    match ffmpeg_version(&settings.ffmpeg) {
+        Some(version) => Good(version),
+        None => Bad(format!(
+            "{} cannot be started: install it (Debian, Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg), or set FFMPEG",
+            settings.ffmpeg.display()
+        )),
+    }
+}
+
+fn models(settings: &Settings) -> Finding {
+    let look = || -> anyhow::Result<String> {
+        let catalog = catalog_of(settings)?;
+        let cache = Cache::new(settings.models_folder());
+        cache.installed(&catalog, &settings.model_pack)?;
+        cache.runtime(&catalog)?;
+        Ok(format!("pack {} in {}", settings.model_pack, cache.root().display()))
+    };
+    look().map_or_else(|error| Bad(format!("{error:#}")), Good)
+}
+
+fn inference(settings: &Settings) -> Finding {
+    let look = || -> anyhow::Result<String> {
+        let (runtime, installed) = models_of(settings)?;
+        Engine::open(&runtime, &installed)?;
+        Ok("the models load and run".to_owned())
+    };
+    look().map_or_else(|error| Bad(format!("{error:#}")), Good)
+}
+
+async fn database(settings: &Settings) -> Finding {
+    let look = async {
+        let store = Store::open(&settings.database()).await?;
+        anyhow::Ok(format!("{:?}, {} people enrolled", store.engine(), store.names().await?.len()))
+    };
+    look.await.map_or_else(|error| Bad(format!("{error:#}")), Good)
+}
+
+fn camera(settings: &Settings) -> Finding {
+    let source = &settings.video_source.0;
+    let devices: Vec<String> = std::fs::read_dir("/dev")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().display().to_string())
+        .filter(|path| path.starts_with("/dev/video"))
+        .collect();
+    let is_usb = source.chars().all(|c| c.is_ascii_digit());
+    if !is_usb {
+        return Note(format!("VIDEO_SOURCE is {source}"));
+    }
+    let wanted = format!("/dev/video{source}");
+    if !cfg!(target_os = "linux") || devices.contains(&wanted) {
+        Good(format!("USB camera {source}"))
+    } else if devices.is_empty() {
+        Note(format!(
+            "there is no USB camera {wanted}: plug one in, or set VIDEO_SOURCE to rtsp://…, a file, or testsrc"
+        ))
+    } else {
+        Note(format!("there is no {wanted}, but {}: set VIDEO_SOURCE to its number", devices.join(", ")))
+    }
+}
+
+fn display(settings: &Settings) -> Finding {
+    let has_one = !cfg!(target_os = "linux") || std::env::var_os("DISPLAY").is_some();
+    match (settings.show_window, has_one) {
+        (true, false) => Note("none: SHOW_WINDOW has no effect here".to_owned()),
+        (true, true) => Good("the local window can be shown".to_owned()),
+        (false, _) => Note("SHOW_WINDOW is off".to_owned()),
+    }
+}
+
+fn client(program: &str, arguments: &str, hint: &str) -> Finding {
+    match Command::new(program).args(arguments.split(' ')).output() {
+        Ok(output) if output.status.success() => Good(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        _ => Note(format!("not found; {hint}. Not needed once the models are there")),
+    }
+}
+
+fn port(name: &str, address: std::net::SocketAddr) -> Finding {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => Good(format!("{address} is free")),
+        Err(error) => Note(format!("{address} cannot be used ({error}): a vultus may be running; {name} sets another")),
+    }
+}

@@ -1,0 +1,181 @@
+//! The command line: what can be asked for, and who answers.
+
+mod config;
+mod doctor;
+mod models;
+mod people;
+mod progress;
+mod recognize;
+mod recording;
+mod serve;
+mod verify;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{self, DEFINITIONS, Flags, Settings};
+
+/// Face recognition for access control, attendance, gates and smart cameras.
+#[derive(Debug, Parser)]
+#[command(name = "vultus", version, about, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  vultus models pull                                   fetch the models (once)
+  vultus people add John john.jpg                      enrol somebody
+  vultus serve --video-source rtsp://10.0.0.5/stream   watch a camera
+  vultus recognize party.jpg --json                    who is in this photo?
+
+Every setting is a flag, an environment variable and a key of vultus.toml: see `vultus config`.")]
+struct Cli {
+    /// Settings file; by default vultus.toml in the working folder, then in VULTUS_HOME.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// API, WebSocket hub and camera in one process.
+    #[command(after_help = "Examples:
+  vultus serve                                 the first USB camera
+  vultus serve --video-source door.mp4 --loop-file true
+  vultus serve --http-addr 0.0.0.0:5000 --ws-addr 0.0.0.0:3001 --api-key SECRET")]
+    Serve,
+    /// The HTTP API alone.
+    Api,
+    /// The camera alone; publishes to WS_URL.
+    Detect,
+    /// The WebSocket hub alone.
+    Hub,
+    /// Add, remove and list enrolled people.
+    #[command(subcommand)]
+    People(people::People),
+    /// Who is in these photos, or in this recording?
+    Recognize(recognize::Recognize),
+    /// Do two photos show the same person?
+    Verify(verify::Verify),
+    /// Fetch, list and check the models.
+    #[command(subcommand)]
+    Models(models::Models),
+    /// What is missing on this machine, and how to get it.
+    Doctor,
+    /// The effective settings and where each comes from.
+    Config(config::Config),
+    /// Shell completions, written to standard output.
+    #[command(after_help = "Example:
+  vultus completions bash > /etc/bash_completion.d/vultus")]
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The command line as it was given.
+pub struct Invocation {
+    cli: Cli,
+    flags: Flags,
+}
+
+/// Reads the command line; ends the process with help or an error where that is due.
+pub fn parse() -> Invocation {
+    let matches = command().get_matches();
+    let flags = flags_of(&matches);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Invocation { cli, flags }
+}
+
+/// The whole command line: the derived part and a flag for each setting.
+fn command() -> clap::Command {
+    DEFINITIONS.iter().fold(Cli::command(), |command, definition| {
+        command.arg(
+            Arg::new(definition.key)
+                .long(definition.flag())
+                .global(true)
+                .value_name("VALUE")
+                .allow_hyphen_values(definition.key == "ffmpeg_args")
+                .help(format!("{} [{}={}]", definition.help(), definition.name(), definition.default))
+                .hide_short_help(true)
+                .help_heading(format!("Settings: {:?}", definition.section)),
+        )
+    })
+}
+
+/// A global flag may stand before or after the subcommand; clap hands it to the innermost one.
+fn flags_of(matches: &ArgMatches) -> Flags {
+    let mut innermost = matches;
+    while let Some((_, matches)) = innermost.subcommand() {
+        innermost = matches;
+    }
+    DEFINITIONS
+        .iter()
+        .filter_map(|definition| Some((definition.key, innermost.get_one::<String>(definition.key)?.clone())))
+        .collect()
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// What went wrong, for `main` to print.
+pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
+    let Invocation { cli, flags } = invocation;
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut command(), "vultus", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Command::Config(config) = &cli.command
+        && config.example
+    {
+        return config::print_example();
+    }
+    let (settings, resolved) = settings::load(&flags, cli.config.as_deref())?;
+    start_log(&settings, is_service(&cli.command))?;
+    install_crypto()?;
+    match cli.command {
+        Command::Serve => serve::serve(settings, &resolved),
+        Command::Api => serve::api(settings),
+        Command::Detect => serve::detect(settings),
+        Command::Hub => serve::hub(&settings),
+        Command::People(command) => people::run(command, settings),
+        Command::Recognize(command) => recognize::run(command, settings),
+        Command::Verify(command) => verify::run(&command, &settings),
+        Command::Models(command) => models::run(&command, &settings),
+        Command::Doctor => doctor::run(&settings),
+        Command::Config(_) => config::print(&settings, &resolved),
+        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn is_service(command: &Command) -> bool {
+    matches!(command, Command::Serve | Command::Api | Command::Detect | Command::Hub)
+}
+
+/// Logs go to standard error: standard output belongs to answers. A command that ends says only what went wrong, unless
+/// LOG asks for more.
+fn start_log(settings: &Settings, is_service: bool) -> anyhow::Result<()> {
+    let filter = if !is_service && settings.log.0 == "info" { "warn" } else { &settings.log.0 };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(filter).context("LOG")?)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}
+
+/// One TLS implementation for webhooks and hubs.
+fn install_crypto() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS implementation is installed already"))
+}
+
+/// A runtime for commands that wait.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}

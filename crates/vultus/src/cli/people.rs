@@ -1,0 +1,130 @@
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use gallery::{EnrolError, PersonName};
+
+use super::progress;
+use crate::app::App;
+use crate::bulk::{Entry, ZipPhotos, folder_photos};
+use crate::http::{EntryResult, enrol_all};
+use crate::settings::Settings;
+
+/// Who is enrolled.
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// Enrol a person from one or more photos.
+    #[command(after_help = "Example:
+  vultus people add John john1.jpg john2.jpg john3.jpg")]
+    Add {
+        /// The person's name.
+        name: String,
+        /// Photos; the largest face of each is taken. Three different ones recognise best.
+        #[arg(required = true)]
+        photos: Vec<PathBuf>,
+    },
+    /// Remove a person and all photos of that person.
+    Remove {
+        /// The person's name.
+        name: String,
+    },
+    /// List names in order of registration.
+    List {
+        /// Print a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Enrol everybody in a folder or ZIP: katya.jpg, or katya/1.jpg, katya/2.jpg.
+    #[command(after_help = "Examples:
+  vultus people import faces/
+  vultus people import faces.zip")]
+    Import {
+        /// A folder, or a ZIP file.
+        source: PathBuf,
+    },
+}
+
+/// `vultus people …`
+pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
+    super::runtime()?.block_on(async {
+        match command {
+            People::Add { name, photos } => add(&App::open(settings, 1).await?, &name, &photos).await,
+            People::Remove { name } => remove(settings, &name).await,
+            People::List { json } => list(settings, json).await,
+            People::Import { source } => import(settings, &source).await,
+        }
+    })
+}
+
+async fn add(app: &App, name: &str, photos: &[PathBuf]) -> anyhow::Result<ExitCode> {
+    let name = PersonName::parse(name)?;
+    let mut embeddings = Vec::new();
+    for photo in photos {
+        let in_photo = || photo.display().to_string();
+        let bytes = std::fs::read(photo).with_context(in_photo)?;
+        let candidate = app.examine(bytes).await.with_context(in_photo)?;
+        for warning in &candidate.warnings {
+            eprintln!("warning: {}: {}", photo.display(), warning.message);
+        }
+        embeddings.push(candidate.embedding);
+    }
+    let enrolled = app.gallery().enrol(&name, &embeddings).await?;
+    println!("{name}: {} in all", photos_text(enrolled.templates as usize));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn photos_text(count: usize) -> String {
+    if count == 1 { "1 photo".to_owned() } else { format!("{count} photos") }
+}
+
+async fn remove(settings: Settings, name: &str) -> anyhow::Result<ExitCode> {
+    let name = PersonName::parse(name)?;
+    let store = store::Store::open(&settings.database()).await?;
+    if store.remove(name.as_str()).await?.is_none() {
+        bail!("nobody named {name} is registered; `vultus people list` shows who is");
+    }
+    println!("{name} is removed");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(settings: Settings, json: bool) -> anyhow::Result<ExitCode> {
+    let names = store::Store::open(&settings.database()).await?.names().await.map_err(EnrolError::from)?;
+    if json {
+        println!("{}", serde_json::to_string(&names)?);
+    } else {
+        names.iter().for_each(|name| println!("{name}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn import(settings: Settings, source: &Path) -> anyhow::Result<ExitCode> {
+    let engines = settings.engines();
+    let app = App::open(settings, engines).await?;
+    let results = if source.is_dir() {
+        let (count, entries) = folder_photos(source, app.bulk_limits())?;
+        import_all(&app, count, entries).await
+    } else {
+        let file = File::open(source).with_context(|| format!("cannot open {}", source.display()))?;
+        let photos = ZipPhotos::open(file, app.bulk_limits()).with_context(|| source.display().to_string())?;
+        import_all(&app, photos.len(), photos).await
+    };
+    let failed: Vec<&EntryResult> = results.iter().filter(|result| result.error.is_some()).collect();
+    for result in &failed {
+        eprintln!("{}: {}", result.file, result.message.as_deref().unwrap_or_default());
+    }
+    println!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len());
+    Ok(if results.len() == failed.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn import_all(
+    app: &App,
+    count: usize,
+    entries: impl Iterator<Item = Entry> + Send + 'static,
+) -> Vec<EntryResult> {
+    let bar = progress::bar(count as u64, "enrolling");
+    let results = enrol_all(app, entries, |_| bar.inc(1)).await;
+    bar.finish_and_clear();
+    results
+}

@@ -1,0 +1,211 @@
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use events::{Hub, Outlet, Publisher, WindowSlot};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::http::{self, Health, Server, WEBSOCKET_PATH};
+use crate::settings::{Origin, Resolved, Settings};
+use crate::watching::Watching;
+
+/// `vultus serve`: everything in one process.
+pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
+    // An original's WS_URL names its own hub, which is ours now. Another address, set on purpose, gets the frames too.
+    let is_elsewhere = *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
+    run(async move {
+        let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
+        let hub = settings.ws_enable.then(Hub::new);
+        let ws = match &hub {
+            Some(_) => Some(http::bind(&settings, "WS_ADDR", settings.ws_addr).await?),
+            None => None,
+        };
+        let app = App::open(settings.clone(), settings.engines()).await?;
+
+        let mut outlets: Vec<Outlet> = hub.iter().cloned().map(Outlet::Hub).collect();
+        if is_elsewhere {
+            outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
+        }
+        let watching = Watching::start(&app, outlets, window(&settings))?;
+        let health = Arc::new(Health {
+            store: Some(app.store().clone()),
+            gallery: Some(app.gallery().clone()),
+            camera: Some((settings.camera.clone(), watching.status())),
+        });
+
+        let mut service = Service::new();
+        service.follow_gallery(&app);
+        announce(&settings, &http, ws.as_ref());
+        if let (Some(hub), Some(ws)) = (&hub, ws) {
+            service.serve(ws, http::hub_router(hub.clone(), settings.required_key(), health.clone()));
+        }
+        service.serve(http, http::api_router(Server { app, hub, health }));
+        let ended = service.until_stopped(std::future::pending()).await;
+        watching.end().await;
+        service.end().await;
+        ended
+    })
+}
+
+/// `vultus api`: the HTTP API alone.
+pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
+    run(async move {
+        let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
+        let app = App::open(settings.clone(), settings.engines()).await?;
+        let health =
+            Arc::new(Health { store: Some(app.store().clone()), gallery: Some(app.gallery().clone()), camera: None });
+        let mut service = Service::new();
+        service.follow_gallery(&app);
+        announce(&settings, &http, None);
+        service.serve(http, http::api_router(Server { app, hub: None, health }));
+        let ended = service.until_stopped(std::future::pending()).await;
+        service.end().await;
+        ended
+    })
+}
+
+/// `vultus detect`: the camera alone, publishing to WS_URL. Ends when a recording is over.
+pub fn detect(settings: Settings) -> anyhow::Result<ExitCode> {
+    run(async move {
+        let app = App::open(settings.clone(), 1).await?;
+        let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
+        let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
+        let mut watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut service = Service::new();
+        service.follow_gallery(&app);
+        let ended = service.until_stopped(watching.finished()).await;
+        watching.end().await;
+        service.end().await;
+        ended
+    })
+}
+
+/// `vultus hub`: the WebSocket alone.
+pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let settings = settings.clone();
+    run(async move {
+        let listener = http::bind(&settings, "WS_ADDR", settings.ws_addr).await?;
+        tracing::info!("WebSocket hub on ws://{}{WEBSOCKET_PATH}", settings.ws_addr);
+        let router = http::hub_router(Hub::new(), settings.required_key(), Arc::new(Health::default()));
+        let mut service = Service::new();
+        service.serve(listener, router);
+        let ended = service.until_stopped(std::future::pending()).await;
+        service.end().await;
+        ended
+    })
+}
+
+fn run(service: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(service);
+    // A photo that is being looked at is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Whether WS_URL leads to the hub that this process is going to be.
+fn names_own_hub(settings: &Settings) -> bool {
+    let Some(url) = &settings.ws_url.0 else { return true };
+    let is_here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified() || settings.ws_addr.ip() == ip,
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified() || settings.ws_addr.ip() == ip,
+        None => true,
+    };
+    is_here && url.port_or_known_default() == Some(settings.ws_addr.port())
+}
+
+fn publisher(settings: &Settings) -> anyhow::Result<Option<Publisher>> {
+    let key = Some(settings.api_key.as_str()).filter(|key| !key.is_empty());
+    let start = |url: &url::Url| Publisher::start(url.as_str(), key).context("WS_URL");
+    settings.ws_url.0.as_ref().map(start).transpose()
+}
+
+#[cfg(feature = "window")]
+fn window(settings: &Settings) -> Option<WindowSlot> {
+    settings.show_window.then(|| crate::window::open(format!("vultus: {}", settings.camera))).flatten()
+}
+
+#[cfg(not(feature = "window"))]
+fn window(settings: &Settings) -> Option<WindowSlot> {
+    if settings.show_window {
+        tracing::info!("this vultus was built without the local window");
+    }
+    None
+}
+
+fn announce(settings: &Settings, http: &TcpListener, ws: Option<&TcpListener>) {
+    let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
+    let http = address(http, settings.http_addr);
+    tracing::info!("HTTP API and live page on http://{http}/, OpenAPI on http://{http}/openapi.json");
+    if let Some(ws) = ws {
+        tracing::info!("WebSocket on ws://{}{WEBSOCKET_PATH}", address(ws, settings.ws_addr));
+    }
+}
+
+/// The tasks of a process that serves until it is told to stop.
+struct Service {
+    stopping: watch::Sender<bool>,
+    servers: JoinSet<anyhow::Result<()>>,
+    followers: JoinSet<()>,
+}
+
+impl Service {
+    fn new() -> Self {
+        Self { stopping: watch::Sender::new(false), servers: JoinSet::new(), followers: JoinSet::new() }
+    }
+
+    fn serve(&mut self, listener: TcpListener, router: axum::Router) {
+        self.servers.spawn(http::serve(listener, router, self.stopping.subscribe()));
+    }
+
+    fn follow_gallery(&mut self, app: &App) {
+        let gallery = app.gallery().clone();
+        self.followers.spawn(async move { gallery.follow().await });
+    }
+
+    /// Waits for Ctrl-C, SIGTERM, `finished`, or a server that fails.
+    async fn until_stopped(&mut self, finished: impl Future<Output = ()>) -> anyhow::Result<ExitCode> {
+        tokio::select! {
+            () = signalled() => tracing::info!("stopping"),
+            () = finished => {}
+            Some(ended) = self.servers.join_next() => ended.context("a server panicked")??,
+        }
+        // Whoever asks twice does not want to wait.
+        tokio::spawn(async {
+            signalled().await;
+            std::process::exit(130);
+        });
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Lets requests in flight end, for a moment.
+    async fn end(mut self) {
+        self.stopping.send_replace(true);
+        let ended = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(std::time::Duration::from_secs(3), ended).await.is_err() {
+            tracing::warn!("requests in flight were cut off");
+        }
+    }
+}
+
+/// Ctrl-C, or SIGTERM as service managers send it.
+async fn signalled() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,131 @@
+use std::any::Any;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use face::FaceError;
+use gallery::EnrolError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::bulk::Refusal;
+
+/// Every error of the API: a code that programs may rely on, and a sentence for people.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+/// An error as JSON.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// Stable code, for instance `no_face`.
+    #[schema(example = "no_face")]
+    error: &'static str,
+    /// What happened and what to do.
+    #[schema(example = "no face found in the image: use a photo with one clearly visible face")]
+    message: String,
+}
+
+impl ApiError {
+    /// An error with its HTTP status, code and sentence.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// 400: something is wrong with the request.
+    pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self { code: error.code, message: error.message }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::error!(code = self.code, "{}", self.message);
+        }
+        let body = Json(ErrorBody { error: self.code, message: self.message });
+        let mut response = (self.status, body).into_response();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<FaceError> for ApiError {
+    fn from(error: FaceError) -> Self {
+        let (status, code) = match &error {
+            FaceError::NotAnImage => (StatusCode::BAD_REQUEST, "not_an_image"),
+            FaceError::Damaged(_) => (StatusCode::BAD_REQUEST, "damaged_image"),
+            FaceError::NoFace => (StatusCode::BAD_REQUEST, "no_face"),
+            FaceError::UnsupportedFormat { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_format"),
+            FaceError::TooManyPixels { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "image_too_large"),
+            FaceError::TooSmall { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "face_too_small"),
+            FaceError::TooUnclear { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "face_too_unclear"),
+            FaceError::Runtime { .. } | FaceError::Model { .. } | FaceError::Inference(_) | FaceError::Jpeg(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed")
+            }
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<EnrolError> for ApiError {
+    fn from(error: EnrolError) -> Self {
+        match error {
+            EnrolError::Photo(error) => error.into(),
+            EnrolError::EmptyName | EnrolError::LongName { .. } | EnrolError::UnprintableName => {
+                Self::bad_request("bad_name", error.to_string())
+            }
+            // The details name files and hosts: they belong into the log, not into an answer to a stranger.
+            EnrolError::Store(error) => {
+                tracing::error!(%error, "the database failed");
+                let message = "the database cannot be used at the moment; the reason is in the log of the service";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
+            }
+        }
+    }
+}
+
+/// The answer to a path that does not exist.
+pub async fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this address: /openapi.json lists what there is",
+    )
+}
+
+/// The answer to a path that exists, asked with another method.
+pub async fn method_not_allowed() -> ApiError {
+    let message = "this address wants another method: /openapi.json says which";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+/// The answer when a handler panicked: a defect of ours, which must not take the connection with it.
+#[allow(clippy::needless_pass_by_value, reason = "the layer hands the panic over like this")]
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = text.unwrap_or("?"), "a request handler panicked");
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal_error",
+        "an unexpected error; it is in the log of the service",
+    )
+    .into_response()
+}

@@ -1,0 +1,185 @@
+use axum::Json;
+use axum::extract::{Request, State};
+use futures_util::{StreamExt, stream};
+use gallery::Warning;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use super::contract::missing;
+use super::error::ErrorBody;
+use super::{ApiError, Server, upload};
+use crate::app::App;
+use crate::bulk::{ArchiveError, Entry, Refusal, ZipPhotos};
+
+/// An archive of photos.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the form in the OpenAPI document; fields are read piece by piece")]
+pub(super) struct RegisterFacesForm {
+    /// A ZIP with `katya.jpg`, `zero.jpg` (file stem = name), or folders `katya/1.jpg`, `katya/2.jpg`.
+    #[schema(value_type = String, format = Binary)]
+    zip: Vec<u8>,
+}
+
+/// What came of an archive.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredFaces {
+    /// Always `ok`; each entry has its own result.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// How many photos were enrolled.
+    enrolled: usize,
+    /// How many were not.
+    failed: usize,
+    /// One for each photo, in the archive's order.
+    results: Vec<EntryResult>,
+}
+
+/// What came of one photo of an archive or folder.
+#[derive(Serialize, ToSchema)]
+pub struct EntryResult {
+    /// The entry's path.
+    pub file: String,
+    /// The person; null when the name is unusable.
+    pub name: Option<String>,
+    /// `enrolled` or `failed`.
+    pub status: &'static str,
+    /// Why not: a stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// Why not: a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Photos that the person is known by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub templates: Option<u32>,
+    /// What a better photo would mend.
+    #[schema(value_type = Vec<Object>)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Enrols everybody in a ZIP of photos. One bad entry never spoils the others.
+#[utoipa::path(
+    post, path = "/register-faces", tag = "people",
+    request_body(content = RegisterFacesForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, body = RegisteredFaces),
+        (status = 400, description = "missing_field, not_a_zip", body = ErrorBody),
+        (status = 413, description = "too_large, too_many_entries", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type", body = ErrorBody),
+        (status = 503, description = "busy", body = ErrorBody),
+        (status = 507, description = "no_room", body = ErrorBody),
+    )
+)]
+pub(super) async fn register_faces(
+    State(server): State<Server>,
+    request: Request,
+) -> Result<Json<RegisteredFaces>, ApiError> {
+    let _place = server.app.place_for_upload()?;
+    let mut form = upload::multipart_of(request).await?;
+    let mut archive = None;
+    while let Some(field) = upload::next_field(&mut form).await? {
+        if matches!(field.name(), Some("zip" | "file")) {
+            archive = Some(upload::temporary_file(field, server.app.settings().max_zip_mb.bytes()).await?);
+        }
+    }
+    let photos = ZipPhotos::open(archive.ok_or_else(|| missing("zip"))?, server.app.bulk_limits())?;
+    let results = enrol_all(&server.app, photos, |_| {}).await;
+    let enrolled = results.iter().filter(|result| result.status == "enrolled").count();
+    let failed = results.len() - enrolled;
+    tracing::info!(enrolled, failed, "an archive of photos was enrolled");
+    Ok(Json(RegisteredFaces { status: "ok", enrolled, failed, results }))
+}
+
+impl From<ArchiveError> for ApiError {
+    fn from(error: ArchiveError) -> Self {
+        use axum::http::StatusCode;
+        match error {
+            ArchiveError::NotAZip(_) => Self::bad_request("not_a_zip", error.to_string()),
+            ArchiveError::TooMany { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_entries", error.to_string())
+            }
+        }
+    }
+}
+
+/// Enrols entry after entry: photos are looked at on all engines at once, people are registered in the order of the
+/// entries. `done` hears of each result as it comes.
+pub async fn enrol_all(
+    app: &App,
+    entries: impl Iterator<Item = Entry> + Send + 'static,
+    mut done: impl FnMut(&EntryResult),
+) -> Vec<EntryResult> {
+    let ahead = app.settings().engines() * 2;
+    let (sender, receiver) = mpsc::channel(ahead);
+    let reading = tokio::task::spawn_blocking(move || {
+        for entry in entries {
+            // The error says that nobody waits for the results any more.
+            if sender.blocking_send(entry).is_err() {
+                return;
+            }
+        }
+    });
+    let entries = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let mut looked_at = std::pin::pin!(entries.map(|entry| look_at(app, entry)).buffered(ahead));
+    let mut results = Vec::new();
+    while let Some(candidate) = looked_at.next().await {
+        let result = enrol(app, candidate).await;
+        done(&result);
+        results.push(result);
+    }
+    if let Err(error) = reading.await {
+        tracing::error!(%error, "the photos could not be read to the end");
+    }
+    results
+}
+
+/// An entry whose photo has been looked at.
+struct Examined {
+    file: String,
+    outcome: Result<(gallery::PersonName, gallery::Candidate), (Option<gallery::PersonName>, Refusal)>,
+}
+
+async fn look_at(app: &App, entry: Entry) -> Examined {
+    let outcome = match entry.photo {
+        Err(refusal) => Err((None, refusal)),
+        Ok((name, photo)) => match app.examine(photo).await {
+            Ok(candidate) => Ok((name, candidate)),
+            Err(error) => Err((Some(name), ApiError::from(error).into())),
+        },
+    };
+    Examined { file: entry.file, outcome }
+}
+
+async fn enrol(app: &App, examined: Examined) -> EntryResult {
+    let Examined { file, outcome } = examined;
+    let (name, candidate) = match outcome {
+        Ok(found) => found,
+        Err((name, refusal)) => return failed(file, name, refusal),
+    };
+    match app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await {
+        Ok(enrolled) => EntryResult {
+            file,
+            name: Some(name.to_string()),
+            status: "enrolled",
+            error: None,
+            message: None,
+            templates: Some(enrolled.templates),
+            warnings: candidate.warnings,
+        },
+        Err(error) => failed(file, Some(name), ApiError::from(error).into()),
+    }
+}
+
+fn failed(file: String, name: Option<gallery::PersonName>, refusal: Refusal) -> EntryResult {
+    EntryResult {
+        file,
+        name: name.map(|name| name.to_string()),
+        status: "failed",
+        error: Some(refusal.code),
+        message: Some(refusal.message),
+        templates: None,
+        warnings: Vec::new(),
+    }
+}

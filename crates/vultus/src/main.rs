@@ -1,0 +1,23 @@
+//! Face recognition service: people are enrolled over HTTP, cameras are watched, a recognised person triggers a webhook.
+
+mod app;
+mod bulk;
+mod cli;
+mod http;
+mod settings;
+mod watching;
+#[cfg(feature = "window")]
+mod window;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let invocation = cli::parse();
+    match cli::run(invocation) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

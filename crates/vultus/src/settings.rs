@@ -1,0 +1,169 @@
+//! Every setting, once: its name, type, default and explanation. Flags, environment names, keys of `vultus.toml`, the
+//! output of `vultus config` and `--help` all come from this list.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
+pub use value::{
+    Auth, Cooldown, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, WebUrl, Workers,
+};
+
+mod definition;
+mod value;
+
+/// Makes the struct, the table of definitions and the way from one to the other out of one list.
+macro_rules! settings {
+    ($($section:ident { $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:literal),+ $(,)? })+) => {
+        /// The effective settings.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $($($(#[doc = $doc])+ pub $field: $type,)+)+
+        }
+
+        /// All settings, in the order in which they are shown.
+        pub const DEFINITIONS: &[Definition] = &[
+            $($(Definition {
+                key: stringify!($field),
+                section: Section::$section,
+                default: $default,
+                doc: &[$($doc),+],
+                allowed: <$type as value::Value>::ALLOWED,
+                check: |text| <$type as value::Value>::parse(text).is_some(),
+            },)+)+
+        ];
+
+        impl Settings {
+            /// The typed form of what was resolved.
+            pub fn of(resolved: &Resolved) -> anyhow::Result<Self> {
+                Ok(Self { $($($field: resolved.value(stringify!($field))?,)+)+ })
+            }
+        }
+    };
+}
+
+settings! {
+    Camera {
+        /// What to watch: a camera's number, an address (rtsp://, http://), a file, or `testsrc`.
+        video_source: Source = "0",
+        /// The camera's name in events.
+        camera: String = "camera",
+        /// Start a file again when it ends.
+        loop_file: bool = "false",
+        /// Detection runs on the frame scaled by this; the boxes stay in pixels of the full frame.
+        scale: Share = "0.5",
+        /// The ffmpeg program.
+        ffmpeg: PathBuf = "ffmpeg",
+        /// Arguments for ffmpeg before its input, for instance `-hwaccel auto`.
+        ffmpeg_args: String = "",
+        /// Show a local window with boxes and names. Without a display this is one line in the log.
+        show_window: bool = "True",
+    }
+    Recognition {
+        /// Accept when the distance is below this. 0.45 lets one pair in 25,000 strangers pass as the same person.
+        th_accept: Threshold = "0.45",
+        /// Seconds between two PASS events of one person.
+        cooldown: Cooldown = "5",
+        /// The model pack (see `vultus models list`).
+        model_pack: String = "default",
+        /// A `models.toml` with packs of your own; by default `models.toml` in VULTUS_HOME, where there is one.
+        models_file: PathBuf = "",
+        /// Where models and the inference library are kept; by default the user's cache folder.
+        models_dir: PathBuf = "",
+    }
+    Events {
+        /// Where a PASS is sent (POST). Empty: nowhere.
+        webhook_url: WebUrl = "http://localhost:3000/face-event",
+        /// Send every processed frame to the WebSocket.
+        ws_enable: bool = "true",
+        /// Where `vultus detect` publishes.
+        ws_url: WebUrl = "ws://localhost:3001/ws/face-stream",
+        /// Quality of the frames that are sent.
+        ws_jpeg_quality: JpegQuality = "70",
+        /// Draw boxes and names into the frames that are sent.
+        ws_annotate: bool = "true",
+    }
+    Service {
+        /// Address of the HTTP API and the live page.
+        http_addr: SocketAddr = "127.0.0.1:5000",
+        /// Address of the WebSocket hub.
+        ws_addr: SocketAddr = "127.0.0.1:3001",
+        /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`; by default `vultus.db` in VULTUS_HOME.
+        database_url: String = "",
+        /// Where the database and other files of this installation are kept; by default the user's data folder.
+        vultus_home: PathBuf = "",
+        /// What is logged: error, warn, info, debug, trace, or a filter such as `info,camera=debug`.
+        log: LogFilter = "info",
+        /// When set, HTTP and WebSocket ask for it: `X-API-Key`, `Authorization: Bearer`, or `?key=`.
+        api_key: String = "",
+        /// `off` lets anybody in on any address, also without API_KEY.
+        auth: Auth = "on",
+        /// Largest photo that may be uploaded, in MB.
+        max_image_mb: Megabytes = "25",
+        /// Largest photo that is decoded, in millions of pixels.
+        max_image_mp: Megapixels = "64",
+        /// Largest ZIP that may be uploaded, in MB.
+        max_zip_mb: Megabytes = "1024",
+        /// Photos that are looked at at the same time. 0: as many as there are cores.
+        workers: Workers = "0",
+    }
+}
+
+impl Settings {
+    /// Where this installation keeps its files.
+    pub fn home(&self) -> PathBuf {
+        if self.vultus_home.as_os_str().is_empty() {
+            default_folder(dirs::data_dir(), "data")
+        } else {
+            self.vultus_home.clone()
+        }
+    }
+
+    /// The database's address.
+    pub fn database(&self) -> String {
+        if self.database_url.is_empty() {
+            format!("sqlite:{}", self.home().join("vultus.db").display())
+        } else {
+            self.database_url.clone()
+        }
+    }
+
+    /// Where models are kept.
+    pub fn models_folder(&self) -> PathBuf {
+        if self.models_dir.as_os_str().is_empty() {
+            default_folder(dirs::cache_dir(), "cache")
+        } else {
+            self.models_dir.clone()
+        }
+    }
+
+    /// The user's own catalogue of packs, where there is one.
+    pub fn own_catalog(&self) -> Option<PathBuf> {
+        if self.models_file.as_os_str().is_empty() {
+            Some(self.home().join("models.toml")).filter(|file| file.exists())
+        } else {
+            Some(self.models_file.clone())
+        }
+    }
+
+    /// Engines for photos.
+    pub fn engines(&self) -> usize {
+        match self.workers.0 {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    /// The key that callers must show, when one is asked for.
+    pub fn required_key(&self) -> Option<String> {
+        (self.auth == Auth::On && !self.api_key.is_empty()).then(|| self.api_key.clone())
+    }
+}
+
+/// `vultus` in the system's folder for such things. A service account without a home gets one in the working folder.
+fn default_folder(base: Option<PathBuf>, fallback: &str) -> PathBuf {
+    base.map_or_else(|| PathBuf::from("vultus").join(fallback), |base| base.join("vultus"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::value::Value;
+use super::{DEFINITIONS, Settings};
+
+/// One setting.
+pub struct Definition {
+    /// Its key in `vultus.toml`; in capitals its name in the environment, with dashes its flag.
+    pub key: &'static str,
+    /// Under which heading it is shown.
+    pub section: Section,
+    /// The default, as text.
+    pub default: &'static str,
+    /// What it does, a line each.
+    pub doc: &'static [&'static str],
+    /// What its value may be.
+    pub allowed: &'static str,
+    /// Whether a text is allowed.
+    pub check: fn(&str) -> bool,
+}
+
+impl Definition {
+    /// The name in the environment and in the contract: `VIDEO_SOURCE`.
+    pub fn name(&self) -> String {
+        self.key.to_uppercase()
+    }
+
+    /// The flag without its dashes: `video-source`.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// The explanation as one text.
+    pub fn help(&self) -> String {
+        self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Values that must not be shown.
+    fn is_secret(&self) -> bool {
+        self.key == "api_key"
+    }
+}
+
+/// Headings of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Where frames come from.
+    Camera,
+    /// Who is accepted.
+    Recognition,
+    /// Where events go.
+    Events,
+    /// The program itself.
+    Service,
+}
+
+/// Where a value comes from; a later one wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// A configuration file.
+    File(PathBuf),
+    /// The environment.
+    Environment,
+    /// The command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment => f.write_str("environment"),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// Every setting's text and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    values: BTreeMap<&'static str, (String, Origin)>,
+}
+
+impl Resolved {
+    /// Flag over environment over file over default. `file` is the one named on the command line; without it
+    /// `vultus.toml` is looked for in the working folder and then in VULTUS_HOME.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an unknown key, a value that is not allowed: each names the setting.
+    pub fn resolve(
+        flags: &BTreeMap<&'static str, String>,
+        environment: impl Fn(&str) -> Option<String>,
+        file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut resolved = Self { values: BTreeMap::new() };
+        for definition in DEFINITIONS {
+            resolved.values.insert(definition.key, (definition.default.to_owned(), Origin::Default));
+        }
+        let mut layers = Self { values: BTreeMap::new() };
+        for definition in DEFINITIONS {
+            // An empty variable is how people unset one; only a text can mean to be empty.
+            let usable = |text: &String| !text.is_empty() || (definition.check)("");
+            if let Some(text) = environment(&definition.name()).filter(usable) {
+                layers.put(definition, text, Origin::Environment)?;
+            }
+            if let Some(text) = flags.get(definition.key) {
+                layers.put(definition, text.clone(), Origin::Flag)?;
+            }
+        }
+        let home = layers.values.get("vultus_home").map(|(text, _)| PathBuf::from(text));
+        if let Some(file) = file.map(Path::to_owned).or_else(|| find_file(home)) {
+            resolved.read_file(&file)?;
+        }
+        resolved.values.extend(layers.values);
+        Ok(resolved)
+    }
+
+    /// A setting's typed value.
+    pub(super) fn value<T: Value>(&self, key: &'static str) -> anyhow::Result<T> {
+        let (text, _) = self.values.get(key).with_context(|| format!("{key} is not a setting"))?;
+        T::parse(text).with_context(|| format!("{} = {text:?} is not allowed", key.to_uppercase()))
+    }
+
+    /// Definition, shown value (secrets masked) and origin of every setting.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static Definition, String, &Origin)> {
+        DEFINITIONS.iter().filter_map(|definition| {
+            let (text, origin) = self.values.get(definition.key)?;
+            let hidden = definition.is_secret() && !text.is_empty();
+            let shown = if hidden { "••••••••".to_owned() } else { without_password(text) };
+            Some((definition, shown, origin))
+        })
+    }
+
+    /// Where a setting's value comes from.
+    pub fn origin(&self, key: &str) -> &Origin {
+        self.values.get(key).map_or(&Origin::Default, |(_, origin)| origin)
+    }
+
+    fn put(&mut self, definition: &Definition, text: String, origin: Origin) -> anyhow::Result<()> {
+        if !(definition.check)(&text) {
+            bail!("{} = {text:?} (from the {origin}) is not allowed: use {}", definition.name(), definition.allowed);
+        }
+        self.values.insert(definition.key, (text, origin));
+        Ok(())
+    }
+
+    fn read_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let table: toml::Table = text.parse().with_context(|| format!("{} is not valid TOML", file.display()))?;
+        for (key, value) in &table {
+            let Some(definition) = DEFINITIONS.iter().find(|d| d.key.eq_ignore_ascii_case(key)) else {
+                bail!("{}: there is no setting {key}{}", file.display(), suggestion(key));
+            };
+            let text = match value {
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Table(_) | toml::Value::Array(_) => {
+                    bail!("{}: {} must be one value: {}", file.display(), definition.name(), definition.allowed)
+                }
+                other => other.to_string(),
+            };
+            self.put(definition, text, Origin::File(file.to_owned()))?;
+        }
+        Ok(())
+    }
+}
+
+fn find_file(home: Option<PathBuf>) -> Option<PathBuf> {
+    let home = home.filter(|home| !home.as_os_str().is_empty());
+    let home = home.or_else(|| dirs::data_dir().map(|data| data.join("vultus")));
+    let places = [Some(PathBuf::from("vultus.toml")), home.map(|home| home.join("vultus.toml"))];
+    places.into_iter().flatten().find(|file| file.is_file())
+}
+
+/// ` (did you mean X?)` for a key that is nearly one.
+fn suggestion(key: &str) -> String {
+    let key = key.to_lowercase().replace('-', "_");
+    let near = DEFINITIONS.iter().find(|d| d.key == key || d.key.contains(&key) || key.contains(d.key));
+    near.map_or_else(String::new, |d| format!(" (did you mean {}?)", d.name()))
+}
+
+/// An address as it may be shown: a password in it is masked.
+fn without_password(text: &str) -> String {
+    match url::Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => {
+            // Fails only for addresses that cannot have a password.
+            let _ = url.set_password(Some("••••"));
+            url.to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A commented file with every setting at its default.
+pub fn example_file() -> String {
+    let mut text =
+        String::from("# Settings of vultus. Flags come before the environment, the environment before this file.\n");
+    let mut section = None;
+    for definition in DEFINITIONS {
+        if section.replace(definition.section) != Some(definition.section) {
+            text.push_str(&format!("\n# --- {:?} ---\n", definition.section));
+        }
+        text.push_str(&format!("\n# {}\n# Allowed: {}.\n", definition.help(), definition.allowed));
+        text.push_str(&format!("# {} = {}\n", definition.name(), toml::Value::from(definition.default)));
+    }
+    text
+}
+
+/// Flags as given, by key.
+pub type Flags = BTreeMap<&'static str, String>;
+
+/// Resolves everything from this process's command line, environment and files.
+///
+/// # Errors
+/// As [`Resolved::resolve`].
+pub fn load(flags: &Flags, file: Option<&Path>) -> anyhow::Result<(Settings, Resolved)> {
+    let resolved = Resolved::resolve(flags, |name| std::env::var(name).ok(), file)?;
+    Ok((Settings::of(&resolved)?, resolved))
+}

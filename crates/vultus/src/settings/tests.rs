@@ -1,0 +1,115 @@
+use std::collections::BTreeMap;
+
+use super::definition::{Flags, example_file};
+use super::*;
+
+fn resolve(
+    flags: &[(&'static str, &str)],
+    environment: &[(&str, &str)],
+    file: &str,
+) -> anyhow::Result<(Settings, Resolved)> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("vultus.toml");
+    std::fs::write(&path, file)?;
+    let flags: Flags = flags.iter().map(|(key, text)| (*key, (*text).to_owned())).collect();
+    let environment: BTreeMap<String, String> =
+        environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let resolved = Resolved::resolve(&flags, |name| environment.get(name).cloned(), Some(&path))?;
+    Ok((Settings::of(&resolved)?, resolved))
+}
+
+#[test]
+fn every_default_is_allowed() {
+    for definition in DEFINITIONS {
+        assert!((definition.check)(definition.default), "{} = {:?}", definition.name(), definition.default);
+    }
+}
+
+#[test]
+fn the_contracts_defaults_are_the_originals() {
+    let (settings, _) = resolve(&[], &[], "").unwrap();
+    assert_eq!(settings.video_source.0, "0");
+    assert_eq!(settings.scale.0, 0.5);
+    assert_eq!(settings.cooldown.0.as_secs(), 5);
+    assert_eq!(settings.th_accept.0.value(), 0.45);
+    assert!(settings.show_window && settings.ws_enable);
+    assert_eq!(settings.webhook_url.0.unwrap().as_str(), "http://localhost:3000/face-event");
+    assert_eq!(settings.ws_url.0.unwrap().as_str(), "ws://localhost:3001/ws/face-stream");
+    assert_eq!(settings.ws_jpeg_quality.0, 70);
+}
+
+#[test]
+fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
+    let file = "COOLDOWN = 1\nscale = 0.25\nTH_ACCEPT = \"0.4\"\nWS_JPEG_QUALITY = 50";
+    let environment = [("COOLDOWN", "2"), ("SCALE", "0.75")];
+    let (settings, resolved) = resolve(&[("cooldown", "3")], &environment, file).unwrap();
+    assert_eq!(settings.cooldown.0.as_secs(), 3);
+    assert_eq!(settings.scale.0, 0.75);
+    assert_eq!(settings.th_accept.0.value(), 0.4);
+    assert_eq!(*resolved.origin("cooldown"), Origin::Flag);
+    assert_eq!(*resolved.origin("scale"), Origin::Environment);
+    assert!(matches!(resolved.origin("ws_jpeg_quality"), Origin::File(_)));
+    assert_eq!(*resolved.origin("log"), Origin::Default);
+}
+
+#[test]
+fn booleans_are_read_as_people_write_them() {
+    for yes in ["True", "true", "1", "yes", "on", "YES"] {
+        assert!(resolve(&[], &[("SHOW_WINDOW", yes)], "").unwrap().0.show_window, "{yes}");
+    }
+    for no in ["False", "0", "no", "off"] {
+        assert!(!resolve(&[], &[("SHOW_WINDOW", no)], "").unwrap().0.show_window, "{no}");
+    }
+}
+
+#[test]
+fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
+    let error = resolve(&[], &[("WS_JPEG_QUALITY", "101")], "").unwrap_err().to_string();
+    assert!(error.contains("WS_JPEG_QUALITY") && error.contains("101") && error.contains("1 to 100"), "{error}");
+    for (name, bad) in [
+        ("SCALE", "0"),
+        ("SCALE", "nan"),
+        ("COOLDOWN", "-1"),
+        ("TH_ACCEPT", "high"),
+        ("HTTP_ADDR", "5000"),
+        ("WEBHOOK_URL", "localhost:3000"),
+        ("LOG", "inof"),
+        ("SHOW_WINDOW", "maybe"),
+    ] {
+        assert!(resolve(&[], &[(name, bad)], "").is_err(), "{name}={bad}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_in_the_file_is_named_with_the_one_that_was_meant() {
+    let error = resolve(&[], &[], "webhook = \"http://x/\"").unwrap_err().to_string();
+    assert!(error.contains("webhook") && error.contains("WEBHOOK_URL"), "{error}");
+}
+
+#[test]
+fn an_empty_variable_does_not_count_except_where_empty_means_something() {
+    let (settings, _) = resolve(&[], &[("COOLDOWN", ""), ("WEBHOOK_URL", "")], "").unwrap();
+    assert_eq!(settings.cooldown.0.as_secs(), 5);
+    assert_eq!(settings.webhook_url.0, None);
+}
+
+#[test]
+fn the_example_file_is_valid_once_its_comments_are_taken_away() {
+    let lines = example_file();
+    let bare: String = lines
+        .lines()
+        .filter_map(|l| l.strip_prefix("# "))
+        .filter(|l| l.contains(" = ") && !l.contains(". "))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert_eq!(bare.lines().count(), DEFINITIONS.len(), "{bare}");
+    resolve(&[], &[], &bare).unwrap();
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let environment = [("API_KEY", "s3cret"), ("DATABASE_URL", "postgres://ann:pa55@db/vultus")];
+    let (_, resolved) = resolve(&[], &environment, "").unwrap();
+    let shown: String = resolved.rows().map(|(_, text, _)| text).collect();
+    assert!(!shown.contains("s3cret") && !shown.contains("pa55"), "{shown}");
+}

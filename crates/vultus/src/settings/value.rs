@@ -1,0 +1,213 @@
+//! What a setting's text may be.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gallery::Distance;
+use tracing_subscriber::EnvFilter;
+
+/// A type that a setting can have.
+pub trait Value: Sized {
+    /// What is allowed, for people.
+    const ALLOWED: &'static str;
+
+    /// `None` when `text` is not allowed.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl Value for String {
+    const ALLOWED: &'static str = "any text";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+impl Value for PathBuf {
+    const ALLOWED: &'static str = "a path";
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(PathBuf::from(text))
+    }
+}
+
+impl Value for bool {
+    const ALLOWED: &'static str = "true, yes, on, 1 or false, no, off, 0";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Some(true),
+            "false" | "no" | "off" | "0" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl Value for SocketAddr {
+    const ALLOWED: &'static str = "an address and a port, such as 127.0.0.1:5000 or [::1]:5000";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().replace("localhost", "127.0.0.1").parse().ok()
+    }
+}
+
+/// A camera's number, an address, or a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source(pub String);
+
+impl Value for Source {
+    const ALLOWED: &'static str = "a camera number (0), an address (rtsp://…, http://…), a file, or testsrc";
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+}
+
+/// A share of one: above 0, up to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(pub f32);
+
+impl Value for Share {
+    const ALLOWED: &'static str = "a number above 0, up to 1";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| *v > 0.0 && *v <= 1.0).map(Self)
+    }
+}
+
+/// A distance on the contract's scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold(pub Distance);
+
+impl Value for Threshold {
+    const ALLOWED: &'static str = "a distance above 0, up to 1.6 (0.35 is strict, 0.45 usual, 0.6 lax)";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| *v > 0.0 && *v <= 1.6).map(|v| Self(Distance::new(v)))
+    }
+}
+
+/// A pause.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cooldown(pub Duration);
+
+impl Value for Cooldown {
+    const ALLOWED: &'static str = "seconds, 0 to 86400";
+
+    fn parse(text: &str) -> Option<Self> {
+        let seconds = text.trim().parse().ok().filter(|v| (0.0..=86_400.0).contains(v))?;
+        Some(Self(Duration::from_secs_f64(seconds)))
+    }
+}
+
+/// JPEG quality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JpegQuality(pub u8);
+
+impl Value for JpegQuality {
+    const ALLOWED: &'static str = "a whole number, 1 to 100";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| (1..=100).contains(v)).map(Self)
+    }
+}
+
+/// Millions of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Megabytes(pub u32);
+
+impl Megabytes {
+    /// In bytes.
+    pub fn bytes(self) -> u64 {
+        u64::from(self.0) * 1_000_000
+    }
+}
+
+impl Value for Megabytes {
+    const ALLOWED: &'static str = "megabytes, 1 to 100000";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| (1..=100_000).contains(v)).map(Self)
+    }
+}
+
+/// Millions of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Megapixels(pub u32);
+
+impl Value for Megapixels {
+    const ALLOWED: &'static str = "millions of pixels, 1 to 1000";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| (1..=1000).contains(v)).map(Self)
+    }
+}
+
+/// A number of workers; 0 lets the program choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers(pub usize);
+
+impl Value for Workers {
+    const ALLOWED: &'static str = "a whole number, 0 to 256";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| *v <= 256).map(Self)
+    }
+}
+
+/// Whether callers must show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// A key is asked for as soon as there is one, and must be there on any address but loopback.
+    On,
+    /// Anybody may come in.
+    Off,
+}
+
+impl Value for Auth {
+    const ALLOWED: &'static str = "on or off";
+
+    fn parse(text: &str) -> Option<Self> {
+        <bool as Value>::parse(text).map(|on| if on { Self::On } else { Self::Off })
+    }
+}
+
+/// An address of the web, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebUrl(pub Option<url::Url>);
+
+impl Value for WebUrl {
+    const ALLOWED: &'static str = "an address such as http://host:3000/path or ws://host:3001/path, or nothing";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "" => Some(Self(None)),
+            text => {
+                let url = url::Url::parse(text).ok()?;
+                let known = matches!(url.scheme(), "http" | "https" | "ws" | "wss") && url.has_host();
+                known.then_some(Self(Some(url)))
+            }
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(pub String);
+
+impl Value for LogFilter {
+    const ALLOWED: &'static str = "error, warn, info, debug, trace, off, or a filter such as info,camera=debug";
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let known = |level: &str| {
+            matches!(level.to_ascii_lowercase().as_str(), "error" | "warn" | "info" | "debug" | "trace" | "off")
+        };
+        // EnvFilter takes a misspelt level for the name of a module, and would log nothing.
+        let levels = text.split(',').map(|part| part.rsplit('=').next().unwrap_or(part));
+        let valid = !text.is_empty() && levels.into_iter().all(known) && EnvFilter::try_new(text).is_ok();
+        valid.then(|| Self(text.to_owned()))
+    }
+}
