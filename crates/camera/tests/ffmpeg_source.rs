@@ -1,4 +1,5 @@
 //! What comes out of real ffmpeg processes: pictures, ends, and sentences about what went wrong.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

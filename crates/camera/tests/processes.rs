@@ -1,4 +1,5 @@
 //! No ffmpeg is left behind, however its reader ends.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 #![cfg(target_os = "linux")]
 
 mod support;

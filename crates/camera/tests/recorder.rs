@@ -1,4 +1,5 @@
 //! Videos written through a real ffmpeg and read back.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camera::{Newest, Painter, SeenFace, Sighting, SightingTimes, annotate};
 use face::{FaceError, JpegEncoder, YuvImage};
+use gallery::Distance;
 use store::Micros;
 use tokio::runtime::Handle;
 
@@ -103,7 +104,7 @@ impl Flow {
     fn announce(&mut self, sighting: &Sighting, runtime: &Handle) {
         for face in self.policy.announce(sighting) {
             let Some(pass) = pass_of(sighting, face) else { continue };
-            tracing::info!(camera = pass.camera, name = pass.name, distance = pass.distance, "PASS");
+            tracing::info!(camera = pass.camera, name = pass.name, distance = %Distance::new(pass.distance), "PASS");
             if let Some(webhook) = &self.webhook {
                 runtime.block_on(webhook.record(&pass));
             }

@@ -62,3 +62,110 @@ impl Policy {
         announced
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use camera::{Buffers, Frame, SightingTimes};
+    use face::{Embedding, Face, Point, Rect, YuvImage};
+    use gallery::{Match, RawDistance};
+
+    use super::*;
+    use crate::FaceEvent;
+
+    fn seen(name: Option<&str>, distance: f32, width: f32) -> SeenFace {
+        let area = Rect { left: 10.0, top: 20.0, right: 10.0 + width, bottom: 20.0 + width };
+        let embedding = Embedding { vector: vec![1.0], norm: 4.0 };
+        let nearest = name.map(|name| Match {
+            name: name.into(),
+            distance: Distance::new(distance),
+            raw: RawDistance(distance),
+            runner_up: None,
+        });
+        SeenFace { face: Face { area, score: 0.9, landmarks: [Point::default(); 5], embedding }, nearest }
+    }
+
+    /// A sighting `after` seconds from `start`.
+    fn sighting(start: Instant, after: u64, faces: Vec<SeenFace>) -> Sighting {
+        let buffers = Buffers::new();
+        let image = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).unwrap();
+        let mut frame = Frame::new(image, 7, Duration::ZERO, &buffers);
+        frame.read_at = start + Duration::from_secs(after);
+        frame.captured_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_736_400_000_900);
+        Sighting { camera: "door".into(), frame: Arc::new(frame), faces, times: SightingTimes::default() }
+    }
+
+    fn policy() -> Policy {
+        Policy::new(Distance::new(0.45), Duration::from_secs(5))
+    }
+
+    fn announced(policy: &mut Policy, sighting: &Sighting) -> Vec<String> {
+        let faces = policy.announce(sighting);
+        faces.iter().map(|face| face.nearest.as_ref().unwrap().name.to_string()).collect()
+    }
+
+    fn event(faces: Vec<SeenFace>) -> serde_json::Value {
+        let sighting = sighting(Instant::now(), 0, faces);
+        let event = FaceEvent::of(&sighting, &policy(), b"jpeg", false);
+        serde_json::from_str(&event.to_json()).unwrap()
+    }
+
+    #[test]
+    fn below_the_threshold_passes_and_the_threshold_itself_does_not() {
+        assert_eq!(policy().status(&seen(Some("katya"), 0.4499, 80.0)), Status::Pass);
+        assert_eq!(policy().status(&seen(Some("katya"), 0.45, 80.0)), Status::Reject);
+        assert_eq!(policy().status(&seen(None, 0.0, 80.0)), Status::Reject);
+    }
+
+    #[test]
+    fn a_person_is_announced_once_a_cooldown_and_each_person_has_an_own_one() {
+        let (start, mut policy) = (Instant::now(), policy());
+        let katya = || vec![seen(Some("katya"), 0.3, 80.0)];
+        assert_eq!(announced(&mut policy, &sighting(start, 0, katya())), ["katya"]);
+        assert!(announced(&mut policy, &sighting(start, 4, katya())).is_empty());
+        let both = vec![seen(Some("katya"), 0.3, 80.0), seen(Some("zero"), 0.2, 60.0)];
+        assert_eq!(announced(&mut policy, &sighting(start, 4, both)), ["zero"]);
+        assert_eq!(announced(&mut policy, &sighting(start, 5, katya())), ["katya"]);
+    }
+
+    #[test]
+    fn a_refused_face_is_never_announced() {
+        let faces = vec![seen(Some("katya"), 0.6, 80.0), seen(None, 0.0, 60.0)];
+        assert!(announced(&mut policy(), &sighting(Instant::now(), 0, faces)).is_empty());
+    }
+
+    #[test]
+    fn a_frame_without_a_face_has_null_for_everything_about_one() {
+        let event = event(vec![]);
+        assert_eq!(event["type"], "face_event");
+        assert_eq!(event["status"], "NO_FACE");
+        for field in ["name", "distance", "box"] {
+            assert!(event[field].is_null(), "{field}");
+        }
+        assert_eq!(event["faces"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn the_main_face_is_an_accepted_one_before_a_larger_refused_one() {
+        let event = event(vec![seen(Some("zero"), 0.7, 90.0), seen(Some("katya"), 0.412_34, 40.0)]);
+        assert_eq!(event["name"], "katya");
+        assert_eq!(event["status"], "PASS");
+        assert_eq!(event["distance"].to_string(), "0.4123");
+        assert_eq!(event["box"], serde_json::json!([10, 20, 50, 60]));
+        assert_eq!(event["faces"][0]["name"], "zero");
+        assert_eq!(event["timestamp"], 1_736_400_000);
+        assert_eq!(event["frame"], "anBlZw==");
+        assert_eq!((event["width"].as_u64(), event["height"].as_u64()), (Some(64), Some(48)));
+    }
+
+    #[test]
+    fn a_refused_face_names_the_nearest_person_and_nobody_when_nobody_is_enrolled() {
+        let near = event(vec![seen(Some("zero"), 0.7, 90.0)]);
+        assert_eq!((near["status"].as_str(), near["name"].as_str()), (Some("REJECT"), Some("zero")));
+        let empty = event(vec![seen(None, 0.0, 90.0)]);
+        assert_eq!(empty["status"], "REJECT");
+        assert!(empty["name"].is_null() && empty["distance"].is_null());
+        assert!(empty["box"].is_array());
+    }
+}

@@ -1,4 +1,6 @@
 //! The hub, seen by those who sit in it.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::time::Duration;
 
 use events::{ClientKind, Hub, Seat};

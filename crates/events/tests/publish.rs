@@ -1,4 +1,6 @@
 //! The publisher, seen by real hubs on this machine.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

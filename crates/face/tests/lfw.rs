@@ -1,5 +1,6 @@
 //! Accuracy on the 1,000 pairs of LFW's view 1, where they lie beside the project: within 0.3 points of the reference
 //! program in Python on the same pairs.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

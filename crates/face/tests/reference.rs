@@ -1,4 +1,5 @@
 //! The engine against the reference program in Python (tests/reference/make.py), on the package photos.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod support;
 

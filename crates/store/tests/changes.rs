@@ -1,4 +1,6 @@
 //! How readers of the gallery learn what changed.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,6 @@
 //! Opening a database: what is created, what is refused, and what the messages say.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,4 +1,6 @@
 //! Webhook deliveries: kept until delivered, in order for each address, one process at a time.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use common::on_each_engine;

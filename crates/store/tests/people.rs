@@ -1,4 +1,6 @@
 //! Who is enrolled, with which templates.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use common::{MODEL, enrol, on_each_engine};

@@ -1,5 +1,7 @@
 //! What several processes do to one database, and what is left when one is killed. The children are this test program
 //! itself, told by an environment variable to play a part.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Lines};

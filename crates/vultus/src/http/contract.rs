@@ -95,12 +95,8 @@ pub(super) async fn register(State(server): State<Server>, request: Request) -> 
 
     let candidate = server.app.examine(image).await?;
     let enrolled = server.app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await?;
-    tracing::info!(
-        name = name.as_str(),
-        templates = enrolled.templates,
-        quality = candidate.embedding.norm,
-        "enrolled"
-    );
+    let quality = (f64::from(candidate.embedding.norm) * 100.0).round() / 100.0;
+    tracing::info!(name = name.as_str(), templates = enrolled.templates, quality, "enrolled");
     let message = match enrolled.created {
         true => format!("{name} is registered"),
         false => format!("{name} has one more photo, {} in all", enrolled.templates),
@@ -111,7 +107,7 @@ pub(super) async fn register(State(server): State<Server>, request: Request) -> 
         created: enrolled.created,
         templates: enrolled.templates,
         r#box: candidate.area.to_pixels(),
-        quality: (f64::from(candidate.embedding.norm) * 100.0).round() / 100.0,
+        quality,
         warnings: candidate.warnings,
         message,
     }))

@@ -1,0 +1,207 @@
+//! The loop of one camera, fed through the `Source` seam with real photos as frames.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use camera::{
+    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, Pace, Sighting, Source, Stop, Stopper,
+    Stream, VideoError, Watch,
+};
+use face::{Engine, Runtime, YuvImage};
+use gallery::{Gallery, PersonName};
+use models::{Cache, Catalog};
+use store::Store;
+
+const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default runtime photos`";
+const LONG: Duration = Duration::from_secs(60);
+
+fn cache() -> Cache {
+    let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);
+    Cache::new(folder.or_else(|| Some(dirs::cache_dir()?.join("vultus"))).unwrap())
+}
+
+fn engine() -> Engine {
+    let catalog = Catalog::builtin();
+    let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
+    Engine::open(&runtime, &cache().installed(&catalog, "default").expect(HINT)).expect(HINT)
+}
+
+/// A sample photo as a camera's frame.
+fn frame_of(photo: &str) -> YuvImage {
+    let path = cache().photos(&Catalog::builtin()).expect(HINT)[photo].clone();
+    let options = FfmpegOptions { pace: Pace::Fast, ..FfmpegOptions::default() };
+    let mut source = FfmpegSource::new(path.to_str().unwrap(), options).unwrap();
+    source.open().unwrap().next(&Buffers::new()).unwrap().expect("one frame")
+}
+
+/// A gallery in which katya is enrolled from the face in `photo`.
+async fn gallery_with_katya(folder: &tempfile::TempDir, photo: &YuvImage) -> Gallery {
+    let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
+    let pack = Catalog::builtin().pack("default").unwrap().clone();
+    let gallery = Gallery::load(Store::open(&url).await.unwrap(), &pack).await.unwrap();
+    let found = engine().faces(photo, 1.0).unwrap();
+    gallery.enrol(&PersonName::parse("katya").unwrap(), &[found.faces[0].embedding.clone()]).await.unwrap();
+    gallery
+}
+
+/// What a made-up camera does each time it is opened.
+#[derive(Clone)]
+enum Act {
+    /// Shows these frames and ends as a recording does.
+    Show(Vec<YuvImage>),
+    /// Shows these frames as fast as they are taken, then breaks.
+    Break(Vec<YuvImage>),
+    /// Hangs until it is stopped.
+    Hang,
+}
+
+struct Made {
+    acts: Vec<Act>,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Source for Made {
+    fn open(&mut self) -> Result<Box<dyn Stream>, VideoError> {
+        let turn = self.opened.fetch_add(1, Ordering::SeqCst);
+        let act = self.acts[turn.min(self.acts.len() - 1)].clone();
+        Ok(Box::new(Playing { act, at: 0, stopped: Arc::default() }))
+    }
+
+    fn describe(&self) -> String {
+        "made-up camera".to_owned()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
+struct Playing {
+    act: Act,
+    at: usize,
+    stopped: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Stream for Playing {
+    fn next(&mut self, _: &Buffers) -> Result<Option<YuvImage>, VideoError> {
+        self.at += 1;
+        let camera = || "made-up camera".to_owned();
+        match &self.act {
+            Act::Show(frames) => Ok(frames.get(self.at - 1).cloned()),
+            Act::Break(frames) => match frames.get(self.at - 1) {
+                Some(frame) => Ok(Some(frame.clone())),
+                None => Err(VideoError::Ended { camera: camera(), said: String::new() }),
+            },
+            Act::Hang => {
+                let (stopped, changed) = &*self.stopped;
+                drop(changed.wait_while(stopped.lock().unwrap(), |stopped| !*stopped).unwrap());
+                Err(VideoError::Stopped { camera: camera() })
+            }
+        }
+    }
+
+    fn fps(&self) -> Option<f64> {
+        Some(25.0)
+    }
+
+    fn stopper(&self) -> Stopper {
+        let stopped = Arc::clone(&self.stopped);
+        Stopper::new(move || {
+            *stopped.0.lock().unwrap() = true;
+            stopped.1.notify_all();
+        })
+    }
+}
+
+struct Running {
+    sightings: Receiver<Sighting>,
+    status: CameraStatus,
+    stop: Stop,
+    opened: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+fn watch(acts: Vec<Act>, gallery: Gallery) -> Running {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let source = Made { acts, opened: Arc::clone(&opened) };
+    let (sender, sightings) = sync_channel(1);
+    let watch = Watch::new(Box::new(source), Look::new("door", engine(), gallery, 0.5), sender);
+    let (status, stop, ended) = (watch.status(), Stop::new(), Arc::new(AtomicBool::new(false)));
+    let (stopped, over) = (stop.clone(), Arc::clone(&ended));
+    let thread = thread::spawn(move || {
+        watch.run(&stopped);
+        over.store(true, Ordering::SeqCst);
+    });
+    Running { sightings, status, stop, opened, ended, thread }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolled_person_is_seen_with_name_and_distance_and_a_recording_ends() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &photo).await;
+    let running = watch(vec![Act::Show(vec![photo])], gallery);
+    let sighting = running.sightings.recv_timeout(LONG).unwrap();
+    assert_eq!(&*sighting.camera, "door");
+    assert_eq!(sighting.frame.id, 1);
+    let nearest = sighting.faces[0].nearest.as_ref().unwrap();
+    assert_eq!(&*nearest.name, "katya");
+    assert!(nearest.distance.value() < 0.01, "{}", nearest.distance);
+    assert_eq!(running.sightings.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
+    running.thread.join().unwrap();
+    assert_eq!(running.status.now().0, CameraState::Finished);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_breaks_is_opened_again_and_its_state_says_why() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &photo).await;
+    let running = watch(vec![Act::Break(vec![]), Act::Break(vec![photo.clone()]), Act::Show(vec![photo])], gallery);
+    while !matches!(running.status.now().0, CameraState::Failed(_)) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let CameraState::Failed(why) = running.status.now().0 else { panic!("it recovered too soon") };
+    assert!(why.contains("made-up camera") && why.contains("ended"), "{why}");
+    running.sightings.recv_timeout(LONG).unwrap();
+    running.sightings.recv_timeout(LONG).unwrap();
+    running.thread.join().unwrap();
+    assert_eq!(running.opened.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_newest_frame_is_looked_at() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &photo).await;
+    let burst = 400;
+    let running = watch(vec![Act::Show(vec![photo; burst])], gallery);
+    let ids: Vec<u64> = running.sightings.iter().map(|sighting| sighting.frame.id).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
+    assert!(ids.len() < burst / 2, "{} of {burst} frames were looked at", ids.len());
+    assert_eq!(ids.last(), Some(&(burst as u64)), "the last frame is the newest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_whose_camera_hangs_ends_when_it_is_told_to() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let running = watch(vec![Act::Hang], gallery_with_katya(&folder, &photo).await);
+    while running.opened.load(Ordering::SeqCst) == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!running.ended.load(Ordering::SeqCst));
+    running.stop.stop();
+    running.thread.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_when_nobody_takes_its_sightings() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &photo).await;
+    let running = watch(vec![Act::Break(vec![photo; 5]), Act::Hang], gallery);
+    drop(running.sightings);
+    running.thread.join().unwrap();
+}
