@@ -37,7 +37,7 @@ fn ten_fold_accuracy(pairs: &[(f32, bool)]) -> f64 {
     let size = pairs.len() / 10;
     let accuracies = (0..10).map(|fold| {
         let test = fold * size..(fold + 1) * size;
-        let mut train = || pairs.iter().enumerate().filter(|(i, _)| !test.contains(i)).map(|(_, pair)| pair);
+        let train = || pairs.iter().enumerate().filter(|(i, _)| !test.contains(i)).map(|(_, pair)| pair);
         let best = (0..2000).map(|t| t as f32 / 1000.0).max_by_key(|t| correct(&mut train(), *t)).expect("thresholds");
         correct(&mut pairs[test.clone()].iter(), best) as f64 / size as f64
     });

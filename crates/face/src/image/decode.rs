@@ -1,6 +1,7 @@
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageFormat, ImageReader};
 use turbojpeg::{Colorspace, Decompressor, PixelFormat};
 
 use super::RgbImage;
@@ -109,15 +110,14 @@ fn rgb_from_cmyk(cmyk: &[u8]) -> Vec<u8> {
 
 fn decode_other(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<DynamicImage, FaceError> {
     let damaged = |error: image::ImageError| FaceError::Damaged(error.to_string());
+    let (width, height) = ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().map_err(damaged)?;
+    check_size(width, height, limits)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowance = image::Limits::default();
     // 16-bit RGBA, the widest pixel of these formats, takes eight bytes.
     allowance.max_alloc = Some(u64::from(limits.megapixels) * 8_000_000 + bytes.len() as u64);
     reader.limits(allowance);
-    let decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width, height, limits)?;
-    DynamicImage::from_decoder(decoder).map_err(damaged)
+    reader.decode().map_err(damaged)
 }
 
 /// EXIF orientation 1–8. A photo with none, or with a broken EXIF block, is taken as upright.

@@ -1,0 +1,8 @@
+//! A model file that somebody brings: rewritten or refused.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = models::onnx::rewrite_prelu(bytes);
+});
