@@ -167,7 +167,8 @@ impl VideoError {
         } else if let Some(line) = heard(&NOT_VIDEO) {
             Self::NotVideo { camera, said: line.clone() }
         } else {
-            Self::Ended { camera, said: said.last().cloned().unwrap_or_default() }
+            let telling = said.iter().rev().find(|line| !CONSEQUENCES.iter().any(|phrase| line.contains(phrase)));
+            Self::Ended { camera, said: telling.cloned().unwrap_or_default() }
         }
     }
 }
@@ -180,12 +181,18 @@ const UNREACHABLE: [&str; 5] = [
     "Operation timed out",
 ];
 
-const NOT_VIDEO: [&str; 4] = [
+const NOT_VIDEO: [&str; 6] = [
+    "Cannot determine format of input stream",
+    "Could not find codec parameters",
     "Invalid data found when processing input",
     "does not contain any stream",
     "not on whitelist",
     "Not a video capture device",
 ];
+
+/// What ffmpeg says after it has said what is wrong.
+const CONSEQUENCES: [&str; 3] =
+    ["Error marking filters as finished", "Conversion failed", "Error while processing the decoded data"];
 
 fn aside(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(" ({said})") }

@@ -109,7 +109,8 @@ impl Input {
             Self::Device { format: "avfoundation", .. } => &["-f", "avfoundation", "-framerate", "30"],
             Self::Device { format, .. } => &["-f", format],
             Self::Rtsp(_) => &["-rtsp_transport", "tcp", "-timeout", &microseconds],
-            Self::Http(_) => &["-rw_timeout", &microseconds],
+            // Five seconds of looking at the stream before the first frame, ffmpeg's default, is long at a door.
+            Self::Http(_) => &["-rw_timeout", &microseconds, "-analyzeduration", "1500000"],
             Self::TestPattern { .. } => &["-f", "lavfi"],
             Self::File(_) => &["-protocol_whitelist", "file", "-format_whitelist", RECORDINGS],
         };
@@ -186,7 +187,10 @@ mod tests {
             arguments("rtsp://cam/live", Platform::Linux),
             "-rtsp_transport tcp -timeout 10000000 -i rtsp://cam/live"
         );
-        assert_eq!(arguments("HTTPS://cam/video", Platform::Linux), "-rw_timeout 10000000 -i HTTPS://cam/video");
+        assert_eq!(
+            arguments("HTTPS://cam/video", Platform::Linux),
+            "-rw_timeout 10000000 -analyzeduration 1500000 -i HTTPS://cam/video"
+        );
     }
 
     #[test]

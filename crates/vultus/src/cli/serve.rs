@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
     let settings = settings.clone();
     run(async move {
         let listener = http::bind(&settings, "WS_ADDR", settings.ws_addr).await?;
-        tracing::info!("WebSocket hub on ws://{}{WEBSOCKET_PATH}", settings.ws_addr);
+        tracing::info!("WebSocket hub on ws://{}{WEBSOCKET_PATH}", address_of(&listener, settings.ws_addr));
         let router = http::hub_router(Hub::new(), settings.required_key(), Arc::new(Health::default()));
         let mut service = Service::new();
         service.serve(listener, router);
@@ -139,12 +140,16 @@ fn window(settings: &Settings) -> Option<WindowSlot> {
 }
 
 fn announce(settings: &Settings, http: &TcpListener, ws: Option<&TcpListener>) {
-    let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
-    let http = address(http, settings.http_addr);
+    let http = address_of(http, settings.http_addr);
     tracing::info!("HTTP API and live page on http://{http}/, OpenAPI on http://{http}/openapi.json");
     if let Some(ws) = ws {
-        tracing::info!("WebSocket on ws://{}{WEBSOCKET_PATH}", address(ws, settings.ws_addr));
+        tracing::info!("WebSocket on ws://{}{WEBSOCKET_PATH}", address_of(ws, settings.ws_addr));
     }
+}
+
+/// Where `listener` really listens: port 0 is a wish for any free one.
+fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(wanted)
 }
 
 /// The tasks of a process that serves until it is told to stop.

@@ -1,0 +1,21 @@
+//! End-to-end tests: each starts the real `vultus` with a home of its own and uses it as the contract's callers do, with
+//! real photos and real video.
+//!
+//! Models and sample photos must be installed, and ffmpeg; `./test` sees to that.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod apart;
+mod auth;
+mod bad_input;
+mod cli;
+mod contract;
+mod faults;
+mod network_camera;
+mod page;
+mod realtime;
+mod recording;
+mod settings;
+mod support;
+mod webhook;
+mod websocket;
+mod zip;

@@ -1,0 +1,27 @@
+//! What the tests use: the program, its callers, photos and video.
+
+mod answer;
+mod archive;
+mod database;
+mod home;
+mod network_camera;
+mod photo;
+mod process;
+mod receiver;
+mod service;
+mod video;
+mod viewer;
+mod waiting;
+
+pub use answer::Answer;
+pub use archive::{archive, encrypted_archive};
+pub use database::Postgres;
+pub use home::Home;
+pub use network_camera::NetworkCamera;
+pub use photo::{blank, edited, photo, photo_path, png_that_claims, with_orientation};
+pub use process::{processes_with, vanish};
+pub use receiver::Receiver;
+pub use service::{Service, client};
+pub use video::{clip, demo_video};
+pub use viewer::{Viewer, status_of_refused};
+pub use waiting::{PATIENCE, until, within_patience};

@@ -1,0 +1,42 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use super::photo::ffmpeg;
+
+/// The demo camera's recording, 20 s at 25 frames a second. Seconds 0–2 empty, 2–6 Obama, 6–8 empty, 8–12 Biden, 12–14
+/// empty, 14–18 a stranger, 18–20 empty.
+pub fn demo_video() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/make-video");
+    let video = kept("demo.mp4");
+    if changed(&video) < changed(&script) {
+        // It puts the whole file in place at once, so that several tests may do this at the same time.
+        let status = Command::new(&script).arg(&video).status().expect("demo/make-video can be started");
+        assert!(status.success(), "demo/make-video failed: run ./test");
+    }
+    video
+}
+
+/// A part of the demo video, from second `start`.
+pub fn clip(start: u32, seconds: u32) -> PathBuf {
+    let demo = demo_video();
+    let clip = kept(&format!("demo-{start}-{seconds}.mp4"));
+    if changed(&clip) < changed(&demo) {
+        let unfinished = kept(&format!("demo-{start}-{seconds}.{}.mp4", std::process::id()));
+        let (start, seconds) = (start.to_string(), seconds.to_string());
+        let input = demo.to_str().expect("UTF-8");
+        ffmpeg(&["-ss", &start, "-i", input, "-t", &seconds, "-c:v", "libx264", "-preset", "veryfast"], &unfinished);
+        fs::rename(unfinished, &clip).expect("a rename in one folder");
+    }
+    clip
+}
+
+/// A file that stays for the next test.
+fn kept(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn changed(file: &Path) -> SystemTime {
+    fs::metadata(file).and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
