@@ -1,8 +1,8 @@
 use models::Input;
 
-use super::sample::{self, Blend, Tap, Texels};
+use super::sample::{self, Grid, Plane, Rows, Spot, Texels};
 use super::{Area, Picture};
-use crate::geometry::Similarity;
+use crate::geometry::{Point, Similarity};
 
 /// A photo: 8-bit red, green, blue, interleaved, rows without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +51,45 @@ impl RgbImage {
     }
 }
 
+impl RgbImage {
+    fn channel(&self, channel: usize) -> Plane<'_> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        Plane { bytes: &self.pixels[channel..], step: 3, stride: width * 3, width, height }
+    }
+}
+
+/// BT.601, rounded as OpenCV's conversion of bytes is.
+fn grey_of([r, g, b]: [f32; 3]) -> f32 {
+    (0.299 * r + 0.587 * g + 0.114 * b + 0.5) as i32 as f32
+}
+
 impl Texels for RgbImage {
-    fn rgb<B: Blend>(&self, column: &Tap, row: &Tap) -> [f32; 3] {
-        sample::bilinear_rgb::<B>(&self.pixels, self.width as usize * 3, column, row)
+    fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
+        let mut channels = [0, 1, 2].map(|channel| Rows::of(self.channel(channel), grid));
+        let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
+        for number in 0..grid.height() {
+            channels.iter_mut().zip(&mut lines).for_each(|(rows, line)| rows.write(number, line));
+            put(lines.each_ref().map(Vec::as_slice));
+        }
     }
 
-    fn grey<B: Blend>(&self, column: &Tap, row: &Tap) -> f32 {
-        let [r, g, b] = self.rgb::<B>(column, row);
-        (0.299 * r + 0.587 * g + 0.114 * b).round()
+    fn grey_rows(&self, grid: &Grid, mut put: impl FnMut(&[f32])) {
+        let mut grey = vec![0.0; grid.width()];
+        self.rgb_rows(grid, |[red, green, blue]| {
+            for (i, grey) in grey.iter_mut().enumerate() {
+                *grey = grey_of([red[i], green[i], blue[i]]);
+            }
+            put(&grey);
+        });
+    }
+
+    fn rgb(&self, at: Point) -> [f32; 3] {
+        let spot = Spot::in_plane(at, self.width as usize, self.height as usize);
+        [0, 1, 2].map(|channel| spot.of(&self.channel(channel)))
+    }
+
+    fn grey(&self, at: Point) -> f32 {
+        grey_of(self.rgb(at))
     }
 }
 

@@ -1,138 +1,209 @@
-//! Bilinear sampling, once for every kind of picture.
+//! Bilinear sampling straight into a model's input, once for every kind of picture.
+//!
+//! The models were measured with OpenCV's arithmetic, and where a large photo is sampled sparsely, half a grey level
+//! moves a box by a pixel and an embedding by a hundredth. So `resize` has the fixed-point steps of OpenCV's `resize`,
+//! and `warp` the exact weights, rounded at the end, of OpenCV 5's `warpAffine`.
 
 use models::{Channels, Input};
 
 use super::Area;
 use crate::geometry::{Point, Similarity};
 
-/// Where one sample falls between two neighbouring pixels of a row or a column.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tap {
+/// A kind of pixel storage that can be sampled. Values are 0–255.
+pub(super) trait Texels {
+    /// Hands the red, green and blue rows of a resized picture to `put`, from top to bottom.
+    fn rgb_rows(&self, grid: &Grid, put: impl FnMut([&[f32]; 3]));
+    /// Hands the grey rows of a resized picture (BT.601) to `put`, from top to bottom.
+    fn grey_rows(&self, grid: &Grid, put: impl FnMut(&[f32]));
+    /// Red, green and blue at one place inside the picture.
+    fn rgb(&self, at: Point) -> [f32; 3];
+    /// Grey at one place inside the picture.
+    fn grey(&self, at: Point) -> f32;
+}
+
+/// Where the samples of a resized picture fall: positions on the pixels' axes, 0 = centre of the first pixel.
+pub(super) struct Grid {
+    columns: Vec<f32>,
+    rows: Vec<f32>,
+}
+
+impl Grid {
+    fn over(area: Area, input: &Input) -> Self {
+        Self {
+            columns: positions(area.left, area.width, input.width),
+            rows: positions(area.top, area.height, input.height),
+        }
+    }
+
+    /// The same places in planes of half the size, whose samples lie between two pixels each (JPEG's siting).
+    pub(super) fn halved(&self) -> Self {
+        let half = |positions: &[f32]| positions.iter().map(|p| ((p - 0.5) / 2.0).max(0.0)).collect();
+        Self { columns: half(&self.columns), rows: half(&self.rows) }
+    }
+
+    /// Samples of a row.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Rows.
+    pub(super) fn height(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+fn positions(start: u32, len: u32, samples: u32) -> Vec<f32> {
+    let step = len as f32 / samples as f32;
+    let position = |i: u32| ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32) + start as f32;
+    (0..samples).map(position).collect()
+}
+
+/// One channel of a picture: `step` bytes from pixel to pixel, `stride` bytes from row to row.
+#[derive(Clone, Copy)]
+pub(super) struct Plane<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) step: usize,
+    pub(super) stride: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+/// Two neighbouring pixels of a row or column, and their shares in 2048ths.
+#[derive(Clone, Copy)]
+struct Tap {
     near: usize,
     far: usize,
-    /// Share of `far`, 0–1.
-    weight: f32,
-    /// Shares of `near` and `far` in 2048ths, for [`Fixed`].
-    shares: (i32, i32),
+    shares: [i32; 2],
 }
 
 impl Tap {
-    /// At `position` (0 = centre of the first pixel), kept inside `start..start + len`.
-    fn clamped(position: f32, start: usize, len: usize) -> Self {
-        let last = (len - 1) as f32;
-        let position = position.clamp(0.0, last);
-        let near = position as usize;
+    fn at(position: f32, len: usize) -> Self {
+        let near = (position as usize).min(len - 1);
         let weight = position - near as f32;
         let shares = [1.0 - weight, weight].map(|share| (share * 2048.0).round_ties_even() as i32);
-        Self { near: start + near, far: start + (near + 1).min(len - 1), weight, shares: shares.into() }
-    }
-
-    /// The same place in a plane of half the size, whose samples lie between two pixels each (JPEG's siting).
-    pub(super) fn halved(&self, len: usize) -> Self {
-        Self::clamped((self.near as f32 + self.weight - 0.5) / 2.0, 0, len)
+        Self { near, far: (near + 1).min(len - 1), shares }
     }
 }
 
-/// How four pixels (above: near, far; below: near, far) are weighed. The models were measured with OpenCV's arithmetic,
-/// and where a large photo is sampled sparsely, half a grey level moves a box by a pixel and an embedding by a hundredth.
-pub(super) trait Blend {
-    /// The weighted mean, a whole number 0–255.
-    fn blend(column: &Tap, row: &Tap, four: [u8; 4]) -> f32;
+/// Gives the resized rows of one plane, each source row taken across only once.
+pub(super) struct Rows<'a> {
+    plane: Plane<'a>,
+    columns: Vec<Tap>,
+    rows: Vec<Tap>,
+    /// Source rows that were taken across last, with their numbers.
+    across: [(Option<usize>, Vec<i32>); 2],
 }
 
-/// Weights of 11 bits and the rounding of OpenCV's `resize`.
-pub(super) enum Fixed {}
-
-impl Blend for Fixed {
-    #[inline]
-    fn blend(column: &Tap, row: &Tap, [above_near, above_far, below_near, below_far]: [u8; 4]) -> f32 {
-        let across = |near: u8, far: u8| (i32::from(near) * column.shares.0 + i32::from(far) * column.shares.1) >> 4;
-        let down = |share: i32, value: i32| (share * value) >> 16;
-        let sum = down(row.shares.0, across(above_near, above_far)) + down(row.shares.1, across(below_near, below_far));
-        ((sum + 2) >> 2) as f32
+impl<'a> Rows<'a> {
+    pub(super) fn of(plane: Plane<'a>, grid: &Grid) -> Self {
+        let mut columns: Vec<Tap> = grid.columns.iter().map(|p| Tap::at(*p, plane.width)).collect();
+        for tap in &mut columns {
+            (tap.near, tap.far) = (tap.near * plane.step, tap.far * plane.step);
+        }
+        let rows = grid.rows.iter().map(|p| Tap::at(*p, plane.height)).collect();
+        let across = [(None, vec![0; columns.len()]), (None, vec![0; columns.len()])];
+        Self { plane, columns, rows, across }
     }
-}
 
-/// Exact weights, rounded at the end, as in OpenCV 5's `warpAffine`.
-pub(super) enum Exact {}
-
-impl Blend for Exact {
-    #[inline]
-    fn blend(column: &Tap, row: &Tap, four: [u8; 4]) -> f32 {
-        let [above_near, above_far, below_near, below_far] = four.map(f32::from);
-        let above = above_near + (above_far - above_near) * column.weight;
-        let below = below_near + (below_far - below_near) * column.weight;
-        (above + (below - above) * row.weight).round()
+    /// Writes row `number` of the resized plane.
+    pub(super) fn write(&mut self, number: usize, out: &mut [f32]) {
+        let tap = self.rows[number];
+        if self.across[1].0 == Some(tap.near) {
+            self.across.swap(0, 1);
+        }
+        self.take_across(0, tap.near);
+        self.take_across(1, tap.far);
+        let [(_, above), (_, below)] = &self.across;
+        for ((out, above), below) in out.iter_mut().zip(above).zip(below) {
+            let sum = ((tap.shares[0] * above) >> 16) + ((tap.shares[1] * below) >> 16);
+            *out = ((sum + 2) >> 2) as f32;
+        }
     }
-}
 
-/// A kind of pixel storage that can be sampled.
-pub(super) trait Texels {
-    /// Red, green, blue, 0–255.
-    fn rgb<B: Blend>(&self, column: &Tap, row: &Tap) -> [f32; 3];
-    /// Grey, 0–255, by BT.601's weights.
-    fn grey<B: Blend>(&self, column: &Tap, row: &Tap) -> f32;
-}
-
-/// One byte plane with `stride` bytes a row.
-#[inline]
-pub(super) fn bilinear<B: Blend>(plane: &[u8], stride: usize, column: &Tap, row: &Tap) -> f32 {
-    let (above, below) = (row.near * stride, row.far * stride);
-    let four = [above + column.near, above + column.far, below + column.near, below + column.far];
-    B::blend(column, row, four.map(|at| plane[at]))
-}
-
-/// Three interleaved bytes a pixel, `stride` bytes a row.
-#[inline]
-pub(super) fn bilinear_rgb<B: Blend>(pixels: &[u8], stride: usize, column: &Tap, row: &Tap) -> [f32; 3] {
-    let (above, below) = (row.near * stride, row.far * stride);
-    let (near, far) = (column.near * 3, column.far * 3);
-    let four = [above + near, above + far, below + near, below + far].map(|at| &pixels[at..at + 3]);
-    std::array::from_fn(|channel| B::blend(column, row, four.map(|pixel| pixel[channel])))
-}
-
-fn taps(start: u32, len: u32, samples: u32) -> Vec<Tap> {
-    let step = len as f32 / samples as f32;
-    (0..samples).map(|i| Tap::clamped((i as f32 + 0.5) * step - 0.5, start as usize, len as usize)).collect()
-}
-
-/// See [`super::Picture::resize_into`].
-pub(super) fn resize<T: Texels>(texels: &T, area: Area, input: &Input, out: &mut Vec<f32>) {
-    let columns = taps(area.left, area.width, input.width);
-    let rows = taps(area.top, area.height, input.height);
-    let mut planes = Planes::new(input, out);
-    let mut at = 0;
-    for row in &rows {
-        for column in &columns {
-            planes.put(at, || texels.rgb::<Fixed>(column, row), || texels.grey::<Fixed>(column, row));
-            at += 1;
+    fn take_across(&mut self, slot: usize, row: usize) {
+        let (held, line) = &mut self.across[slot];
+        if held.replace(row) == Some(row) {
+            return;
+        }
+        let source = &self.plane.bytes[row * self.plane.stride..];
+        for (out, tap) in line.iter_mut().zip(&self.columns) {
+            let (near, far) = (i32::from(source[tap.near]), i32::from(source[tap.far]));
+            *out = (near * tap.shares[0] + far * tap.shares[1]) >> 4;
         }
     }
 }
 
+/// One place between four pixels, with exact weights.
+pub(super) struct Spot {
+    columns: [usize; 2],
+    rows: [usize; 2],
+    weights: [f32; 2],
+}
+
+impl Spot {
+    /// `at` is kept inside a plane of `width` × `height`.
+    pub(super) fn in_plane(at: Point, width: usize, height: usize) -> Self {
+        let (x, y) = (at.x.clamp(0.0, (width - 1) as f32), at.y.clamp(0.0, (height - 1) as f32));
+        let (column, row) = (x as usize, y as usize);
+        Self {
+            columns: [column, (column + 1).min(width - 1)],
+            rows: [row, (row + 1).min(height - 1)],
+            weights: [x - column as f32, y - row as f32],
+        }
+    }
+
+    /// The plane's value here, a whole number.
+    pub(super) fn of(&self, plane: &Plane<'_>) -> f32 {
+        let pixel = |column: usize, row: usize| f32::from(plane.bytes[row * plane.stride + column * plane.step]);
+        let [left, right] = self.columns;
+        let across = |row: usize| pixel(left, row) + (pixel(right, row) - pixel(left, row)) * self.weights[0];
+        let (above, below) = (across(self.rows[0]), across(self.rows[1]));
+        // Truncation rounds what is never negative, and needs no call where the processor has no rounding of its own.
+        (above + (below - above) * self.weights[1] + 0.5) as i32 as f32
+    }
+}
+
+/// See [`super::Picture::resize_into`].
+pub(super) fn resize(texels: &impl Texels, area: Area, input: &Input, out: &mut Vec<f32>) {
+    let grid = Grid::over(area, input);
+    let width = grid.width();
+    let mut planes = Planes::new(input, out);
+    let mut at = 0;
+    match input.channels {
+        Channels::Grey => texels.grey_rows(&grid, |row| {
+            planes.write(0, at, row);
+            at += width;
+        }),
+        Channels::Rgb | Channels::Bgr => texels.rgb_rows(&grid, |rows| {
+            for (channel, row) in rows.into_iter().enumerate() {
+                planes.write(channel, at, row);
+            }
+            at += width;
+        }),
+    }
+}
+
 /// See [`super::Picture::warp_into`].
-pub(super) fn warp<T: Texels>(
-    texels: &T,
-    (width, height): (u32, u32),
+pub(super) fn warp(
+    texels: &impl Texels,
+    size: (u32, u32),
     chip_to_picture: &Similarity,
     input: &Input,
     out: &mut Vec<f32>,
 ) {
     let mut planes = Planes::new(input, out);
-    let mut at = 0;
-    for y in 0..input.height {
-        for x in 0..input.width {
-            let p = chip_to_picture.apply(Point { x: x as f32, y: y as f32 });
-            let column = Tap::clamped(p.x, 0, width as usize);
-            let row = Tap::clamped(p.y, 0, height as usize);
-            // A pixel beyond the edge fades to black over one pixel's width, as OpenCV's constant border does.
-            let inside = covered(p.x, width) * covered(p.y, height);
-            planes.put(
-                at,
-                || texels.rgb::<Exact>(&column, &row).map(|c| c * inside),
-                || texels.grey::<Exact>(&column, &row) * inside,
-            );
-            at += 1;
+    let places = (0..input.height).flat_map(|y| (0..input.width).map(move |x| Point { x: x as f32, y: y as f32 }));
+    for (at, place) in places.enumerate() {
+        let place = chip_to_picture.apply(place);
+        // A pixel beyond the edge fades to black over one pixel's width, as OpenCV's constant border does.
+        let inside = covered(place.x, size.0) * covered(place.y, size.1);
+        match input.channels {
+            Channels::Grey => planes.write(0, at, &[texels.grey(place) * inside]),
+            Channels::Rgb | Channels::Bgr => {
+                for (channel, value) in texels.rgb(place).into_iter().enumerate() {
+                    planes.write(channel, at, &[value * inside]);
+                }
+            }
         }
     }
 }
@@ -146,7 +217,8 @@ fn covered(position: f32, len: u32) -> f32 {
 /// The channel planes of a model's input while they are filled.
 struct Planes<'a> {
     out: &'a mut [f32],
-    plane: usize,
+    /// Numbers of one plane.
+    len: usize,
     channels: Channels,
     mean: f32,
     scale: f32,
@@ -154,33 +226,19 @@ struct Planes<'a> {
 
 impl<'a> Planes<'a> {
     fn new(input: &Input, out: &'a mut Vec<f32>) -> Self {
-        let plane = input.width as usize * input.height as usize;
-        out.resize(plane * channel_count(input.channels), 0.0);
-        Self { out, plane, channels: input.channels, mean: input.mean, scale: input.scale }
+        let len = input.width as usize * input.height as usize;
+        out.resize(len * channel_count(input.channels), 0.0);
+        Self { out, len, channels: input.channels, mean: input.mean, scale: input.scale }
     }
 
+    /// Writes values of a channel (0 red or grey, 1 green, 2 blue) from number `at` of its plane on.
     #[inline]
-    fn put(&mut self, at: usize, rgb: impl FnOnce() -> [f32; 3], grey: impl FnOnce() -> f32) {
-        match self.channels {
-            Channels::Grey => self.write(at, 0, grey()),
-            Channels::Rgb => self.write_three(at, rgb()),
-            Channels::Bgr => {
-                let [r, g, b] = rgb();
-                self.write_three(at, [b, g, r]);
-            }
+    fn write(&mut self, channel: usize, at: usize, values: &[f32]) {
+        let plane = if self.channels == Channels::Bgr { 2 - channel } else { channel };
+        let start = plane * self.len + at;
+        for (out, value) in self.out[start..start + values.len()].iter_mut().zip(values) {
+            *out = (value - self.mean) * self.scale;
         }
-    }
-
-    #[inline]
-    fn write_three(&mut self, at: usize, values: [f32; 3]) {
-        for (plane, value) in values.into_iter().enumerate() {
-            self.write(at, plane, value);
-        }
-    }
-
-    #[inline]
-    fn write(&mut self, at: usize, plane: usize, value: f32) {
-        self.out[plane * self.plane + at] = (value - self.mean) * self.scale;
     }
 }
 

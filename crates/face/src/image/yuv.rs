@@ -1,8 +1,8 @@
 use models::Input;
 
-use super::sample::{self, Blend, Tap, Texels};
+use super::sample::{self, Grid, Plane, Rows, Spot, Texels};
 use super::{Area, Picture};
-use crate::geometry::Similarity;
+use crate::geometry::{Point, Similarity};
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
 /// the planes go into a JPEG encoder as they are. Width and height are even.
@@ -74,24 +74,59 @@ impl YuvImage {
 }
 
 /// BT.601 full range, the matrix of JFIF.
+#[inline]
 fn rgb_of(y: f32, u: f32, v: f32) -> [f32; 3] {
     let (u, v) = (u - 128.0, v - 128.0);
     [y + 1.402 * v, y - 0.344_136 * u - 0.714_136 * v, y + 1.772 * u].map(|c| c.clamp(0.0, 255.0))
 }
 
-impl Texels for YuvImage {
-    fn rgb<B: Blend>(&self, column: &Tap, row: &Tap) -> [f32; 3] {
-        let stride = self.width as usize / 2;
-        let (column_c, row_c) = (column.halved(stride), row.halved(self.height as usize / 2));
-        rgb_of(
-            self.grey::<B>(column, row),
-            sample::bilinear::<B>(self.chroma_u(), stride, &column_c, &row_c),
-            sample::bilinear::<B>(self.chroma_v(), stride, &column_c, &row_c),
-        )
+impl YuvImage {
+    fn luma_plane(&self) -> Plane<'_> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        Plane { bytes: self.luma(), step: 1, stride: width, width, height }
     }
 
-    fn grey<B: Blend>(&self, column: &Tap, row: &Tap) -> f32 {
-        sample::bilinear::<B>(self.luma(), self.width as usize, column, row)
+    fn chroma_planes(&self) -> [Plane<'_>; 2] {
+        let (width, height) = (self.width as usize / 2, self.height as usize / 2);
+        [self.chroma_u(), self.chroma_v()].map(|bytes| Plane { bytes, step: 1, stride: width, width, height })
+    }
+}
+
+impl Texels for YuvImage {
+    fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
+        let half = grid.halved();
+        let [u, v] = self.chroma_planes();
+        let mut planes = [Rows::of(self.luma_plane(), grid), Rows::of(u, &half), Rows::of(v, &half)];
+        let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
+        for number in 0..grid.height() {
+            planes.iter_mut().zip(&mut lines).for_each(|(rows, line)| rows.write(number, line));
+            let [y, u, v] = &mut lines;
+            for ((y, u), v) in y.iter_mut().zip(u).zip(v) {
+                [*y, *u, *v] = rgb_of(*y, *u, *v);
+            }
+            put(lines.each_ref().map(Vec::as_slice));
+        }
+    }
+
+    fn grey_rows(&self, grid: &Grid, mut put: impl FnMut(&[f32])) {
+        let mut rows = Rows::of(self.luma_plane(), grid);
+        let mut line = vec![0.0; grid.width()];
+        for number in 0..grid.height() {
+            rows.write(number, &mut line);
+            put(&line);
+        }
+    }
+
+    fn rgb(&self, at: Point) -> [f32; 3] {
+        let [u, v] = self.chroma_planes();
+        let in_chroma = Point { x: (at.x - 0.5) / 2.0, y: (at.y - 0.5) / 2.0 };
+        let spot = Spot::in_plane(in_chroma, u.width, u.height);
+        rgb_of(self.grey(at), spot.of(&u), spot.of(&v))
+    }
+
+    fn grey(&self, at: Point) -> f32 {
+        let plane = self.luma_plane();
+        Spot::in_plane(at, plane.width, plane.height).of(&plane)
     }
 }
 
