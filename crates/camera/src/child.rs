@@ -32,20 +32,26 @@ impl Child {
     pub(crate) fn writing(program: &Path, arguments: &[String]) -> Result<(Self, ChildStdout), VideoError> {
         let mut process = spawn(program, arguments, Stdio::null(), Stdio::piped())?;
         let output = process.stdout.take().expect("stdout was asked to be a pipe");
-        Ok((Self::of(process), output))
+        Ok((Self::of(process, program)?, output))
     }
 
     /// Starts ffmpeg to read from the pipe that is returned.
     pub(crate) fn reading(program: &Path, arguments: &[String]) -> Result<(Self, ChildStdin), VideoError> {
         let mut process = spawn(program, arguments, Stdio::piped(), Stdio::null())?;
         let input = process.stdin.take().expect("stdin was asked to be a pipe");
-        Ok((Self::of(process), input))
+        Ok((Self::of(process, program)?, input))
     }
 
-    fn of(mut process: process::Child) -> Self {
+    fn of(mut process: process::Child, program: &Path) -> Result<Self, VideoError> {
         let stderr = process.stderr.take().expect("stderr was asked to be a pipe");
-        let last_words = thread::spawn(move || listen(stderr));
-        Self { killer: Killer(Arc::new(Mutex::new(process))), last_words: Some(last_words) }
+        let killer = Killer(Arc::new(Mutex::new(process)));
+        // Without a thread nobody could wait for it either.
+        let listener = thread::Builder::new().name("ffmpeg's words".into()).spawn(move || listen(stderr));
+        let last_words = listener.map_err(|cause| {
+            killer.kill();
+            VideoError::ProgramFailed { program: program.to_owned(), cause }
+        })?;
+        Ok(Self { killer, last_words: Some(last_words) })
     }
 
     /// Kills it from other threads.

@@ -1,4 +1,4 @@
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::process::ChildStdout;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -100,12 +100,14 @@ impl Source for FfmpegSource {
     fn open(&mut self) -> Result<Box<dyn Stream>, VideoError> {
         self.input.check()?;
         let (child, output) = Child::writing(&self.options.program, &self.arguments())?;
+        let watchdog = Watchdog::start(child.killer(), self.options.stall_timeout)
+            .map_err(|cause| VideoError::ProgramFailed { program: self.options.program.clone(), cause })?;
         Ok(Box::new(FfmpegStream {
             camera: self.camera.clone(),
             ends: self.input.is_recording(),
             y4m: Y4mReader::new(BufReader::new(output)),
             seen_frame: false,
-            watchdog: Watchdog::start(child.killer(), self.options.stall_timeout),
+            watchdog,
             child,
         }))
     }
@@ -221,11 +223,11 @@ enum EndedBy {
 }
 
 impl Watchdog {
-    fn start(killer: Killer, patience: Duration) -> Arc<Self> {
+    fn start(killer: Killer, patience: Duration) -> io::Result<Arc<Self>> {
         let watchdog = Arc::new(Self { killer, patience, state: Mutex::default(), ended: Condvar::new() });
         let on_watch = Arc::clone(&watchdog);
-        thread::spawn(move || on_watch.watch());
-        watchdog
+        thread::Builder::new().name("watchdog".into()).spawn(move || on_watch.watch())?;
+        Ok(watchdog)
     }
 
     /// Looks a few times within its patience, so that the reader need not wake it for every frame.

@@ -15,7 +15,7 @@ pub struct Frame {
     pub captured_at: SystemTime,
     /// When the picture was read, on the clock that never jumps: for the age of a frame.
     pub read_at: Instant,
-    /// Place in a recording: frame number / frames a second.
+    /// Place in a recording; for a camera, time since it was opened.
     pub position: Duration,
     home: Buffers,
 }

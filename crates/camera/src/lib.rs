@@ -31,6 +31,7 @@ pub use error::VideoError;
 pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
 pub use frame::{Buffers, Frame};
 pub use look::Look;
+pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};
 pub use record::Recorder;
 pub use rgb0::to_rgb0;

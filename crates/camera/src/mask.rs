@@ -7,7 +7,7 @@ const SECRET_FIELDS: [&str; 9] =
 
 /// `text` without the user name and password of any address in it and without the secrets in its query, so that it can be
 /// shown and logged.
-pub(crate) fn mask_credentials(text: &str) -> String {
+pub fn mask_credentials(text: &str) -> String {
     mask_fields(&mask_user_info(text))
 }
 

@@ -62,6 +62,11 @@ impl<T> Newest<T> {
         self.changed.notify_all();
     }
 
+    /// Whether nothing will be taken or put any more.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// How many things were put here and never taken, so far.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped

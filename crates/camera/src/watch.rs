@@ -80,7 +80,7 @@ impl Watch {
         thread::scope(|scope| {
             let mut reader = Reader { source, newest: &newest, stopper: &stopper, status: &status, stop, read: 0 };
             scope.spawn(move || reader.run());
-            work(&newest, &mut look, &sightings, stop);
+            work(&newest, &mut look, &sightings, &status, stop);
             // The reader may be waiting for a frame that never comes, or for its next try.
             stop.stop();
             stopper.stop();
@@ -89,7 +89,14 @@ impl Watch {
 }
 
 /// Looks at the newest frame again and again.
-fn work(newest: &Newest<Arc<Frame>>, look: &mut Look, sightings: &SyncSender<Sighting>, stop: &Stop) {
+fn work(
+    newest: &Newest<Arc<Frame>>,
+    look: &mut Look,
+    sightings: &SyncSender<Sighting>,
+    status: &CameraStatus,
+    stop: &Stop,
+) {
+    let mut failing = false;
     while !stop.is_stopped() {
         let frame = match newest.take(TICK) {
             Taken::Item(frame) => frame,
@@ -98,11 +105,18 @@ fn work(newest: &Newest<Arc<Frame>>, look: &mut Look, sightings: &SyncSender<Sig
         };
         match look.at(frame) {
             Ok(sighting) => {
+                failing = false;
                 if sightings.send(sighting).is_err() {
                     return;
                 }
             }
-            Err(error) => tracing::error!(%error, "a frame could not be looked at"),
+            // A model that fails does so on every frame: once is enough to say.
+            Err(error) if !failing => {
+                failing = true;
+                tracing::error!(%error, "frames cannot be looked at");
+                status.set(CameraState::Failed(error.to_string()));
+            }
+            Err(_) => {}
         }
     }
 }
@@ -141,7 +155,6 @@ impl Reader<'_> {
             }
             pause = (pause * 2).min(BACKOFF.1);
         }
-        self.newest.close();
     }
 
     /// One opening of the source. `Ok` is the end of a recording.
@@ -170,6 +183,13 @@ impl Reader<'_> {
             after_ms = opened.elapsed().as_millis() as u64,
             "the camera is live"
         );
+    }
+}
+
+impl Drop for Reader<'_> {
+    /// However the reader ends, a panic included, the working thread must not wait for it.
+    fn drop(&mut self) {
+        self.newest.close();
     }
 }
 

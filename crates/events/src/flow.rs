@@ -113,6 +113,9 @@ impl Flow {
 
     /// A frame is drawn, encoded and sent once, and not at all when nobody looks.
     fn show(&mut self, sighting: &Sighting) -> Result<(), FaceError> {
+        if self.window.as_ref().is_some_and(|window| window.is_closed()) {
+            self.window = None;
+        }
         let is_sent = self.outlets.iter().any(Outlet::is_wanted);
         let plain = sighting.frame.image();
         let annotated = (self.window.is_some() || (is_sent && self.annotate)).then(|| self.annotated(sighting));

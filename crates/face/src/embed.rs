@@ -33,9 +33,10 @@ impl Embedder {
         Ok(Self { model, settings, template, input: Vec::new() })
     }
 
-    pub(crate) fn embed(&mut self, picture: &dyn Picture, five: &FivePoints) -> Result<Embedding, FaceError> {
-        let to_chip = Similarity::between(five, &self.template)
-            .ok_or_else(|| FaceError::Inference("the five points of a face coincide".into()))?;
+    /// `None` when the five points make no face, or the model gives no numbers for it: a model that overflows must not
+    /// let anybody pass.
+    pub(crate) fn embed(&mut self, picture: &dyn Picture, five: &FivePoints) -> Result<Option<Embedding>, FaceError> {
+        let Some(to_chip) = Similarity::between(five, &self.template) else { return Ok(None) };
         picture.warp_into(&to_chip.inverse(), &self.settings.input, &mut self.input);
         let (path, dim) = (self.model.path().to_owned(), self.settings.dim);
         self.model.run(&self.input, |outputs| match outputs {
@@ -45,8 +46,24 @@ impl Embedder {
     }
 }
 
-fn normalised(raw: &[f32]) -> Embedding {
+fn normalised(raw: &[f32]) -> Option<Embedding> {
     let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
-    let vector = raw.iter().map(|v| v / norm.max(f32::MIN_POSITIVE)).collect();
-    Embedding { vector, norm }
+    (norm.is_finite() && norm > 0.0).then(|| Embedding { vector: raw.iter().map(|v| v / norm).collect(), norm })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_embedding_has_length_one_and_keeps_the_raw_length_as_norm() {
+        assert_eq!(normalised(&[3.0, 0.0, 4.0]), Some(Embedding { vector: vec![0.6, 0.0, 0.8], norm: 5.0 }));
+    }
+
+    #[test]
+    fn a_model_that_overflows_or_says_nothing_gives_no_embedding() {
+        for raw in [[f32::NAN, 1.0], [f32::INFINITY, 1.0], [f32::MAX, f32::MAX], [0.0, 0.0]] {
+            assert_eq!(normalised(&raw), None, "{raw:?}");
+        }
+    }
 }

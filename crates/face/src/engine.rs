@@ -23,6 +23,13 @@ pub struct Face {
     pub embedding: Embedding,
 }
 
+impl Face {
+    /// The box's longer side in whole pixels: a box cut by the picture's edge is narrower than the face.
+    pub fn side(&self) -> u32 {
+        self.area.longer_side()
+    }
+}
+
 /// All faces of one picture, the largest first, and what was left out.
 #[derive(Clone, Debug, Default)]
 pub struct Faces {
@@ -30,10 +37,19 @@ pub struct Faces {
     pub faces: Vec<Face>,
     /// Width in pixels of the widest face that was left out for being too small to recognise.
     pub too_small: Option<u32>,
-    /// Detections left out because their embedding's norm says that they are no face, or useless.
-    pub unusable: usize,
+    /// The largest detection left out because its embedding's norm says that it is no face, or useless.
+    pub unusable: Option<Unusable>,
     /// Where the time went.
     pub times: StageTimes,
+}
+
+/// A detection that is no face, or a useless shot of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unusable {
+    /// Its longer side in pixels.
+    pub side: u32,
+    /// Length of its raw embedding; 0 where there is none.
+    pub norm: f32,
 }
 
 /// Time spent in each stage on one picture.
@@ -96,8 +112,7 @@ impl Engine {
     }
 
     fn look_at(&mut self, picture: &dyn Picture, detection: &Detection, found: &mut Faces) -> Result<(), FaceError> {
-        // A box cut by the picture's edge is narrower than the face, so the longer side decides.
-        let side = detection.area.width().max(detection.area.height()) as u32;
+        let side = detection.area.longer_side();
         if side < self.gates.min_recognise_px {
             found.too_small = found.too_small.max(Some(side));
             return Ok(());
@@ -108,10 +123,15 @@ impl Engine {
         let embedding = self.embedder.embed(picture, &landmarks)?;
         found.times.landmark += aligned - started;
         found.times.embed += aligned.elapsed();
-        if embedding.norm < self.gates.drop_norm {
-            found.unusable += 1;
-        } else {
-            found.faces.push(Face { area: detection.area, score: detection.score, landmarks, embedding });
+        match embedding {
+            Some(embedding) if embedding.norm >= self.gates.drop_norm => {
+                found.faces.push(Face { area: detection.area, score: detection.score, landmarks, embedding });
+            }
+            // Detections come largest first.
+            useless => {
+                let norm = useless.map_or(0.0, |embedding| embedding.norm);
+                found.unusable.get_or_insert(Unusable { side, norm });
+            }
         }
         Ok(())
     }
@@ -135,11 +155,11 @@ impl Faces {
     /// # Errors
     /// [`FaceError::NoFace`], [`FaceError::TooSmall`], [`FaceError::TooUnclear`].
     pub fn to_enrol(&self, gates: &Gates) -> Result<&Face, FaceError> {
-        if self.faces.is_empty() && self.too_small.is_none() && self.unusable > 0 {
-            return Err(FaceError::TooUnclear { norm: gates.drop_norm, min: gates.enrol_norm });
+        if let (true, Some(useless)) = (self.faces.is_empty(), self.unusable) {
+            return Err(FaceError::TooUnclear { norm: useless.norm, min: gates.enrol_norm });
         }
         let face = self.largest(gates)?;
-        let side = face.area.width().max(face.area.height()) as u32;
+        let side = face.side();
         if side < gates.min_enrol_px {
             return Err(FaceError::TooSmall { width: side, min: gates.min_enrol_px });
         }

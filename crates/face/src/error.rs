@@ -13,12 +13,10 @@ pub enum FaceError {
         format: &'static str,
     },
     /// More pixels than the limit allows: refused before they are decoded.
-    #[error("the image has {width}×{height} pixels, more than the {limit} megapixels allowed: scale it down")]
+    #[error("the image has {size}, more than the {limit} megapixels allowed: scale it down")]
     TooManyPixels {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
+        /// Its size in words.
+        size: String,
         /// The limit in millions of pixels.
         limit: u32,
     },

@@ -36,6 +36,11 @@ impl Rect {
         self.bottom - self.top
     }
 
+    /// The longer of width and height, in whole pixels.
+    pub(crate) fn longer_side(&self) -> u32 {
+        self.width().max(self.height()) as u32
+    }
+
     /// Area in square pixels.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)

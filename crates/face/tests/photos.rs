@@ -134,7 +134,7 @@ fn files_that_are_no_photos_are_told_apart() {
 fn a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() {
     let limits = DecodeLimits { megapixels: 1 };
     let jpeg = decode(&photo("obama.jpg"), &limits);
-    assert!(matches!(jpeg, Err(FaceError::TooManyPixels { width: 910, height: 1137, limit: 1 })), "{jpeg:?}");
+    assert!(matches!(&jpeg, Err(FaceError::TooManyPixels { size, limit: 1 }) if size == "910×1137 pixels"), "{jpeg:?}");
     let png = decode(&encoded(&image("obama.jpg"), image::ImageFormat::Png), &limits);
     assert!(matches!(png, Err(FaceError::TooManyPixels { .. })), "{png:?}");
 }

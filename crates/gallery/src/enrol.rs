@@ -57,7 +57,7 @@ pub struct Candidate {
 /// Something about a photo that does not stop an enrolment. The code is stable, the sentence is for people.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Warning {
-    /// `several_faces` or `low_quality`.
+    /// `several_faces`, `larger_face_unclear` or `low_quality`.
     pub code: &'static str,
     /// What it means and what to do.
     pub message: String,
@@ -78,6 +78,15 @@ impl Candidate {
         let found = engine.faces(&image, 1.0)?;
         let face = found.to_enrol(gates)?;
         let mut warnings = Vec::new();
+        if found.unusable.is_some_and(|useless| useless.side > face.side()) {
+            warnings.push(Warning {
+                code: "larger_face_unclear",
+                message:
+                    "a larger face is too unclear to be used, and the largest clear one was taken: check that it is \
+                          the right person, or use a better photo"
+                        .to_owned(),
+            });
+        }
         if found.faces.len() > 1 {
             warnings.push(Warning {
                 code: "several_faces",

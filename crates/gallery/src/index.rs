@@ -93,7 +93,8 @@ impl Index {
                 second = candidate;
             }
         }
-        let (dot, at) = best?;
+        // A vector that is no vector (a model that overflowed) is near to nobody.
+        let (dot, at) = best.filter(|(dot, _)| dot.is_finite())?;
         let raw = scale.raw_of_dot(dot);
         let runner_up = second.map(|(dot, at)| RunnerUp {
             name: self.people[at].name.clone(),

@@ -25,11 +25,14 @@ pub enum StoreError {
     },
     /// The SQLite file could not be opened.
     #[error(
-        "cannot open {database}: check that it is a file, that its folder exists, and that this user may write to both"
+        "cannot open {database} ({detail}): check that it is a file, that its folder exists, and that this user may write \
+         to both"
     )]
     CannotOpen {
         /// The database.
         database: String,
+        /// What SQLite said.
+        detail: String,
     },
     /// The database, or the file that holds it, may be read but not written.
     #[error(
@@ -246,7 +249,7 @@ fn explain_sqlite(database: String, code: i32, detail: String, source: sqlx::Err
         IOERR => StoreError::Disk { database, detail },
         CORRUPT => StoreError::Damaged { database, detail },
         FULL => StoreError::DiskFull { database },
-        CANTOPEN => StoreError::CannotOpen { database },
+        CANTOPEN => StoreError::CannotOpen { database, detail },
         NOTADB => StoreError::NotADatabase { database },
         _ => StoreError::Sql { database, source },
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -85,13 +85,10 @@ impl ZipPhotos {
     ///
     /// # Errors
     /// When it is no ZIP, or has too many entries.
-    pub fn open(file: File, limits: BulkLimits) -> Result<Self, ArchiveError> {
+    pub fn open(mut file: File, limits: BulkLimits) -> Result<Self, ArchiveError> {
+        check_entry_count(&mut file)?;
         let archive =
             ZipArchive::new(BufReader::new(file)).map_err(|error| ArchiveError::NotAZip(error.to_string()))?;
-        let (count, max) = (archive.len(), BulkLimits::MAX_ENTRIES);
-        if count > max {
-            return Err(ArchiveError::TooMany { count, max });
-        }
         Ok(Self { archive, next: 0, limits, unpacked: 0, stems: Stems::default() })
     }
 
@@ -113,13 +110,12 @@ impl ZipPhotos {
             Err(error) => return Some(Entry::unreadable(file, &error)),
         };
         let room = self.limits.total_bytes.saturating_sub(self.unpacked);
-        let photo = self
-            .stems
-            .owner(&file)
-            .and_then(|name| Ok((name, read_limited(&mut entry, self.limits.photo_bytes, room)?)));
-        if let Ok((_, bytes)) = &photo {
-            self.unpacked += bytes.len() as u64;
-        }
+        let photo = self.stems.owner(&file).and_then(|name| {
+            // What is refused counts as well: many entries may point to one bomb.
+            let (unpacked, bytes) = read_limited(&mut entry, self.limits.photo_bytes, room);
+            self.unpacked += unpacked;
+            Ok((name, bytes?))
+        });
         Some(Entry { file, photo })
     }
 }
@@ -145,23 +141,41 @@ fn name_of<R: Read>(entry: &zip::read::ZipFile<'_, R>) -> String {
     std::str::from_utf8(entry.name_raw()).map_or_else(|_| decoded(), str::to_owned)
 }
 
-/// What is unpacked is counted as it comes out: the sizes that an archive states may be lies.
-fn read_limited(entry: &mut impl Read, photo_bytes: u64, room: u64) -> Result<Vec<u8>, Refusal> {
+/// How many entries the archive states to have, before any of them is read into memory. A count that does not fit into
+/// the record's 16 bits stands there as the largest one.
+fn check_entry_count(file: &mut File) -> Result<(), ArchiveError> {
+    /// The record at the end: 22 bytes and a comment of up to 65,535.
+    const LONGEST_END: u64 = 22 + 65_535;
+    let unreadable = |error: std::io::Error| ArchiveError::NotAZip(error.to_string());
+    let length = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_END))).map_err(unreadable)?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    let record = end.windows(22).rposition(|window| window.starts_with(b"PK\x05\x06"));
+    let Some(at) = record else { return Err(ArchiveError::NotAZip("it has no table of contents".into())) };
+    let count = usize::from(u16::from_le_bytes([end[at + 10], end[at + 11]]));
+    let max = BulkLimits::MAX_ENTRIES;
+    if count > max { Err(ArchiveError::TooMany { count, max }) } else { Ok(()) }
+}
+
+/// What is unpacked is counted as it comes out, and returned with it: the sizes that an archive states may be lies.
+fn read_limited(entry: &mut impl Read, photo_bytes: u64, room: u64) -> (u64, Result<Vec<u8>, Refusal>) {
     let mut bytes = Vec::new();
     let limit = photo_bytes.min(room);
-    entry
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Refusal::new("unreadable", format!("the entry cannot be unpacked: {error}")))?;
-    if bytes.len() as u64 <= limit {
-        return Ok(bytes);
-    }
-    let megabytes = |bytes: u64| bytes / 1_000_000;
-    Err(if room < photo_bytes {
-        Refusal::new("archive_too_large", "the archive unpacks to more than is allowed: split it")
-    } else {
-        Refusal::new("too_large", format!("the photo is larger than the {} MB allowed", megabytes(photo_bytes)))
-    })
+    let read = entry.take(limit + 1).read_to_end(&mut bytes);
+    let outcome = match read {
+        Err(error) => Err(Refusal::new("unreadable", format!("the entry cannot be unpacked: {error}"))),
+        Ok(length) if length as u64 <= limit => return (length as u64, Ok(bytes)),
+        Ok(_) if room < photo_bytes => {
+            Err(Refusal::new("archive_too_large", "the archive unpacks to more than is allowed: split it"))
+        }
+        Ok(_) => {
+            let megabytes = photo_bytes / 1_000_000;
+            Err(Refusal::new("too_large", format!("the photo is larger than the {megabytes} MB allowed")))
+        }
+    };
+    (bytes.len() as u64, outcome)
 }
 
 /// The photos below a folder, in order of their names, with how many there are.
@@ -178,7 +192,7 @@ pub fn folder_photos(root: &Path, limits: BulkLimits) -> anyhow::Result<(usize, 
         let read = || {
             let mut reader =
                 File::open(&path).map_err(|error| Refusal::new("unreadable", format!("cannot be read: {error}")))?;
-            read_limited(&mut reader, limits.photo_bytes, u64::MAX - 1)
+            read_limited(&mut reader, limits.photo_bytes, u64::MAX - 1).1
         };
         let photo = stems.owner(&file).and_then(|name| Ok((name, read()?)));
         Entry { file, photo }
@@ -245,7 +259,7 @@ fn stem(file_name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Seek, Write};
+    use std::io::Write;
 
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
@@ -328,6 +342,25 @@ mod tests {
         let got = read(&entries);
         assert_eq!(got[4], "p4.jpg → p4");
         assert_eq!(got[5], "p5.jpg ! archive_too_large");
+    }
+
+    #[test]
+    fn many_entries_that_point_to_one_bomb_do_not_unpack_it_many_times() {
+        let bomb = vec![0; 100_000];
+        let names: Vec<String> = (0..20).map(|i| format!("p{i}.jpg")).collect();
+        let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), bomb.as_slice())).collect();
+        let got = read(&entries);
+        assert_eq!(got[0], "p0.jpg ! too_large");
+        assert_eq!(got[19], "p19.jpg ! archive_too_large");
+    }
+
+    #[test]
+    fn an_archive_of_too_many_entries_is_refused_by_what_it_states() {
+        let mut file = archive(&[("a.jpg", b"1")]);
+        let end = file.seek(SeekFrom::End(0)).unwrap() - 22;
+        file.seek(SeekFrom::Start(end + 8)).unwrap();
+        file.write_all(&[0xFF, 0xFF, 0xFF, 0xFF]).unwrap();
+        assert!(matches!(ZipPhotos::open(file, LIMITS), Err(ArchiveError::TooMany { count: 65_535, .. })));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
 pub use value::{
-    Auth, Cooldown, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, WebUrl, Workers,
+    ApiKey, Auth, Cooldown, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, WebUrl, Workers,
 };
 
 mod definition;
@@ -29,6 +29,7 @@ macro_rules! settings {
                 default: $default,
                 doc: &[$($doc),+],
                 allowed: <$type as value::Value>::ALLOWED,
+                empty_is_a_value: <$type as value::Value>::EMPTY_IS_A_VALUE,
                 check: |text| <$type as value::Value>::parse(text).is_some(),
             },)+)+
         ];
@@ -95,7 +96,7 @@ settings! {
         /// What is logged: error, warn, info, debug, trace, or a filter such as `info,camera=debug`.
         log: LogFilter = "info",
         /// When set, HTTP and WebSocket ask for it: `X-API-Key`, `Authorization: Bearer`, or `?key=`.
-        api_key: String = "",
+        api_key: ApiKey = "",
         /// `off` lets anybody in on any address, also without API_KEY.
         auth: Auth = "on",
         /// Largest photo that may be uploaded, in MB.
@@ -156,7 +157,7 @@ impl Settings {
 
     /// The key that callers must show, when one is asked for.
     pub fn required_key(&self) -> Option<String> {
-        (self.auth == Auth::On && !self.api_key.is_empty()).then(|| self.api_key.clone())
+        (self.auth == Auth::On && !self.api_key.0.is_empty()).then(|| self.api_key.0.clone())
     }
 }
 

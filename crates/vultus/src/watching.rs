@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use camera::{CameraStatus, FfmpegOptions, FfmpegSource, Look, Pace, Stop, VideoError, Watch};
 use events::{Flow, Outlet, Webhook, WebhookSettings, WindowSlot};
 use tokio::sync::oneshot;
@@ -19,7 +19,7 @@ const AHEAD: usize = 1;
 pub struct Watching {
     status: CameraStatus,
     stop: Stop,
-    finished: Option<oneshot::Receiver<()>>,
+    finished: oneshot::Receiver<()>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -48,7 +48,7 @@ impl Watching {
                 let _ = done.send(());
             })?,
         ];
-        Ok(Self { status, stop, finished: Some(finished), threads })
+        Ok(Self { status, stop, finished, threads })
     }
 
     /// How the camera is doing.
@@ -56,21 +56,30 @@ impl Watching {
         self.status.clone()
     }
 
-    /// Waits until the camera's watch has ended by itself.
-    pub async fn finished(&mut self) {
-        if let Some(finished) = &mut self.finished {
-            // An error is a thread that panicked: it has ended as well.
-            let _ = finished.await;
-            self.finished = None;
-        }
+    /// Waits until the camera's watch has ended by itself: a recording is over.
+    ///
+    /// # Errors
+    /// When one of its threads panicked. Nothing is recognised any more, so a service should end and be started anew.
+    pub async fn finished(&mut self) -> anyhow::Result<()> {
+        // An error is a thread that panicked: it has ended as well.
+        let _ = (&mut self.finished).await;
+        self.join().await
     }
 
     /// Stops the camera, delivers what is under way, and waits for both threads.
-    pub async fn end(self) {
+    pub async fn end(mut self) {
         self.stop.stop();
-        let joined = tokio::task::spawn_blocking(move || self.threads.into_iter().try_for_each(JoinHandle::join));
-        if !matches!(joined.await, Ok(Ok(()))) {
-            tracing::error!("a thread of the camera ended with a panic");
+        if let Err(error) = self.join().await {
+            tracing::error!("{error}");
+        }
+    }
+
+    async fn join(&mut self) -> anyhow::Result<()> {
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || threads.into_iter().try_for_each(JoinHandle::join));
+        match joined.await {
+            Ok(Ok(())) => Ok(()),
+            _ => bail!("a thread of the camera panicked: this is a defect, please report the lines above"),
         }
     }
 }

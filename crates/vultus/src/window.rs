@@ -14,6 +14,11 @@ const TICK: Duration = Duration::from_millis(50);
 /// Opens the window when the first frame comes. Without a display there is a line in the log and nothing else. Closing
 /// it, Escape or Q ends the window, not the service.
 pub fn open(title: String) -> Option<WindowSlot> {
+    if cfg!(target_os = "macos") {
+        // AppKit wants windows on the main thread, and ends the process otherwise.
+        tracing::info!("there is no local window on macOS: open the live page instead");
+        return None;
+    }
     if !has_display() {
         tracing::info!("no display: the local window is off (SHOW_WINDOW=false says so for good)");
         return None;

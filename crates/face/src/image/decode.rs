@@ -1,7 +1,7 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use turbojpeg::{Colorspace, Decompressor, PixelFormat};
 
 use super::RgbImage;
@@ -10,7 +10,8 @@ use crate::FaceError;
 /// What a stranger's photo may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct DecodeLimits {
-    /// Most pixels, in millions. Memory while decoding is about 6 bytes a pixel.
+    /// Most pixels, in millions; of pictures with 16 bits a channel half as many. Memory while decoding is up to 7 bytes
+    /// for each pixel allowed.
     pub megapixels: u32,
 }
 
@@ -59,10 +60,9 @@ fn unknown(bytes: &[u8]) -> FaceError {
     FaceError::UnsupportedFormat { format }
 }
 
-fn check_size(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), FaceError> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > u64::from(limits.megapixels) * 1_000_000 {
-        return Err(FaceError::TooManyPixels { width, height, limit: limits.megapixels });
+fn check_size(width: u32, height: u32, megapixels: u32) -> Result<(), FaceError> {
+    if u64::from(width) * u64::from(height) > u64::from(megapixels) * 1_000_000 {
+        return Err(FaceError::TooManyPixels { size: format!("{width}×{height} pixels"), limit: megapixels });
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<DynamicImage, Face
     decompressor.set_scan_limit(MAX_JPEG_SCANS)?;
     let header = decompressor.read_header(bytes).map_err(damaged)?;
     let (width, height) = (header.width as u32, header.height as u32);
-    check_size(width, height, limits)?;
+    check_size(width, height, limits.megapixels)?;
 
     let is_cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
     let format = if is_cmyk { PixelFormat::CMYK } else { PixelFormat::RGB };
@@ -109,15 +109,19 @@ fn rgb_from_cmyk(cmyk: &[u8]) -> Vec<u8> {
 }
 
 fn decode_other(bytes: &[u8], format: ImageFormat, limits: &DecodeLimits) -> Result<DynamicImage, FaceError> {
-    let damaged = |error: image::ImageError| FaceError::Damaged(error.to_string());
-    let (width, height) = ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().map_err(damaged)?;
-    check_size(width, height, limits)?;
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut allowance = image::Limits::default();
-    // 16-bit RGBA, the widest pixel of these formats, takes eight bytes.
-    allowance.max_alloc = Some(u64::from(limits.megapixels) * 8_000_000 + bytes.len() as u64);
-    reader.limits(allowance);
-    reader.decode().map_err(damaged)
+    let failed = |error: image::ImageError| match error {
+        // A size that no memory could hold is refused by the decoder itself.
+        image::ImageError::Limits(_) => {
+            FaceError::TooManyPixels { size: "more pixels than memory".into(), limit: limits.megapixels }
+        }
+        error => FaceError::Damaged(error.to_string()),
+    };
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    // Four bytes a pixel: pictures with 16 bits a channel may have fewer pixels.
+    let bytes_per_pixel = u32::from(decoder.color_type().bytes_per_pixel());
+    check_size(width, height, limits.megapixels * 4 / bytes_per_pixel.max(4))?;
+    DynamicImage::from_decoder(decoder).map_err(failed)
 }
 
 /// EXIF orientation 1–8. A photo with none, or with a broken EXIF block, is taken as upright.
@@ -129,7 +133,9 @@ fn orientation(bytes: &[u8]) -> Orientation {
         .unwrap_or(Orientation::NoTransforms)
 }
 
-fn upright(mut image: DynamicImage, orientation: Orientation) -> RgbImage {
+fn upright(image: DynamicImage, orientation: Orientation) -> RgbImage {
+    // Three bytes a pixel first, so that turning the picture needs no more memory than reading it did.
+    let mut image = DynamicImage::from(image.into_rgb8());
     image.apply_orientation(orientation);
     let rgb = image.into_rgb8();
     let (width, height) = rgb.dimensions();

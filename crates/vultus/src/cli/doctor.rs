@@ -96,7 +96,7 @@ fn camera(settings: &Settings) -> Finding {
         .collect();
     let is_usb = source.chars().all(|c| c.is_ascii_digit());
     if !is_usb {
-        return Note(format!("VIDEO_SOURCE is {source}"));
+        return Note(format!("VIDEO_SOURCE is {}", ::camera::mask_credentials(source)));
     }
     let wanted = format!("/dev/video{source}");
     if !cfg!(target_os = "linux") || devices.contains(&wanted) {

@@ -17,7 +17,7 @@ use crate::watching::Watching;
 /// `vultus serve`: everything in one process.
 pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     // An original's WS_URL names its own hub, which is ours now. Another address, set on purpose, gets the frames too.
-    let is_elsewhere = *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
+    let is_elsewhere = settings.ws_enable && *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let hub = settings.ws_enable.then(Hub::new);
@@ -31,7 +31,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut watching = Watching::start(&app, outlets, window(&settings))?;
         let health = Arc::new(Health {
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
@@ -45,7 +45,17 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             service.serve(ws, http::hub_router(hub.clone(), settings.required_key(), health.clone()));
         }
         service.serve(http, http::api_router(Server { app, hub, health }));
-        let ended = service.until_stopped(std::future::pending()).await;
+        // A recording that is over leaves the API running; a camera that broke down for good does not.
+        let broken = async { watching.finished().await.err() };
+        let ended = service
+            .until_stopped(async {
+                match broken.await {
+                    Some(error) => Err(error),
+                    None => std::future::pending().await,
+                }
+            })
+            .await;
+        service.stop_serving();
         watching.end().await;
         service.end().await;
         ended
@@ -108,20 +118,17 @@ fn run(service: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Resul
     ended
 }
 
-/// Whether WS_URL leads to the hub that this process is going to be.
+/// Whether WS_URL leads to the hub that this process is going to be: its port, at an address of this machine.
 fn names_own_hub(settings: &Settings) -> bool {
     let Some(url) = &settings.ws_url.0 else { return true };
-    let is_here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified() || settings.ws_addr.ip() == ip,
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified() || settings.ws_addr.ip() == ip,
-        None => true,
-    };
-    is_here && url.port_or_known_default() == Some(settings.ws_addr.port())
+    let addresses = url.socket_addrs(|| None).unwrap_or_default();
+    // Only an address of one's own can be bound.
+    let is_here = |address: &SocketAddr| std::net::UdpSocket::bind((address.ip(), 0)).is_ok();
+    addresses.iter().any(|address| address.port() == settings.ws_addr.port() && is_here(address))
 }
 
 fn publisher(settings: &Settings) -> anyhow::Result<Option<Publisher>> {
-    let key = Some(settings.api_key.as_str()).filter(|key| !key.is_empty());
+    let key = Some(settings.api_key.0.as_str()).filter(|key| !key.is_empty());
     let start = |url: &url::Url| Publisher::start(url.as_str(), key).context("WS_URL");
     settings.ws_url.0.as_ref().map(start).transpose()
 }
@@ -174,10 +181,10 @@ impl Service {
     }
 
     /// Waits for Ctrl-C, SIGTERM, `finished`, or a server that fails.
-    async fn until_stopped(&mut self, finished: impl Future<Output = ()>) -> anyhow::Result<ExitCode> {
+    async fn until_stopped(&mut self, finished: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
         tokio::select! {
             () = signalled() => tracing::info!("stopping"),
-            () = finished => {}
+            ended = finished => ended?,
             Some(ended) = self.servers.join_next() => ended.context("a server panicked")??,
         }
         // Whoever asks twice does not want to wait.
@@ -188,9 +195,14 @@ impl Service {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Takes no more requests.
+    fn stop_serving(&self) {
+        self.stopping.send_replace(true);
+    }
+
     /// Lets requests in flight end, for a moment.
     async fn end(mut self) {
-        self.stopping.send_replace(true);
+        self.stop_serving();
         let ended = async { while self.servers.join_next().await.is_some() {} };
         if tokio::time::timeout(std::time::Duration::from_secs(3), ended).await.is_err() {
             tracing::warn!("requests in flight were cut off");

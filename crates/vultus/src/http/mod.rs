@@ -94,7 +94,7 @@ fn finish(router: Router) -> Router {
 /// # Errors
 /// When the port is taken or not allowed, or the address is open to others without a key.
 pub async fn bind(settings: &Settings, name: &str, addr: SocketAddr) -> anyhow::Result<TcpListener> {
-    if !addr.ip().is_loopback() && settings.auth == Auth::On && settings.api_key.is_empty() {
+    if !addr.ip().is_loopback() && settings.auth == Auth::On && settings.api_key.0.is_empty() {
         bail!(
             "{name} = {addr} would let everybody on the network in: set API_KEY to a secret of your own \
              (callers send it as `X-API-Key`), or AUTH=off if that is what you want"

@@ -19,6 +19,8 @@ pub struct Definition {
     pub doc: &'static [&'static str],
     /// What its value may be.
     pub allowed: &'static str,
+    /// Whether an empty text means something else than the default.
+    pub empty_is_a_value: bool,
     /// Whether a text is allowed.
     pub check: fn(&str) -> bool,
 }
@@ -105,8 +107,8 @@ impl Resolved {
         }
         let mut layers = Self { values: BTreeMap::new() };
         for definition in DEFINITIONS {
-            // An empty variable is how people unset one; only a text can mean to be empty.
-            let usable = |text: &String| !text.is_empty() || (definition.check)("");
+            // An empty variable is how people, and compose files, leave one unset.
+            let usable = |text: &String| !text.is_empty() || definition.empty_is_a_value;
             if let Some(text) = environment(&definition.name()).filter(usable) {
                 layers.put(definition, text, Origin::Environment)?;
             }
@@ -133,7 +135,7 @@ impl Resolved {
         DEFINITIONS.iter().filter_map(|definition| {
             let (text, origin) = self.values.get(definition.key)?;
             let hidden = definition.is_secret() && !text.is_empty();
-            let shown = if hidden { "••••••••".to_owned() } else { without_password(text) };
+            let shown = if hidden { "••••••••".to_owned() } else { camera::mask_credentials(text) };
             Some((definition, shown, origin))
         })
     }
@@ -183,18 +185,6 @@ fn suggestion(key: &str) -> String {
     let key = key.to_lowercase().replace('-', "_");
     let near = DEFINITIONS.iter().find(|d| d.key == key || d.key.contains(&key) || key.contains(d.key));
     near.map_or_else(String::new, |d| format!(" (did you mean {}?)", d.name()))
-}
-
-/// An address as it may be shown: a password in it is masked.
-fn without_password(text: &str) -> String {
-    match url::Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
-            // Fails only for addresses that cannot have a password.
-            let _ = url.set_password(Some("••••"));
-            url.to_string()
-        }
-        _ => text.to_owned(),
-    }
 }
 
 /// A commented file with every setting at its default.

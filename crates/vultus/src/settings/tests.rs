@@ -75,6 +75,7 @@ fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
         ("WEBHOOK_URL", "localhost:3000"),
         ("LOG", "inof"),
         ("SHOW_WINDOW", "maybe"),
+        ("API_KEY", "schlüssel"),
     ] {
         assert!(resolve(&[], &[(name, bad)], "").is_err(), "{name}={bad}");
     }
@@ -88,9 +89,11 @@ fn a_misspelt_key_in_the_file_is_named_with_the_one_that_was_meant() {
 
 #[test]
 fn an_empty_variable_does_not_count_except_where_empty_means_something() {
-    let (settings, _) = resolve(&[], &[("COOLDOWN", ""), ("WEBHOOK_URL", "")], "").unwrap();
+    let empty = [("COOLDOWN", ""), ("WEBHOOK_URL", ""), ("API_KEY", "")];
+    let (settings, _) = resolve(&[], &empty, "API_KEY = \"secret\"").unwrap();
     assert_eq!(settings.cooldown.0.as_secs(), 5);
     assert_eq!(settings.webhook_url.0, None);
+    assert_eq!(settings.required_key().as_deref(), Some("secret"));
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub trait Value: Sized {
     /// What is allowed, for people.
     const ALLOWED: &'static str;
 
+    /// Whether an empty text means something else than the default.
+    const EMPTY_IS_A_VALUE: bool = false;
+
     /// `None` when `text` is not allowed.
     fn parse(text: &str) -> Option<Self>;
 }
@@ -174,12 +177,32 @@ impl Value for Auth {
     }
 }
 
+/// A secret that callers show; empty for none.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(pub String);
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
+impl Value for ApiKey {
+    const ALLOWED: &'static str = "printable ASCII characters, since it travels in a header";
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        text.chars().all(|c| (' '..='~').contains(&c)).then(|| Self(text.to_owned()))
+    }
+}
+
 /// An address of the web, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebUrl(pub Option<url::Url>);
 
 impl Value for WebUrl {
     const ALLOWED: &'static str = "an address such as http://host:3000/path or ws://host:3001/path, or nothing";
+    const EMPTY_IS_A_VALUE: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
         match text.trim() {
