@@ -19,7 +19,7 @@ pub enum VideoError {
     /// ffmpeg is not there.
     #[error(
         "cannot find {}: install ffmpeg 5.1 or newer (Debian, Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg; \
-         Windows: winget install ffmpeg)", program.display()
+         Windows: winget install ffmpeg), or set FFMPEG to where it is", program.display()
     )]
     ProgramMissing {
         /// The program that was to be started.
@@ -35,13 +35,15 @@ pub enum VideoError {
         cause: io::Error,
     },
     /// ffmpeg does not know an option that we need.
-    #[error("ffmpeg is too old ({said}): install 5.1 or newer")]
+    #[error("ffmpeg refused an option ({said}): check FFMPEG_ARGS, or install ffmpeg 5.1 or newer")]
     ProgramTooOld {
         /// ffmpeg's last line.
         said: String,
     },
     /// No such file or device.
-    #[error("{camera} does not exist: check the path, or whether the camera is plugged in")]
+    #[error(
+        "{camera} does not exist: check the path or plug the camera in, or set VIDEO_SOURCE to rtsp://…, a file, or testsrc"
+    )]
     Missing {
         /// Which camera.
         camera: String,

@@ -21,7 +21,7 @@ pub enum FaceError {
         limit: u32,
     },
     /// The file starts like a picture and then breaks off or makes no sense.
-    #[error("the image file is damaged: {0}")]
+    #[error("the image file is damaged or cut short ({0}): save it or send it again")]
     Damaged(String),
     /// No face in the picture.
     #[error("no face found in the image: use a photo with one clearly visible face")]

@@ -26,7 +26,7 @@ impl PersonName {
         match length {
             0 => Err(EnrolError::EmptyName),
             _ if length > Self::MAX_LENGTH => Err(EnrolError::LongName { length, max: Self::MAX_LENGTH }),
-            _ if name.chars().any(char::is_control) => Err(EnrolError::UnprintableName),
+            _ if name.chars().any(is_deceptive) => Err(EnrolError::UnprintableName),
             _ => Ok(Self(name)),
         }
     }
@@ -35,6 +35,13 @@ impl PersonName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Characters that are not seen, or that change how others are seen: with them two names could look alike in the log of
+/// a door. The joiners of Persian and Indian scripts (U+200C, U+200D) are part of names.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 impl fmt::Display for PersonName {
@@ -127,6 +134,8 @@ mod tests {
     fn an_empty_an_endless_and_an_unprintable_name_are_refused() {
         assert!(matches!(PersonName::parse(" \t"), Err(EnrolError::EmptyName)));
         assert!(matches!(PersonName::parse(&"x".repeat(101)), Err(EnrolError::LongName { length: 101, .. })));
-        assert!(matches!(PersonName::parse("a\u{0}b"), Err(EnrolError::UnprintableName)));
+        for unseen in ["a\u{0}b", "\u{200b}", "\u{202e}abc", "ann\u{feff}"] {
+            assert!(matches!(PersonName::parse(unseen), Err(EnrolError::UnprintableName)), "{unseen:?}");
+        }
     }
 }

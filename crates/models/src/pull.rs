@@ -258,6 +258,7 @@ impl Run<'_> {
                     folder: folder.to_owned(),
                     archive: package.archive.clone(),
                     file,
+                    by_hand: client::by_hand(package),
                 });
             }
             let mut content = File::open(&file).map_err(|source| ModelsError::reading(&file, source))?;

@@ -30,13 +30,24 @@ impl BulkLimits {
 pub struct Entry {
     /// Its path as it stands in the archive or folder.
     pub file: String,
-    /// Whose photo it is and its content, or why it cannot be taken.
-    pub photo: Result<(PersonName, Vec<u8>), Refusal>,
+    /// Whose photo it is; `None` when its path names nobody.
+    pub name: Option<PersonName>,
+    /// Its content, or why it cannot be taken.
+    pub photo: Result<Vec<u8>, Refusal>,
 }
 
 impl Entry {
     fn unreadable(file: String, error: &zip::result::ZipError) -> Self {
-        Self { file, photo: Err(Refusal::new("unreadable", format!("the entry cannot be read: {error}"))) }
+        let refusal = Refusal::new("unreadable", format!("the entry cannot be read: {error}"));
+        Self { file, name: None, photo: Err(refusal) }
+    }
+
+    /// An entry whose content is read only if its path names somebody.
+    fn of(file: String, owner: Result<PersonName, Refusal>, read: impl FnOnce() -> Result<Vec<u8>, Refusal>) -> Self {
+        match owner {
+            Ok(name) => Self { file, name: Some(name), photo: read() },
+            Err(refusal) => Self { file, name: None, photo: Err(refusal) },
+        }
     }
 }
 
@@ -50,6 +61,11 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// For an entry whose path names nobody.
+    pub fn nameless() -> Self {
+        Self::new("bad_name", "the entry has no name")
+    }
+
     fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
@@ -110,13 +126,13 @@ impl ZipPhotos {
             Err(error) => return Some(Entry::unreadable(file, &error)),
         };
         let room = self.limits.total_bytes.saturating_sub(self.unpacked);
-        let photo = self.stems.owner(&file).and_then(|name| {
+        let owner = self.stems.owner(&file);
+        Some(Entry::of(file, owner, || {
             // What is refused counts as well: many entries may point to one bomb.
-            let (unpacked, bytes) = read_limited(&mut entry, self.limits.photo_bytes, room);
+            let (unpacked, photo) = read_limited(&mut entry, self.limits.photo_bytes, room);
             self.unpacked += unpacked;
-            Ok((name, bytes?))
-        });
-        Some(Entry { file, photo })
+            photo
+        }))
     }
 }
 
@@ -194,17 +210,21 @@ pub fn folder_photos(root: &Path, limits: BulkLimits) -> anyhow::Result<(usize, 
                 File::open(&path).map_err(|error| Refusal::new("unreadable", format!("cannot be read: {error}")))?;
             read_limited(&mut reader, limits.photo_bytes, u64::MAX - 1).1
         };
-        let photo = stems.owner(&file).and_then(|name| Ok((name, read()?)));
-        Entry { file, photo }
+        let owner = stems.owner(&file);
+        Entry::of(file, owner, read)
     });
     Ok((count, entries))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let path = entry.path();
+        // The entry's own type: a link to a folder may lead back to where we are.
+        if entry.file_type()?.is_dir() {
             collect(&path, files)?;
+        } else if path.is_dir() {
+            tracing::warn!(link = %path.display(), "a link to a folder is not followed");
         } else if !is_junk(&path.to_string_lossy()) {
             files.push(path);
         }
@@ -233,7 +253,7 @@ impl Stems {
         }
         let parse = |text: &str| PersonName::parse(text).map_err(|error| Refusal::new("bad_name", error.to_string()));
         match parts.as_slice() {
-            [] => Err(Refusal::new("bad_name", "the entry has no name")),
+            [] => Err(Refusal::nameless()),
             [file_name] => {
                 let name = parse(stem(file_name))?;
                 match self.0.insert(name.clone(), file.to_owned()) {
@@ -283,9 +303,10 @@ mod tests {
     fn read(entries: &[(&str, &[u8])]) -> Vec<String> {
         let photos = ZipPhotos::open(archive(entries), LIMITS).unwrap();
         photos
-            .map(|entry| match entry.photo {
-                Ok((name, _)) => format!("{} → {name}", entry.file),
-                Err(refusal) => format!("{} ! {}", entry.file, refusal.code),
+            .map(|entry| match (entry.photo, entry.name) {
+                (Ok(_), Some(name)) => format!("{} → {name}", entry.file),
+                (Ok(_), None) => format!("{} → nobody", entry.file),
+                (Err(refusal), _) => format!("{} ! {}", entry.file, refusal.code),
             })
             .collect()
     }

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let invocation = cli::parse();
     match cli::run(invocation) {
         Ok(code) => code,
+        Err(error) if cli::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
 pub use value::{
-    ApiKey, Auth, Cooldown, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, WebUrl, Workers,
+    ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, Workers,
+    WsUrl,
 };
 
 mod definition;
@@ -29,6 +30,7 @@ macro_rules! settings {
                 default: $default,
                 doc: &[$($doc),+],
                 allowed: <$type as value::Value>::ALLOWED,
+                is_switch: <$type as value::Value>::IS_SWITCH,
                 empty_is_a_value: <$type as value::Value>::EMPTY_IS_A_VALUE,
                 check: |text| <$type as value::Value>::parse(text).is_some(),
             },)+)+
@@ -48,7 +50,7 @@ settings! {
         /// What to watch: a camera's number, an address (rtsp://, http://), a file, or `testsrc`.
         video_source: Source = "0",
         /// The camera's name in events.
-        camera: String = "camera",
+        camera_name: String = "camera",
         /// Start a file again when it ends.
         loop_file: bool = "false",
         /// Detection runs on the frame scaled by this; the boxes stay in pixels of the full frame.
@@ -74,11 +76,11 @@ settings! {
     }
     Events {
         /// Where a PASS is sent (POST). Empty: nowhere.
-        webhook_url: WebUrl = "http://localhost:3000/face-event",
+        webhook_url: HttpUrl = "http://localhost:3000/face-event",
         /// Send every processed frame to the WebSocket.
         ws_enable: bool = "true",
         /// Where `vultus detect` publishes.
-        ws_url: WebUrl = "ws://localhost:3001/ws/face-stream",
+        ws_url: WsUrl = "ws://localhost:3001/ws/face-stream",
         /// Quality of the frames that are sent.
         ws_jpeg_quality: JpegQuality = "70",
         /// Draw boxes and names into the frames that are sent.

@@ -31,7 +31,7 @@ impl Watching {
     pub fn start(app: &App, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Self> {
         let settings = app.settings();
         let source = ffmpeg_source(settings, &settings.video_source.0, Pace::Live, settings.loop_file)?;
-        let look = Look::new(&settings.camera, app.new_engine()?, app.gallery().clone(), settings.scale.0);
+        let look = Look::new(&settings.camera_name, app.new_engine()?, app.gallery().clone(), settings.scale.0);
         let flow = flow(app, outlets, window)?;
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);

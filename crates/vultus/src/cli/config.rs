@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::output::say;
 use crate::settings::{Resolved, Settings};
 
 /// Prints settings.
@@ -17,7 +18,7 @@ pub struct Config {
 
 /// `vultus config --example`
 pub fn print_example() -> anyhow::Result<ExitCode> {
-    print!("{}", crate::settings::example_file());
+    say(crate::settings::example_file())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -27,10 +28,10 @@ pub fn print(settings: &Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
     let name_width = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let value_width = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or(0);
     for (name, value, origin) in rows {
-        println!("{name:name_width$} = {value:value_width$}  # {origin}");
+        say(format!("{name:name_width$} = {value:value_width$}  # {origin}"))?;
     }
-    println!();
-    println!("# VULTUS_HOME is {}", settings.home().display());
-    println!("# models are in {}", settings.models_folder().display());
+    say("")?;
+    say(format!("# VULTUS_HOME is {}", settings.home().display()))?;
+    say(format!("# models are in {}", settings.models_folder().display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use ::models::Cache;
 use face::Engine;
 use store::Store;
 
+use super::output::say;
 use crate::app::{catalog_of, models_of};
 use crate::settings::Settings;
 use crate::watching::ffmpeg_version;
@@ -42,7 +43,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
             Bad(text) => ("MISSING", text),
         };
         sick |= matches!(finding, Bad(_));
-        println!("{mark}  {what:10} {text}");
+        say(format!("{mark}  {what:10} {text}"))?;
     }
     Ok(if sick { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -96,7 +97,13 @@ fn camera(settings: &Settings) -> Finding {
         .collect();
     let is_usb = source.chars().all(|c| c.is_ascii_digit());
     if !is_usb {
-        return Note(format!("VIDEO_SOURCE is {}", ::camera::mask_credentials(source)));
+        let shown = ::camera::mask_credentials(source);
+        let is_file = !source.contains("://") && !source.starts_with("testsrc");
+        return if is_file && !std::path::Path::new(source).exists() {
+            Bad(format!("VIDEO_SOURCE is {shown}, and there is no such file"))
+        } else {
+            Note(format!("VIDEO_SOURCE is {shown}"))
+        };
     }
     let wanted = format!("/dev/video{source}");
     if !cfg!(target_os = "linux") || devices.contains(&wanted) {

@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod models;
+mod output;
 mod people;
 mod progress;
 mod recognize;
@@ -10,13 +11,15 @@ mod recording;
 mod serve;
 mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+pub use output::is_closed_pipe;
 
 use crate::settings::{self, DEFINITIONS, Flags, Settings};
 
@@ -26,7 +29,7 @@ use crate::settings::{self, DEFINITIONS, Flags, Settings};
 #[command(after_help = "Examples:
   vultus models pull                                   fetch the models (once)
   vultus people add John john.jpg                      enrol somebody
-  vultus serve --video-source rtsp://10.0.0.5/stream   watch a camera
+  vultus serve --camera rtsp://10.0.0.5/stream         watch a camera
   vultus recognize party.jpg --json                    who is in this photo?
 
 Every setting is a flag, an environment variable and a key of vultus.toml: see `vultus config`.")]
@@ -44,14 +47,22 @@ enum Command {
     /// API, WebSocket hub and camera in one process.
     #[command(after_help = "Examples:
   vultus serve                                 the first USB camera
-  vultus serve --video-source door.mp4 --loop-file true
+  vultus serve --camera rtsp://user:password@10.0.0.5/stream
+  vultus serve --camera door.mp4 --loop
   vultus serve --http-addr 0.0.0.0:5000 --ws-addr 0.0.0.0:3001 --api-key SECRET")]
     Serve,
     /// The HTTP API alone.
+    #[command(after_help = "Example, with `vultus detect` and `vultus hub` beside it:
+  DATABASE_URL=postgres://vultus:secret@db/vultus vultus api --http-addr 0.0.0.0:5000 --api-key SECRET")]
     Api,
     /// The camera alone; publishes to WS_URL.
+    #[command(after_help = "Examples:
+  vultus detect --camera rtsp://10.0.0.5/stream --ws-url ws://hub.example:3001/ws/face-stream
+  vultus detect --camera door.mp4                    ends with the recording")]
     Detect,
     /// The WebSocket hub alone.
+    #[command(after_help = "Example:
+  vultus hub --ws-addr 0.0.0.0:3001 --api-key SECRET")]
     Hub,
     /// Add, remove and list enrolled people.
     #[command(subcommand)]
@@ -64,6 +75,8 @@ enum Command {
     #[command(subcommand)]
     Models(models::Models),
     /// What is missing on this machine, and how to get it.
+    #[command(after_help = "Example:
+  VIDEO_SOURCE=door.mp4 vultus doctor     ends with 1 when something is missing")]
     Doctor,
     /// The effective settings and where each comes from.
     Config(config::Config),
@@ -93,17 +106,30 @@ pub fn parse() -> Invocation {
 /// The whole command line: the derived part and a flag for each setting.
 fn command() -> clap::Command {
     DEFINITIONS.iter().fold(Cli::command(), |command, definition| {
+        let flag = Arg::new(definition.key).long(definition.flag()).global(true).value_name("VALUE");
+        let flag = flag.visible_aliases(alias_of(definition.key));
+        // A switch may stand alone; any other flag takes what follows, a value such as -1 included, so that the setting
+        // itself says what is allowed.
+        let flag = if definition.is_switch {
+            flag.num_args(0..=1).default_missing_value("true")
+        } else {
+            flag.allow_hyphen_values(true)
+        };
         command.arg(
-            Arg::new(definition.key)
-                .long(definition.flag())
-                .global(true)
-                .value_name("VALUE")
-                .allow_hyphen_values(definition.key == "ffmpeg_args")
-                .help(format!("{} [{}={}]", definition.help(), definition.name(), definition.default))
+            flag.help(format!("{} [{}={}]", definition.help(), definition.name(), definition.default))
                 .hide_short_help(true)
                 .help_heading(format!("Settings: {:?}", definition.section)),
         )
     })
+}
+
+/// Names that come to one's fingers first.
+fn alias_of(key: &str) -> Option<&'static str> {
+    match key {
+        "video_source" => Some("camera"),
+        "loop_file" => Some("loop"),
+        _ => None,
+    }
 }
 
 /// A global flag may stand before or after the subcommand; clap hands it to the innermost one.
@@ -125,7 +151,9 @@ fn flags_of(matches: &ArgMatches) -> Flags {
 pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     let Invocation { cli, flags } = invocation;
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut command(), "vultus", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command(), "vultus", &mut script);
+        std::io::stdout().write_all(&script)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Config(config) = &cli.command

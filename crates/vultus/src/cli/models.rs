@@ -7,6 +7,7 @@ use clap::Subcommand;
 use face::Runtime;
 use indicatif::ProgressBar;
 
+use super::output::say;
 use super::progress;
 use crate::app::catalog_of;
 use crate::settings::Settings;
@@ -19,9 +20,8 @@ pub enum Models {
   vultus models pull
   vultus models pull --from /media/usb     offline: the packages lie in that folder
 
-On another machine these fetch the packages for --from:
-  npm pack faceplugin-face-recognition-js@0.0.1
-  pip download --no-deps onnxruntime==1.32.0")]
+A machine without a network: `vultus models pull --from DIR` of an empty folder names the files that it needs and the
+commands that fetch them on another machine.")]
     Pull {
         /// Packs, `runtime`, or `photos` (sample photos for the demo and the tests); by default the pack in use and the runtime.
         names: Vec<String>,
@@ -30,8 +30,12 @@ On another machine these fetch the packages for --from:
         from: Option<PathBuf>,
     },
     /// Show every pack: what it is, its licence, and whether it is installed.
+    #[command(after_help = "Example:
+  vultus models list")]
     List,
     /// Check the sha256 of everything that is installed.
+    #[command(after_help = "Example:
+  vultus models verify     ends with 1 when a file is missing or not the right one")]
     Verify,
 }
 
@@ -65,8 +69,8 @@ fn pull(catalog: &Catalog, cache: &Cache, names: &[String], from: Option<&Path>)
     }
     let folder = cache.root().display();
     match pulled.installed.len() {
-        0 => println!("everything is there already, in {folder}"),
-        count => println!("{count} files installed in {folder}"),
+        0 => say(format!("everything is there already, in {folder}"))?,
+        count => say(format!("{count} files installed in {folder}"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -121,19 +125,19 @@ fn list(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result
     for (name, pack) in &catalog.packs {
         let state = if cache.installed(catalog, name).is_ok() { "installed" } else { "not installed" };
         let used = if *name == settings.model_pack { ", in use" } else { "" };
-        println!("{name} ({state}{used})");
-        println!("  {}", pack.description);
-        println!("  licence: {}", pack.licence);
-        println!("  origin of the weights: {}", pack.origin);
+        say(format!("{name} ({state}{used})"))?;
+        say(format!("  {}", pack.description))?;
+        say(format!("  licence: {}", pack.licence))?;
+        say(format!("  origin of the weights: {}", pack.origin))?;
         if pack.embedder.curve.is_empty() {
-            println!("  no distance curve: thresholds mean the pack's own raw distance");
+            say("  no distance curve: thresholds mean the pack's own raw distance")?;
         }
     }
     let state = if cache.runtime(catalog).is_ok() { "installed" } else { "not installed" };
-    println!("{RUNTIME} ({state})\n  the inference library, ONNX Runtime");
+    say(format!("{RUNTIME} ({state})\n  the inference library, ONNX Runtime"))?;
     let state = if cache.photos(catalog).is_ok() { "installed" } else { "not installed" };
-    println!("{PHOTOS} ({state})\n  sample photos for the demo and the tests");
-    println!("\nfiles are in {}", cache.root().display());
+    say(format!("{PHOTOS} ({state})\n  sample photos for the demo and the tests"))?;
+    say(format!("\nfiles are in {}", cache.root().display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -145,7 +149,7 @@ fn verify(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Resu
     let mut whole = true;
     for file in ::models::verify(catalog, cache, &names).context("cannot verify")? {
         whole &= file.state == State::Ok;
-        println!("{}: {}", file.path.display(), in_words(&file.state));
+        say(format!("{}: {}", file.path.display(), in_words(&file.state)))?;
     }
     if !whole {
         eprintln!("run `vultus models pull` to mend this");

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use gallery::{EnrolError, PersonName};
 
+use super::output::say;
 use super::progress;
 use crate::app::App;
 use crate::bulk::{Entry, ZipPhotos, folder_photos};
@@ -26,11 +27,16 @@ pub enum People {
         photos: Vec<PathBuf>,
     },
     /// Remove a person and all photos of that person.
+    #[command(after_help = "Example:
+  vultus people remove John")]
     Remove {
         /// The person's name.
         name: String,
     },
     /// List names in order of registration.
+    #[command(after_help = "Examples:
+  vultus people list
+  vultus people list --json | jq length")]
     List {
         /// Print a JSON array.
         #[arg(long)]
@@ -71,7 +77,7 @@ async fn add(app: &App, name: &str, photos: &[PathBuf]) -> anyhow::Result<ExitCo
         embeddings.push(candidate.embedding);
     }
     let enrolled = app.gallery().enrol(&name, &embeddings).await?;
-    println!("{name}: {} in all", photos_text(enrolled.templates as usize));
+    say(format!("{name}: {} in all", photos_text(enrolled.templates as usize)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,16 +91,16 @@ async fn remove(settings: Settings, name: &str) -> anyhow::Result<ExitCode> {
     if store.remove(name.as_str()).await?.is_none() {
         bail!("nobody named {name} is registered; `vultus people list` shows who is");
     }
-    println!("{name} is removed");
+    say(format!("{name} is removed"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn list(settings: Settings, json: bool) -> anyhow::Result<ExitCode> {
     let names = store::Store::open(&settings.database()).await?.names().await.map_err(EnrolError::from)?;
     if json {
-        println!("{}", serde_json::to_string(&names)?);
+        say(serde_json::to_string(&names)?)?;
     } else {
-        names.iter().for_each(|name| println!("{name}"));
+        names.iter().try_for_each(say)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -114,7 +120,7 @@ async fn import(settings: Settings, source: &Path) -> anyhow::Result<ExitCode> {
     for result in &failed {
         eprintln!("{}: {}", result.file, result.message.as_deref().unwrap_or_default());
     }
-    println!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len());
+    say(format!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len()))?;
     Ok(if results.len() == failed.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use events::{FaceView, Status};
 use serde_json::{Value, json};
 
+use super::output::say;
 use super::recording;
 use crate::app::App;
 use crate::settings::Settings;
@@ -49,19 +50,14 @@ impl Recognize {
 /// `vultus recognize FILE…`
 pub fn run(command: Recognize, settings: Settings) -> anyhow::Result<ExitCode> {
     super::runtime()?.block_on(async {
-        if command.files.iter().all(looks_like_photo) {
-            if command.out.is_some() {
-                bail!("--out is for recordings: it writes a video");
-            }
-            return photos(&command, &App::open(settings, 1).await?).await;
-        }
+        let app = App::open(settings, 1).await?;
         match command.files.as_slice() {
-            [recording] => {
-                let app = App::open(settings, 1).await?;
-                let recording = recording.clone();
-                tokio::task::spawn_blocking(move || recording::run(&app, &recording, &command)).await?
+            [file] if !looks_like_photo(file) => {
+                let file = file.clone();
+                tokio::task::spawn_blocking(move || recording::run(&app, &file, &command)).await?
             }
-            _ => bail!("give either photos, or one recording"),
+            _ if command.out.is_some() => bail!("--out writes a video: give it one recording"),
+            _ => photos(&command, &app).await,
         }
     })
 }
@@ -91,7 +87,7 @@ async fn photos(command: &Recognize, app: &App) -> anyhow::Result<ExitCode> {
                     let faces = faces_json(&found.seen, &views, command.embedding)?;
                     objects.push(json!({ "file": name, "width": found.width, "height": found.height, "faces": faces }));
                 } else {
-                    println!("{name}: {}", in_words(&views));
+                    say(format!("{name}: {}", in_words(&views)))?;
                 }
             }
             Err(error) => {
@@ -103,7 +99,7 @@ async fn photos(command: &Recognize, app: &App) -> anyhow::Result<ExitCode> {
     }
     if command.json {
         let rows: Vec<String> = objects.iter().map(Value::to_string).collect();
-        println!("[\n{}\n]", rows.join(",\n"));
+        say(format!("[\n{}\n]", rows.join(",\n")))?;
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -21,7 +21,7 @@ pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCo
     let settings = app.settings();
     let path = file.to_string_lossy();
     let mut source = watching::ffmpeg_source(settings, &path, Pace::Fast, false)?;
-    let look = Look::new(&settings.camera, app.new_engine()?, app.gallery().clone(), settings.scale.0);
+    let look = Look::new(&settings.camera_name, app.new_engine()?, app.gallery().clone(), settings.scale.0);
     let mut run = Run::new(app.policy(), look, command, &settings.ffmpeg);
     let mut stream = source.open()?;
     run.read(stream.as_mut(), file)?;

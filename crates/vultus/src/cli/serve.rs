@@ -35,7 +35,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let health = Arc::new(Health {
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
-            camera: Some((settings.camera.clone(), watching.status())),
+            camera: Some((settings.camera_name.clone(), watching.status())),
         });
 
         let mut service = Service::new();
@@ -135,7 +135,7 @@ fn publisher(settings: &Settings) -> anyhow::Result<Option<Publisher>> {
 
 #[cfg(feature = "window")]
 fn window(settings: &Settings) -> Option<WindowSlot> {
-    settings.show_window.then(|| crate::window::open(format!("vultus: {}", settings.camera))).flatten()
+    settings.show_window.then(|| crate::window::open(format!("vultus: {}", settings.camera_name))).flatten()
 }
 
 #[cfg(not(feature = "window"))]

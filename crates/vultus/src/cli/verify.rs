@@ -7,6 +7,7 @@ use face::{DecodeLimits, Embedding, Engine};
 use gallery::Scale;
 use serde_json::json;
 
+use super::output::say;
 use crate::app::models_of;
 use crate::settings::Settings;
 
@@ -68,12 +69,10 @@ fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
             "decision": if same { "same" } else { "different" },
             "quality": [rounded(a.norm), rounded(b.norm)],
         });
-        println!("{report}");
+        say(report)?;
     } else {
-        println!(
-            "{}: distance {distance}, threshold {threshold}",
-            if same { "same person" } else { "different people" }
-        );
+        let verdict = if same { "same person" } else { "different people" };
+        say(format!("{verdict}: distance {distance}, threshold {threshold}"))?;
     }
     Ok(same)
 }

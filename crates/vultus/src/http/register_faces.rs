@@ -1,7 +1,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use futures_util::{StreamExt, stream};
-use gallery::Warning;
+use gallery::{Candidate, PersonName, Warning};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
@@ -138,25 +138,24 @@ pub async fn enrol_all(
 /// An entry whose photo has been looked at.
 struct Examined {
     file: String,
-    outcome: Result<(gallery::PersonName, gallery::Candidate), (Option<gallery::PersonName>, Refusal)>,
+    name: Option<PersonName>,
+    candidate: Result<Candidate, Refusal>,
 }
 
 async fn look_at(app: &App, entry: Entry) -> Examined {
-    let outcome = match entry.photo {
-        Err(refusal) => Err((None, refusal)),
-        Ok((name, photo)) => match app.examine(photo).await {
-            Ok(candidate) => Ok((name, candidate)),
-            Err(error) => Err((Some(name), ApiError::from(error).into())),
-        },
+    let Entry { file, name, photo } = entry;
+    let candidate = match photo {
+        Ok(photo) => app.examine(photo).await.map_err(|error| ApiError::from(error).into()),
+        Err(refusal) => Err(refusal),
     };
-    Examined { file: entry.file, outcome }
+    Examined { file, name, candidate }
 }
 
 async fn enrol(app: &App, examined: Examined) -> EntryResult {
-    let Examined { file, outcome } = examined;
-    let (name, candidate) = match outcome {
-        Ok(found) => found,
-        Err((name, refusal)) => return failed(file, name, refusal),
+    let (file, name, candidate) = match examined {
+        Examined { file, name: Some(name), candidate: Ok(candidate) } => (file, name, candidate),
+        Examined { file, name, candidate: Err(refusal) } => return failed(file, name, refusal),
+        Examined { file, name: None, .. } => return failed(file, None, Refusal::nameless()),
     };
     match app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await {
         Ok(enrolled) => EntryResult {
@@ -172,7 +171,7 @@ async fn enrol(app: &App, examined: Examined) -> EntryResult {
     }
 }
 
-fn failed(file: String, name: Option<gallery::PersonName>, refusal: Refusal) -> EntryResult {
+fn failed(file: String, name: Option<PersonName>, refusal: Refusal) -> EntryResult {
     EntryResult {
         file,
         name: name.map(|name| name.to_string()),

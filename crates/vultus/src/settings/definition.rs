@@ -19,6 +19,8 @@ pub struct Definition {
     pub doc: &'static [&'static str],
     /// What its value may be.
     pub allowed: &'static str,
+    /// Whether it is on or off, so that its flag may stand without a value.
+    pub is_switch: bool,
     /// Whether an empty text means something else than the default.
     pub empty_is_a_value: bool,
     /// Whether a text is allowed.
@@ -79,7 +81,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment => f.write_str("environment"),
-            Self::Flag => f.write_str("flag"),
+            Self::Flag => f.write_str("command line"),
         }
     }
 }
@@ -147,7 +149,8 @@ impl Resolved {
 
     fn put(&mut self, definition: &Definition, text: String, origin: Origin) -> anyhow::Result<()> {
         if !(definition.check)(&text) {
-            bail!("{} = {text:?} (from the {origin}) is not allowed: use {}", definition.name(), definition.allowed);
+            let text = camera::mask_credentials(&text);
+            bail!("{} = {text:?} (from {origin}) is not allowed: use {}", definition.name(), definition.allowed);
         }
         self.values.insert(definition.key, (text, origin));
         Ok(())

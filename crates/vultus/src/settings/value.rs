@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use camera::{FfmpegOptions, FfmpegSource};
 use gallery::Distance;
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 pub trait Value: Sized {
     /// What is allowed, for people.
     const ALLOWED: &'static str;
+
+    /// Whether it is on or off.
+    const IS_SWITCH: bool = false;
 
     /// Whether an empty text means something else than the default.
     const EMPTY_IS_A_VALUE: bool = false;
@@ -37,6 +41,7 @@ impl Value for PathBuf {
 
 impl Value for bool {
     const ALLOWED: &'static str = "true, yes, on, 1 or false, no, off, 0";
+    const IS_SWITCH: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
@@ -60,11 +65,13 @@ impl Value for SocketAddr {
 pub struct Source(pub String);
 
 impl Value for Source {
-    const ALLOWED: &'static str = "a camera number (0), an address (rtsp://…, http://…), a file, or testsrc";
+    const ALLOWED: &'static str =
+        "a camera number (0), an address (rtsp://…, http://…), a file, testsrc, or testsrc=640x480@25";
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+        let is_source = FfmpegSource::new(text, FfmpegOptions::default()).is_ok();
+        (!text.is_empty() && is_source).then(|| Self(text.to_owned()))
     }
 }
 
@@ -196,24 +203,38 @@ impl Value for ApiKey {
     }
 }
 
-/// An address of the web, or nothing.
+/// An address that can be posted to, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebUrl(pub Option<url::Url>);
+pub struct HttpUrl(pub Option<url::Url>);
 
-impl Value for WebUrl {
-    const ALLOWED: &'static str = "an address such as http://host:3000/path or ws://host:3001/path, or nothing";
+impl Value for HttpUrl {
+    const ALLOWED: &'static str = "an address such as http://host:3000/path or https://…, or nothing";
     const EMPTY_IS_A_VALUE: bool = true;
 
     fn parse(text: &str) -> Option<Self> {
-        match text.trim() {
-            "" => Some(Self(None)),
-            text => {
-                let url = url::Url::parse(text).ok()?;
-                let known = matches!(url.scheme(), "http" | "https" | "ws" | "wss") && url.has_host();
-                known.then_some(Self(Some(url)))
-            }
-        }
+        url_of(text, ["http", "https"]).map(Self)
     }
+}
+
+/// A WebSocket's address, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WsUrl(pub Option<url::Url>);
+
+impl Value for WsUrl {
+    const ALLOWED: &'static str = "an address such as ws://host:3001/ws/face-stream or wss://…, or nothing";
+    const EMPTY_IS_A_VALUE: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        url_of(text, ["ws", "wss"]).map(Self)
+    }
+}
+
+fn url_of(text: &str, schemes: [&str; 2]) -> Option<Option<url::Url>> {
+    if text.trim().is_empty() {
+        return Some(None);
+    }
+    let url = url::Url::parse(text.trim()).ok()?;
+    (schemes.contains(&url.scheme()) && url.has_host()).then_some(Some(url))
 }
 
 /// What is logged.
