@@ -30,7 +30,8 @@ pub struct WebhookSettings {
     pub url: String,
     /// Time for one request, from connecting to the end of the answer.
     pub timeout: Duration,
-    /// Age at which an event that could not be delivered is given up.
+    /// Age at which an event is given up when its delivery fails. Never before it was tried, nor before the receiver has
+    /// been away for an hour (or for this, if it is less).
     pub give_up_after: Duration,
 }
 
@@ -70,7 +71,8 @@ struct Body<'a> {
 /// was recorded survives a kill, and a receiver that is away gets it later, with its original timestamp.
 ///
 /// One delivery is under way at a time, and one that fails is repeated (after 1 s, doubling to 10 s) before any
-/// younger one is tried, until it is given up. Several processes may share a database and an address: a lease on the
+/// younger one is tried, until it is given up: for its age, or because the receiver has refused it (400, 413, 422 and their
+/// like) five times. Several processes may share a database and an address: a lease on the
 /// oldest row lets one of them deliver at a time.
 ///
 /// Two tasks do the work. They retry for ever, what goes wrong is logged, and they end with [`Webhook::shutdown`].

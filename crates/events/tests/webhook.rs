@@ -1,6 +1,7 @@
 //! The webhook from record to receiver: a real database, real HTTP.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod log;
 mod receiver;
 
 use std::collections::HashSet;
@@ -8,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use events::{EventsError, Pass, Webhook, WebhookSettings};
+use log::Errors;
 use receiver::{Answer, Receiver};
 use sqlx::{Connection, Executor, SqliteConnection};
 use store::{Micros, NewDelivery, Store};
@@ -69,6 +71,13 @@ async fn closed_port() -> SocketAddr {
 
 fn ok(_: usize) -> Answer {
     Answer::Status(200)
+}
+
+/// Puts an event into the outbox, as a process before this one did.
+async fn push(store: &Store, id: &str, url: &str, created_at: Micros) {
+    let delivery =
+        NewDelivery { id: id.to_owned(), url: url.to_owned(), body: id.to_owned(), camera: String::new(), created_at };
+    store.push_delivery(&delivery).await.expect("the database answers");
 }
 
 async fn until_empty(store: &Store) {
@@ -235,21 +244,107 @@ async fn after_a_graceful_stop_another_process_goes_on_at_once() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_too_old_is_given_up() {
+async fn an_event_that_the_receiver_refuses_is_tried_five_times_and_then_given_up_aloud() {
+    let database = Database::new();
+    let store = database.open().await;
+    let errors = Errors::listen();
+    let refuse = |number| if number < 5 { Answer::Says(422, "no such\ngate") } else { Answer::Status(200) };
+    let mut receiver = Receiver::start(any_port(), refuse).await;
+    let webhook = webhook(&store, receiver.address);
+    for number in 0..3 {
+        webhook.record(&pass(number)).await;
+    }
+
+    let mut refused = String::new();
+    for attempt in ["1", "2", "3", "4", "5"] {
+        let received = receiver.next().await;
+        assert_eq!((received.timestamp(), received.header("x-vultus-attempt")), (FIRST_SECOND, attempt));
+        received.header("x-vultus-delivery").clone_into(&mut refused);
+    }
+    for number in 1..3 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number, "the others, in order");
+    }
+    until_empty(&store).await;
+    let lines = errors.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for said in [refused.as_str(), "front door", "422", "no such gate"] {
+        assert!(lines[0].contains(said), "{said} is not in {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_refuses_for_a_moment_after_an_outage_gets_the_event() {
+    let database = Database::new();
+    let store = database.open().await;
+    let script = |number| Answer::Status([400, 404, 400, 200].get(number).copied().unwrap_or(500));
+    let mut receiver = Receiver::start(any_port(), script).await;
+    let url = settings(receiver.address).url;
+    push(&store, "waited", &url, Micros::now()).await;
+    for _ in 0..6 {
+        let now = Micros::now();
+        let leased = store.lease_delivery(&url, "before", now, now).await.expect("the database answers");
+        store.failed(leased.expect("it waits").seq, "away", now).await.expect("the database answers");
+    }
+    let _webhook = webhook(&store, receiver.address);
+    for attempt in ["7", "8", "9", "10"] {
+        assert_eq!(receiver.next().await.header("x-vultus-attempt"), attempt);
+    }
+    until_empty(&store).await;
+    assert!(receiver.gets_nothing_for(Duration::from_millis(500)).await);
+}
+
+#[tokio::test]
+async fn an_event_from_before_a_long_power_cut_is_delivered() {
+    let database = Database::new();
+    let store = database.open().await;
+    let address = closed_port().await;
+    push(&store, "friday", &settings(address).url, Micros(0)).await;
+    let _webhook = webhook(&store, address);
+    // The receiver's machine takes longer to start.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut receiver = Receiver::start(address, ok).await;
+    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "friday");
+    until_empty(&store).await;
+}
+
+#[tokio::test]
+async fn an_event_whose_delivery_fails_for_too_long_is_given_up_aloud() {
+    let database = Database::new();
+    let store = database.open().await;
+    let errors = Errors::listen();
+    let address = closed_port().await;
+    let settings = WebhookSettings { give_up_after: Duration::from_secs(2), ..settings(address) };
+    let (old, day) = (Micros(0), 24 * 60 * 60 * 1_000_000);
+    // As young as it stays through this test, whatever it takes.
+    let young = Micros(Micros::now().0 + day);
+    push(&store, "old", &settings.url, old).await;
+    push(&store, "young", &settings.url, young).await;
+    let _webhook = Webhook::start(store.clone(), settings).expect("a webhook");
+
+    let started = Instant::now();
+    while store.outbox_depth().await.expect("a depth") > 1 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it is still there after 20 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut receiver = Receiver::start(address, ok).await;
+    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "young");
+    let lines = errors.lines();
+    assert!(lines.len() == 1 && lines[0].contains("gave up 1 events"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn old_events_for_an_address_that_is_no_longer_set_are_dropped() {
     let database = Database::new();
     let store = database.open().await;
     let mut receiver = Receiver::start(any_port(), ok).await;
-    let settings = WebhookSettings { give_up_after: Duration::from_secs(3600), ..settings(receiver.address) };
-    for (id, created_at) in [("old", Micros(0)), ("new", Micros::now())] {
-        let (url, body, camera) = (settings.url.clone(), id.to_owned(), String::new());
-        store
-            .push_delivery(&NewDelivery { id: id.to_owned(), url, body, camera, created_at })
-            .await
-            .expect("the database answers");
-    }
-    let _webhook = Webhook::start(store.clone(), settings).expect("a webhook");
-    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "new");
-    until_empty(&store).await;
+    push(&store, "old", "http://gate.example/", Micros(0)).await;
+    push(&store, "new", "http://gate.example/", Micros::now()).await;
+    push(&store, "mine", &settings(receiver.address).url, Micros(0)).await;
+    let _webhook = webhook(&store, receiver.address);
+    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "mine");
+    let now = Micros::now();
+    let left = store.lease_delivery("http://gate.example/", "test", now, now).await.expect("the database answers");
+    assert_eq!(left.expect("the new one is kept").id, "new");
 }
 
 #[tokio::test]

@@ -104,6 +104,17 @@ pub enum StoreError {
         /// What the server said.
         detail: String,
     },
+    /// The server's user may not do what is needed. Since version 15 PostgreSQL lets only a database's owner create tables.
+    #[error(
+        "{database} refuses what this user needs to do ({detail}): make the user the database's owner, or GRANT ALL ON SCHEMA \
+         public TO it"
+    )]
+    NoRights {
+        /// The database.
+        database: String,
+        /// What the server said.
+        detail: String,
+    },
     /// The server has no database of that name.
     #[error("{database} does not exist on its server: create it there (`createdb`), or correct DATABASE_URL")]
     NoSuchDatabase {
@@ -260,6 +271,7 @@ fn explain_postgres(database: String, code: &str, detail: String, source: sqlx::
     match code {
         "28P01" | "28000" => StoreError::Login { database, detail },
         "3D000" => StoreError::NoSuchDatabase { database },
+        "42501" => StoreError::NoRights { database, detail },
         // read_only_sql_transaction: a standby, or a server set to read-only.
         "25006" => StoreError::ReadOnly { database },
         "53100" => StoreError::DiskFull { database },

@@ -95,6 +95,18 @@ impl Store {
     /// # Errors
     /// What the database said; the delivery will come again then.
     pub async fn delivered(&self, seq: i64) -> Result<(), StoreError> {
+        self.take_out(seq).await
+    }
+
+    /// Takes a delivery that the receiver will never accept out of the outbox, so that those behind it get their turn.
+    ///
+    /// # Errors
+    /// What the database said; the delivery will come again then.
+    pub async fn refused(&self, seq: i64) -> Result<(), StoreError> {
+        self.take_out(seq).await
+    }
+
+    async fn take_out(&self, seq: i64) -> Result<(), StoreError> {
         self.within(async {
             let mut session = self.writing().await?;
             sqlx::query("DELETE FROM deliveries WHERE seq = $1").bind(seq).execute(&mut *session).await?;
@@ -143,20 +155,35 @@ impl Store {
         .await
     }
 
-    /// Throws away what was created before `before`, delivered or not; returns how many that were.
+    /// Throws away the deliveries for `url` that were created before `before`, have failed, and that nobody holds a lease
+    /// on; returns how many that were. One that was never tried stays, however old it is: nobody has refused it yet.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn expire_deliveries(&self, before: Micros) -> Result<u64, StoreError> {
+    pub async fn expire_deliveries(&self, url: &str, before: Micros) -> Result<u64, StoreError> {
+        self.throw_away(
+            "DELETE FROM deliveries WHERE url = $1 AND created_at < $2 AND attempts > 0 AND lease_owner = ''",
+            url,
+            before,
+        )
+        .await
+    }
+
+    /// Throws away the deliveries for any address but `url` that were created before `before`, tried or not; returns how
+    /// many that were. Nobody may be left who would deliver them.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn drop_abandoned_deliveries(&self, url: &str, before: Micros) -> Result<u64, StoreError> {
+        self.throw_away("DELETE FROM deliveries WHERE url <> $1 AND created_at < $2", url, before).await
+    }
+
+    async fn throw_away(&self, sql: &'static str, url: &str, before: Micros) -> Result<u64, StoreError> {
         self.within(async {
             let mut session = self.writing().await?;
-            let expired = sqlx::query("DELETE FROM deliveries WHERE created_at < $1")
-                .bind(before.0)
-                .execute(&mut *session)
-                .await?
-                .rows_affected();
+            let thrown = sqlx::query(sql).bind(url).bind(before.0).execute(&mut *session).await?.rows_affected();
             session.give_back();
-            Ok(expired)
+            Ok(thrown)
         })
         .await
     }

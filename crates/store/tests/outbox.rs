@@ -125,14 +125,73 @@ async fn of_many_who_lease_at_once_exactly_one_gets_the_delivery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deliveries_that_are_too_old_are_thrown_away() {
+async fn a_refused_delivery_makes_way_for_the_next() {
     on_each_engine(async |database| {
         let store = database.open().await;
-        for (id, created_at) in [("1", 500), ("2", 999), ("3", 1_000)] {
-            push(&store, id, URL, Micros(created_at)).await;
-        }
-        assert_eq!(store.expire_deliveries(NOW).await.expect("expired"), 2);
-        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "3");
+        push(&store, "1", URL, Micros(500)).await;
+        push(&store, "2", URL, Micros(510)).await;
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        store.refused(first.seq).await.expect("refused");
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "2");
+        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_delivery_that_failed_is_thrown_away_for_its_age() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(999)).await;
+        push(&store, "2", URL, Micros(500)).await;
+        assert_eq!(store.expire_deliveries(URL, NOW).await.expect("expired"), 0, "never tried");
+
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        store.failed(first.seq, "connection refused", NOW).await.expect("failed");
+        assert_eq!(store.expire_deliveries(URL, Micros(999)).await.expect("expired"), 0, "not too old");
+        assert_eq!(store.expire_deliveries(URL, NOW).await.expect("expired"), 1);
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "2");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_another_is_just_trying_is_not_thrown_away() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        store.failed(first.seq, "connection refused", NOW).await.expect("failed");
+        assert!(lease(&store, "b", NOW).await.is_some());
+        assert_eq!(store.expire_deliveries(URL, NOW).await.expect("expired"), 0);
+        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_delivery_to_another_address_is_not_thrown_away_with_ones_own() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "1", URL, Micros(500)).await;
+        let first = lease(&store, "a", NOW).await.expect("a delivery");
+        store.failed(first.seq, "connection refused", NOW).await.expect("failed");
+        assert_eq!(store.expire_deliveries("http://elsewhere.example", NOW).await.expect("expired"), 0);
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "1");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_to_an_address_that_is_no_longer_set_are_dropped_when_they_are_old() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        push(&store, "mine", URL, Micros(500)).await;
+        push(&store, "old", "http://elsewhere.example", Micros(999)).await;
+        push(&store, "new", "http://elsewhere.example", NOW).await;
+        assert_eq!(store.drop_abandoned_deliveries(URL, NOW).await.expect("dropped"), 1);
+        assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "mine");
+        assert_eq!(store.outbox_depth().await.expect("depth"), 2);
     })
     .await;
 }

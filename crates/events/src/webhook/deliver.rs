@@ -17,9 +17,17 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// Time beyond a request's own in which its outcome must be written, before another process may send the same row.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
-const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// So often is an event sent to a receiver that refuses it. With the waits in between that takes 15 s: one that is just
+/// being replaced by its next version may refuse for a moment what it takes after it.
+const MOST_REFUSALS: u32 = 5;
+/// A receiver that has been away for less may still be starting, as after a power cut that stopped it too.
+const PATIENCE: Duration = Duration::from_hours(1);
+/// Age at which rows for an address that is no longer set are dropped.
+const ABANDONED_AFTER: Duration = Duration::from_hours(30 * 24);
+const DROP_ABANDONED_EVERY: Duration = Duration::from_hours(1);
 
-/// Delivers the oldest row of the outbox, then the next. Retries for ever; ends between two requests when asked to stop.
+/// Delivers the oldest row of the outbox, then the next. Retries until it is delivered, refused for good, or too old; ends
+/// between two requests when asked to stop.
 pub(super) struct Worker {
     store: Store,
     post: Post,
@@ -29,11 +37,37 @@ pub(super) struct Worker {
     give_up_after: Duration,
     recorded: Arc<Notify>,
     stopped: watch::Receiver<bool>,
-    expired_at: Option<Instant>,
+    abandoned_dropped_at: Option<Instant>,
+    refusals: Refusals,
+    /// Since when the receiver has not answered an event with yes or no. Not by the wall clock, which may jump by days.
+    away_since: Option<Instant>,
     receiver: Trouble,
     database: Trouble,
     /// Delivered since the receiver came back.
     caught_up: u64,
+}
+
+/// What became of an attempt, as the outbox has to know it.
+enum Outcome {
+    Delivered,
+    Refused,
+    Failed { error: String, pause: Duration },
+}
+
+/// How often one delivery was refused; only the oldest is ever tried.
+#[derive(Default)]
+struct Refusals {
+    seq: i64,
+    count: u32,
+}
+
+impl Refusals {
+    /// Counts one more refusal of `seq`, and returns how many that makes.
+    fn add(&mut self, seq: i64) -> u32 {
+        let before = if self.seq == seq { self.count } else { 0 };
+        *self = Refusals { seq, count: before + 1 };
+        self.count
+    }
 }
 
 impl Worker {
@@ -55,7 +89,9 @@ impl Worker {
             give_up_after: settings.give_up_after,
             recorded,
             stopped,
-            expired_at: None,
+            abandoned_dropped_at: None,
+            refusals: Refusals::default(),
+            away_since: None,
             receiver: Trouble::default(),
             database: Trouble::default(),
             caught_up: 0,
@@ -73,7 +109,7 @@ impl Worker {
 
     /// Delivers one row, or waits until there may be one to deliver.
     async fn turn(&mut self) -> Result<(), StoreError> {
-        self.expire_old().await?;
+        self.drop_abandoned().await?;
         let now = Micros::now();
         let leased = self.store.lease_delivery(&self.url, &self.owner, now, after(now, self.lease)).await?;
         self.database_works();
@@ -81,30 +117,69 @@ impl Worker {
             None => self.idle().await,
             // Leased anew after the wait, which may be longer than a lease.
             Some(delivery) if let Some(wait) = wait_before(&delivery, now) => self.rest(wait).await,
-            Some(delivery) => self.deliver(&delivery).await,
+            Some(delivery) => self.deliver(&delivery).await?,
         }
         Ok(())
     }
 
-    async fn deliver(&mut self, delivery: &Delivery) {
-        let outcome = self.post.send(delivery).await;
-        if let Err(error) = &outcome {
-            self.complain_of_receiver(delivery, error);
-        } else if self.receiver.is_on() {
+    async fn deliver(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        match self.post.send(delivery).await {
+            Ok(()) => self.delivered(delivery).await,
+            Err(error) if error.is_refusal() => self.refused(delivery, &error).await,
+            Err(error) => return self.failed(delivery, &error).await,
+        }
+        Ok(())
+    }
+
+    async fn delivered(&mut self, delivery: &Delivery) {
+        self.away_since = None;
+        if self.receiver.is_on() {
             self.caught_up += 1;
         }
+        self.settle(delivery, Outcome::Delivered).await;
+    }
+
+    /// The receiver is there and does not want this event: to keep offering it would hold up all that it does want.
+    async fn refused(&mut self, delivery: &Delivery, error: &PostError) {
+        self.away_since = None;
+        let refusals = self.refusals.add(delivery.seq);
+        if refusals < MOST_REFUSALS {
+            self.complain_of_receiver(delivery, error);
+            let outcome = Outcome::Failed { error: error.to_string(), pause: retry_after(refusals - 1) };
+            self.settle(delivery, outcome).await;
+            return;
+        }
+        // Before it is gone: a kill in between must not make it vanish without a word.
+        tracing::error!(
+            url = self.post.shown(),
+            delivery = delivery.id,
+            camera = delivery.camera,
+            %error,
+            "webhook: gave up an event that was refused {refusals} times; those after it go on"
+        );
+        self.settle(delivery, Outcome::Refused).await;
+    }
+
+    /// The receiver is away, or cannot do its work: the event waits for it, unless that has gone on for too long.
+    async fn failed(&mut self, delivery: &Delivery, error: &PostError) -> Result<(), StoreError> {
+        self.complain_of_receiver(delivery, error);
+        let outcome = Outcome::Failed { error: error.to_string(), pause: retry_after(delivery.attempts) };
         self.settle(delivery, outcome).await;
+        let away = self.away_since.get_or_insert_with(Instant::now).elapsed();
+        if away < PATIENCE.min(self.give_up_after) {
+            return Ok(());
+        }
+        self.expire().await
     }
 
     /// Writes what became of `delivery`, however long that takes: to go on without would be to send it again.
-    async fn settle(&mut self, delivery: &Delivery, outcome: Result<(), PostError>) {
-        let failure = outcome.err().map(|error| error.to_string());
+    async fn settle(&mut self, delivery: &Delivery, outcome: Outcome) {
         loop {
-            let written = match &failure {
-                None => self.store.delivered(delivery.seq).await,
-                Some(error) => {
-                    let next = after(Micros::now(), retry_after(delivery.attempts));
-                    self.store.failed(delivery.seq, error, next).await
+            let written = match &outcome {
+                Outcome::Delivered => self.store.delivered(delivery.seq).await,
+                Outcome::Refused => self.store.refused(delivery.seq).await,
+                Outcome::Failed { error, pause } => {
+                    self.store.failed(delivery.seq, error, after(Micros::now(), *pause)).await
                 }
             };
             match written {
@@ -135,17 +210,30 @@ impl Worker {
         }
     }
 
-    async fn expire_old(&mut self) -> Result<(), StoreError> {
-        if self.expired_at.is_some_and(|at| at.elapsed() < EXPIRE_EVERY) {
-            return Ok(());
-        }
-        let expired = self.store.expire_deliveries(before(Micros::now(), self.give_up_after)).await?;
-        self.expired_at = Some(Instant::now());
+    /// Gives up what is too old. Only after a failure: what waited while this machine was off, or looks old because its
+    /// clock has jumped, is tried first.
+    async fn expire(&mut self) -> Result<(), StoreError> {
+        let too_old = before(Micros::now(), self.give_up_after);
+        let expired = self.store.expire_deliveries(&self.url, too_old).await?;
         if expired > 0 {
             tracing::error!(
-                "webhook: gave up {expired} events that could not be delivered for {:?}",
+                url = self.post.shown(),
+                "webhook: gave up {expired} events that could not be delivered and are older than {:?}",
                 self.give_up_after
             );
+        }
+        Ok(())
+    }
+
+    /// Drops what waits for an address of an earlier setting, to which nothing will ever be sent.
+    async fn drop_abandoned(&mut self) -> Result<(), StoreError> {
+        if self.abandoned_dropped_at.is_some_and(|at| at.elapsed() < DROP_ABANDONED_EVERY) {
+            return Ok(());
+        }
+        let dropped = self.store.drop_abandoned_deliveries(&self.url, before(Micros::now(), ABANDONED_AFTER)).await?;
+        self.abandoned_dropped_at = Some(Instant::now());
+        if dropped > 0 {
+            tracing::warn!("webhook: dropped {dropped} events that waited for another address for 30 days");
         }
         Ok(())
     }
@@ -217,10 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_from_a_second_to_a_minute() {
+    fn waits_double_from_one_second_to_ten() {
         let waits: Vec<u64> = (0..8).map(|failures| retry_after(failures).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10, 10]);
         assert_eq!(retry_after(u32::MAX), LONGEST_RETRY);
+    }
+
+    #[test]
+    fn refusals_are_counted_for_one_delivery_at_a_time() {
+        let mut refusals = Refusals::default();
+        assert_eq!([1, 1, 2, 2, 2].map(|seq| refusals.add(seq)), [1, 2, 1, 2, 3]);
     }
 
     #[test]

@@ -13,8 +13,10 @@ use crate::address::{masked, masked_text, parse, with_causes};
 const USER_AGENT: &str = concat!("vultus/", env!("CARGO_PKG_VERSION"));
 /// Shorter than the 5 s after which common servers close an idle connection: a request never meets one just closing.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
-/// An answer is read this far, only so that its connection can be used again.
+/// An answer is read this far, so that its connection can be used again.
 const LONGEST_ANSWER: usize = 64 * 1024;
+/// What is kept of an answer that is no receipt, in bytes: enough for the reason that most receivers give.
+const EXCERPT: usize = 300;
 
 /// Posts deliveries to one address.
 pub(super) struct Post {
@@ -26,12 +28,25 @@ pub(super) struct Post {
 /// Why a delivery failed, for the log and for the outbox.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PostError {
-    #[error("it answered {0}")]
-    Status(StatusCode),
+    #[error("it answered {status}{}", after_colon(.excerpt))]
+    Status { status: StatusCode, excerpt: String },
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     #[error("{}", with_causes(.0))]
     Http(reqwest::Error),
+}
+
+impl PostError {
+    /// Whether the receiver is there and does not want this event. The statuses that are no refusal say that it is not
+    /// set up, not up, or busy, which passes or is mended, and which any other event would meet as well.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            PostError::Status { status, .. } => {
+                status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429)
+            }
+            PostError::Timeout(_) | PostError::Http(_) => false,
+        }
+    }
 }
 
 impl Post {
@@ -53,8 +68,8 @@ impl Post {
         let request = self.client.post(self.url.clone()).headers(headers(delivery)).body(delivery.body.clone());
         let answer = request.send().await.map_err(|error| self.failure(error))?;
         let status = answer.status();
-        read_off(answer).await;
-        if status.is_success() { Ok(()) } else { Err(PostError::Status(status)) }
+        let start = read_off(answer).await;
+        if status.is_success() { Ok(()) } else { Err(PostError::Status { status, excerpt: excerpt(&start) }) }
     }
 
     fn failure(&self, error: reqwest::Error) -> PostError {
@@ -114,20 +129,61 @@ fn header(text: &str) -> HeaderValue {
     HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Reads a short answer to its end. What it says, and whether it breaks off, does not matter: the status has decided.
-async fn read_off(mut answer: Response) {
+/// Reads a short answer to its end and returns its start. Whether it breaks off does not matter: the status has decided.
+async fn read_off(mut answer: Response) -> Vec<u8> {
+    let mut start = Vec::new();
     let mut read = 0;
     while let Ok(Some(chunk)) = answer.chunk().await {
+        start.extend(chunk.iter().take(EXCERPT - start.len()));
         read += chunk.len();
         if read > LONGEST_ANSWER {
-            return;
+            break;
         }
     }
+    start
+}
+
+/// `answer` on one line, as a log and a database can take it: PostgreSQL has no NUL, and a terminal obeys other controls.
+fn excerpt(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn after_colon(excerpt: &str) -> String {
+    if excerpt.is_empty() { String::new() } else { format!(": {excerpt}") }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Url, header, is_loopback};
+    use std::time::Duration;
+
+    use super::{PostError, StatusCode, Url, excerpt, header, is_loopback};
+
+    fn answered(status: u16, answer: &[u8]) -> PostError {
+        PostError::Status { status: StatusCode::from_u16(status).expect("a status"), excerpt: excerpt(answer) }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_an_outage() {
+        for status in [400, 405, 409, 410, 413, 415, 422] {
+            assert!(answered(status, b"").is_refusal(), "{status}");
+        }
+        for status in [307, 401, 403, 404, 408, 425, 429, 500, 502, 503] {
+            assert!(!answered(status, b"").is_refusal(), "{status}");
+        }
+        assert!(!PostError::Timeout(Duration::from_secs(5)).is_refusal());
+    }
+
+    #[test]
+    fn an_answer_is_told_on_one_line_without_control_characters() {
+        let error = answered(422, b"{\n  \"error\":\0 \"no such field\"\r\n}\x1b[2J \xff");
+        assert_eq!(
+            error.to_string(),
+            "it answered 422 Unprocessable Entity: { \"error\": \"no such field\" } [2J \u{fffd}"
+        );
+        assert_eq!(answered(500, b"\n").to_string(), "it answered 500 Internal Server Error");
+    }
 
     #[test]
     fn a_camera_name_in_a_header_can_be_decoded_to_what_it_was() {

@@ -34,6 +34,8 @@ impl Received {
 /// What to do with the request of this number, from 0.
 pub(crate) enum Answer {
     Status(u16),
+    /// A status with this body.
+    Says(u16, &'static str),
     Hang,
 }
 
@@ -81,7 +83,8 @@ async fn serve(listener: TcpListener, sender: mpsc::UnboundedSender<Received>, s
                 let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                 let _ = sender.send(received);
                 match script(number) {
-                    Answer::Status(status) => answer(&mut stream, status).await,
+                    Answer::Status(status) => answer(&mut stream, status, "ok").await,
+                    Answer::Says(status, body) => answer(&mut stream, status, body).await,
                     Answer::Hang => std::future::pending().await,
                 }
             }
@@ -110,7 +113,8 @@ async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
     (read > 0).then(|| line.trim_end().to_owned())
 }
 
-async fn answer(stream: &mut BufReader<TcpStream>, status: u16) {
-    let answer = format!("HTTP/1.1 {status} Test\r\nLocation: /elsewhere\r\nContent-Length: 2\r\n\r\nok");
+async fn answer(stream: &mut BufReader<TcpStream>, status: u16, body: &str) {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status} Test\r\nLocation: /elsewhere\r\nContent-Length: {length}\r\n\r\n{body}");
     let _ = stream.write_all(answer.as_bytes()).await;
 }
