@@ -1,7 +1,8 @@
 """The realtime loop as the peers run it: every frame decoded, every face found and embedded, the nearest person looked up, a JPEG made.
 
 usage: realtime.py original|onnxruntime VIDEO FRAMES MODELS NAME=PHOTO…
-  original     Python, OpenCV, dlib: HOG on the half-size frame, 5 points, ResNet (what vultus takes the place of)
+  original     Python, OpenCV, dlib: HOG on the half-size frame, looked at twice its size once as face_recognition does by
+               default, 5 points, ResNet (what vultus takes the place of)
   onnxruntime  Python, OpenCV, onnxruntime: the very models of vultus, unmodified
 Prints one line of JSON: frames a second, frames in which somebody was named.
 """
@@ -26,7 +27,7 @@ class Original:
 
     def embeddings(self, image):
         rgb = np.ascontiguousarray(image[:, :, ::-1])
-        return [np.array(self.net.compute_face_descriptor(rgb, self.points(rgb, box))) for box in self.detector(rgb, 0)]
+        return [np.array(self.net.compute_face_descriptor(rgb, self.points(rgb, box))) for box in self.detector(rgb, 1)]
 
     def prepare(self, frame):
         return cv2.resize(frame, None, fx=0.5, fy=0.5)
