@@ -10,6 +10,7 @@ mod bad_input;
 mod cli;
 mod contract;
 mod faults;
+mod hostile;
 mod network_camera;
 mod page;
 mod realtime;

@@ -59,7 +59,7 @@ fn out_is_refused_for_photos() {
     let home = Home::new();
     let photo = crate::support::photo_path("obama.jpg");
     let said = home.run(&["recognize", photo.to_str().unwrap(), "--out", "x.mp4"]).failed_with(1);
-    assert!(said.contains("--out is for recordings"), "{said}");
+    assert!(said.contains("--out writes a video"), "{said}");
     assert!(!home.file("x.mp4").exists());
 }
 

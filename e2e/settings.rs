@@ -19,7 +19,7 @@ fn a_flag_comes_before_the_environment_before_the_file_before_the_default() {
     assert_eq!(line(&home, &[], "SHOW_WINDOW"), "SHOW_WINDOW = false # environment");
     let home = home.with("COOLDOWN", "8");
     assert_eq!(line(&home, &[], "COOLDOWN"), "COOLDOWN = 8 # environment");
-    assert_eq!(line(&home, &["--cooldown", "9"], "COOLDOWN"), "COOLDOWN = 9 # flag");
+    assert_eq!(line(&home, &["--cooldown", "9"], "COOLDOWN"), "COOLDOWN = 9 # command line");
     std::fs::write(home.file("other.toml"), "TH_ACCEPT = 0.3\n").unwrap();
     assert_eq!(line(&home, &["--config", "other.toml"], "TH_ACCEPT"), "TH_ACCEPT = 0.3 # other.toml");
 }
@@ -89,7 +89,7 @@ fn secrets_are_not_shown() {
     let home = Home::new().with("API_KEY", "hush-hush").with("DATABASE_URL", "postgres://me:hush-hush@db/vultus");
     let shown = home.run(&["config"]).succeeded();
     assert!(!shown.contains("hush-hush"), "{shown}");
-    assert!(shown.contains("me:"), "{shown}");
+    assert!(shown.contains("@db/vultus"), "{shown}");
 }
 
 #[test]

@@ -222,7 +222,7 @@ mod tests {
             ("[rtsp @ 0x1] method DESCRIBE failed: 404 Not Found", "the camera is not known to the server"),
             ("[tcp @ 0x1] Failed to resolve hostname h: Name or service not known", "the camera cannot be reached"),
             ("x: Invalid data found when processing input", "the camera is not a video"),
-            ("Unrecognized option 'fps_mode'.", "ffmpeg is too old"),
+            ("Unrecognized option 'fps_mode'.", "ffmpeg refused an option"),
             ("something else", "the stream of the camera ended (something else)"),
         ] {
             assert!(message(said).starts_with(start), "{said} → {}", message(said));

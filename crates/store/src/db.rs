@@ -114,7 +114,7 @@ impl Store {
     /// A connection for reading.
     pub(crate) async fn reading(&self) -> Result<Session, sqlx::Error> {
         let connection = self.pool.acquire().await?;
-        Ok(Session { connection, engine: self.engine, begin: self.engine.begin_read(), sound: false, _turn: None })
+        Ok(Session { connection, begin: self.engine.begin_read(), sound: false, _turn: None })
     }
 
     /// A connection for writing, once it is this writer's turn.
@@ -124,17 +124,15 @@ impl Store {
             Engine::Postgres => None,
         };
         let connection = self.pool.acquire().await?;
-        Ok(Session { connection, engine: self.engine, begin: self.engine.begin_write(), sound: false, _turn: turn })
+        Ok(Session { connection, begin: self.engine.begin_write(), sound: false, _turn: turn })
     }
 }
 
-/// A connection lent to one operation. On PostgreSQL only an operation that got to its end gives it back; after an error,
-/// a timeout or a caller that went away it is closed, since the pool would keep a connection that hangs and take a new
-/// one for nobody while the network is dead. SQLite has no network: its connections stay open, for the last one to close
-/// takes the log with it, and one that opens at that moment finds no file.
+/// A connection lent to one operation. Only an operation that got to its end gives it back; after an error, a timeout
+/// or a caller that went away it is closed, since the pool would keep a connection that hangs and take a new one for
+/// nobody while the network is dead.
 pub(crate) struct Session {
     connection: PoolConnection<Any>,
-    engine: Engine,
     begin: &'static str,
     sound: bool,
     _turn: Option<OwnedMutexGuard<()>>,
@@ -152,7 +150,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if !self.sound && self.engine == Engine::Postgres {
+        if !self.sound {
             self.connection.close_on_drop();
         }
     }
@@ -177,11 +175,7 @@ fn pool(options: AnyConnectOptions, engine: Engine) -> AnyPool {
         Engine::Sqlite => (SQLITE_SESSION, Duration::from_secs(30)),
         Engine::Postgres => (POSTGRES_SESSION, CONNECT_LIMIT),
     };
-    let pooling = match engine {
-        Engine::Sqlite => AnyPoolOptions::new().idle_timeout(None).max_lifetime(None),
-        Engine::Postgres => AnyPoolOptions::new(),
-    };
-    pooling
+    AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(acquire_limit)
         .after_connect(move |connection, _| {

@@ -188,6 +188,23 @@ impl Store {
         .await
     }
 
+    /// How many deliveries wait for another address than `url`.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn deliveries_elsewhere(&self, url: &str) -> Result<u64, StoreError> {
+        self.within(async {
+            let mut session = self.reading().await?;
+            let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE url <> $1")
+                .bind(url)
+                .fetch_one(&mut *session)
+                .await?;
+            session.give_back();
+            Ok(count.unsigned_abs())
+        })
+        .await
+    }
+
     /// How many deliveries wait, for all addresses together.
     ///
     /// # Errors

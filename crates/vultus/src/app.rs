@@ -1,21 +1,27 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::http::StatusCode;
 use camera::SeenFace;
 use events::Policy;
 use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, Gallery};
 use models::{Cache, Catalog, InstalledPack};
 use store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::bulk::BulkLimits;
-use crate::http::ApiError;
-use crate::settings::Settings;
+use crate::http::{FORM_BYTES, Intake};
+use crate::settings::{Megabytes, Settings};
 
-/// Uploads that may be held in memory for each engine; more are answered with 503 at once instead of slowly.
-const UPLOADS_PER_ENGINE: usize = 16;
+/// Photos that may wait for each engine; more are answered with 503 at once instead of slowly.
+const PHOTOS_PER_ENGINE: usize = 16;
+
+/// Photos of the largest size that may be in memory while they are still being received.
+const PHOTOS_COMING: u64 = 16;
+
+/// Archives that may be on disk while their photos are enrolled, and as many of the largest size while they are still
+/// being received.
+const ARCHIVES: usize = 2;
 
 /// An archive may unpack to this many times the size that it may have: photos hardly shrink in a ZIP.
 const UNPACK_FACTOR: u64 = 4;
@@ -31,7 +37,10 @@ struct Shared {
     store: Store,
     gallery: Gallery,
     engines: EnginePool,
-    uploads: Semaphore,
+    /// One for each engine: who has none does not occupy a thread while it waits.
+    turns: Arc<Semaphore>,
+    photos: Intake,
+    archives: Intake,
     runtime: Runtime,
     installed: InstalledPack,
 }
@@ -59,8 +68,12 @@ impl App {
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
-        let uploads = Semaphore::new(UPLOADS_PER_ENGINE * engines.max(1));
-        let shared = Shared { settings, store, gallery, engines: engines_pool, uploads, runtime, installed };
+        let engines = engines.max(1);
+        let turns = Arc::new(Semaphore::new(engines));
+        let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
+        let archives = Intake::new(ARCHIVES, ARCHIVES as u64 * largest(settings.max_zip_mb));
+        let shared =
+            Shared { settings, store, gallery, engines: engines_pool, turns, photos, archives, runtime, installed };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -101,15 +114,14 @@ impl App {
         }
     }
 
-    /// A place among those whose upload is being worked on.
-    ///
-    /// # Errors
-    /// 503 when all places are taken.
-    pub fn place_for_upload(&self) -> Result<SemaphorePermit<'_>, ApiError> {
-        self.shared.uploads.try_acquire().map_err(|_| {
-            let message = "too many requests at the same time: try again in a moment";
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
-        })
+    /// Photos that callers send.
+    pub fn photos(&self) -> &Intake {
+        &self.shared.photos
+    }
+
+    /// Archives that callers send.
+    pub fn archives(&self) -> &Intake {
+        &self.shared.archives
     }
 
     /// Finds the face of a photo that is to be enrolled.
@@ -148,16 +160,27 @@ impl App {
         DecodeLimits { megapixels: self.settings().max_image_mp.0 }
     }
 
-    /// Runs `work` with one of the engines, on a thread that may take its time.
+    /// Runs `work` with one of the engines, on a thread that may take its time. Whoever gives up waiting takes `work`, and
+    /// the photo in it, along; what has begun is counted until its end, wanted or not.
     async fn with_engine<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Engine) -> Result<R, FaceError> + Send + 'static,
     ) -> Result<R, FaceError> {
+        let failed = |error: &dyn std::fmt::Display| FaceError::Inference(error.to_string());
+        let turn = self.shared.turns.clone().acquire_owned().await.map_err(|error| failed(&error))?;
         let engines = self.shared.engines.clone();
-        tokio::task::spawn_blocking(move || engines.with(work))
-            .await
-            .unwrap_or_else(|error| Err(FaceError::Inference(error.to_string())))
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            engines.with(work)
+        })
+        .await
+        .unwrap_or_else(|error| Err(failed(&error)))
     }
+}
+
+/// Bytes of the largest form with a file of this size.
+fn largest(file: Megabytes) -> u64 {
+    file.bytes() + FORM_BYTES
 }
 
 /// The inference library, loaded, and the chosen pack's files.

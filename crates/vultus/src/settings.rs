@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
 pub use value::{
-    ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source, Threshold, Workers,
-    WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source,
+    Threshold, Workers, WsUrl,
 };
 
 mod definition;
@@ -101,6 +101,8 @@ settings! {
         api_key: ApiKey = "",
         /// `off` lets anybody in on any address, also without API_KEY.
         auth: Auth = "on",
+        /// Web pages that may use HTTP and WebSocket beside those of this machine, such as `https://dash.example`.
+        allowed_origins: AllowedOrigins = "",
         /// Largest photo that may be uploaded, in MB.
         max_image_mb: Megabytes = "25",
         /// Largest photo that is decoded, in millions of pixels.
@@ -157,9 +159,31 @@ impl Settings {
         }
     }
 
+    /// The key that callers must show, when one is asked for, and which web pages may call at all.
+    pub fn required_key(&self) -> Admission {
+        let (is_on, has_key) = (self.auth == Auth::On, !self.api_key.0.is_empty());
+        Admission {
+            key: (is_on && has_key).then(|| self.api_key.clone()),
+            origins: self.allowed_origins.clone(),
+            is_for_this_machine: is_on && !has_key,
+        }
+    }
+}
+
+/// Who may come in.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    key: Option<ApiKey>,
+    /// Web pages that may call beside those of this machine.
+    pub origins: AllowedOrigins,
+    /// Nothing but the loopback address guards the service, so that a name which leads here must be one of loopback.
+    pub is_for_this_machine: bool,
+}
+
+impl Admission {
     /// The key that callers must show, when one is asked for.
-    pub fn required_key(&self) -> Option<String> {
-        (self.auth == Auth::On && !self.api_key.0.is_empty()).then(|| self.api_key.0.clone())
+    pub fn as_deref(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.0.as_str())
     }
 }
 

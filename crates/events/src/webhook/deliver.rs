@@ -231,6 +231,13 @@ impl Worker {
             return Ok(());
         }
         let dropped = self.store.drop_abandoned_deliveries(&self.url, before(Micros::now(), ABANDONED_AFTER)).await?;
+        let kept = self.store.deliveries_elsewhere(&self.url).await?;
+        if kept > 0 && self.abandoned_dropped_at.is_none() {
+            tracing::warn!(
+                "webhook: {kept} events wait for another address than WEBHOOK_URL, an earlier setting or another \
+                 detector's; they are not sent here, and dropped after 30 days"
+            );
+        }
         self.abandoned_dropped_at = Some(Instant::now());
         if dropped > 0 {
             tracing::warn!("webhook: dropped {dropped} events that waited for another address for 30 days");

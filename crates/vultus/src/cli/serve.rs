@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::http::{self, Health, Server, WEBSOCKET_PATH};
+use crate::http::{self, Health, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
 use crate::watching::Watching;
 
@@ -36,6 +36,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
             camera: Some((settings.camera_name.clone(), watching.status())),
+            stream: Some(if hub.is_some() { Stream::Here } else { Stream::Off }),
         });
 
         let mut service = Service::new();
@@ -67,8 +68,15 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
-        let health =
-            Arc::new(Health { store: Some(app.store().clone()), gallery: Some(app.gallery().clone()), camera: None });
+        let health = Arc::new(Health {
+            store: Some(app.store().clone()),
+            gallery: Some(app.gallery().clone()),
+            camera: None,
+            stream: Some(match &settings.ws_url.0 {
+                Some(url) if settings.ws_enable => Stream::At(url.clone()),
+                _ => Stream::Off,
+            }),
+        });
         let mut service = Service::new();
         service.follow_gallery(&app);
         announce(&settings, &http, None);

@@ -1,14 +1,15 @@
 //! The calls of the original: `/register`, `/unregister`, `/faces`.
 
 use axum::Json;
-use axum::extract::{FromRequest, RawForm, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use gallery::{PersonName, Warning};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::ErrorBody;
-use super::{ApiError, Server, upload};
+use super::upload::{self, FORM_BYTES, Form};
+use super::{ApiError, Server};
 
 /// A person and a photo.
 #[derive(ToSchema)]
@@ -80,16 +81,18 @@ pub(super) struct Unregistered {
     )
 )]
 pub(super) async fn register(State(server): State<Server>, request: Request) -> Result<Json<Registered>, ApiError> {
-    let _place = server.app.place_for_upload()?;
-    let mut form = upload::multipart_of(request).await?;
+    let (photos, limit) = (server.app.photos(), server.app.settings().max_image_mb.bytes());
+    let mut form = Form::of(request, limit + FORM_BYTES, Some(photos.receive()?)).await?;
     let (mut name, mut image) = (None, None);
-    while let Some(field) = upload::next_field(&mut form).await? {
-        match field.name() {
-            Some("name") => name = Some(upload::text(field).await?),
-            Some("image") => image = Some(upload::bytes(field, server.app.settings().max_image_mb.bytes()).await?),
-            _ => {}
+    while let Some(part) = form.next().await? {
+        match part.name() {
+            Some("name") => name = Some(part.text().await?),
+            Some("image") => image = Some(part.bytes(limit).await?),
+            _ => part.skip().await?,
         }
     }
+    let _place = photos.place()?;
+    drop(form);
     let name = PersonName::parse(&name.ok_or_else(|| missing("name"))?)?;
     let image = image.filter(|image| !image.is_empty()).ok_or_else(|| missing("image"))?;
 
@@ -124,6 +127,7 @@ pub(super) async fn register(State(server): State<Server>, request: Request) -> 
         (status = 200, body = Unregistered),
         (status = 400, description = "missing_field, bad_name", body = ErrorBody),
         (status = 404, description = "unknown_name", body = ErrorBody),
+        (status = 413, description = "too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -151,19 +155,17 @@ pub(super) async fn faces(State(server): State<Server>) -> Result<Json<Vec<Strin
 
 /// The field `name` of a multipart or urlencoded form.
 async fn name_of(request: Request) -> Result<String, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type.is_some_and(|given| given.starts_with("application/x-www-form-urlencoded")) {
-        let RawForm(form) = RawForm::from_request(request, &())
-            .await
-            .map_err(|error| ApiError::bad_request("bad_form", error.to_string()))?;
+    if upload::content_type(&request).starts_with("application/x-www-form-urlencoded") {
+        let form = upload::whole_body(request, FORM_BYTES, None).await?;
         let mut fields = url::form_urlencoded::parse(&form);
         return fields.find(|(key, _)| key == "name").map(|(_, name)| name.into_owned()).ok_or_else(|| missing("name"));
     }
-    let mut form = upload::multipart_of(request).await?;
-    while let Some(field) = upload::next_field(&mut form).await? {
-        if field.name() == Some("name") {
-            return upload::text(field).await;
+    let mut form = Form::of(request, FORM_BYTES, None).await?;
+    while let Some(part) = form.next().await? {
+        if part.name() == Some("name") {
+            return part.text().await;
         }
+        part.skip().await?;
     }
     Err(missing("name"))
 }

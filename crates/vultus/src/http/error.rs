@@ -1,4 +1,6 @@
 use std::any::Any;
+use std::fmt;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,10 +10,14 @@ use gallery::EnrolError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::occasionally::Occasionally;
 use crate::bulk::Refusal;
 
+/// Being busy is no fault, and comes in floods.
+static BUSY_LINE: Occasionally = Occasionally::every(Duration::from_secs(5));
+
 /// Every error of the API: a code that programs may rely on, and a sentence for people.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
@@ -30,6 +36,9 @@ pub struct ErrorBody {
 }
 
 impl ApiError {
+    /// The code of what may be tried again in a moment.
+    pub const BUSY: &'static str = "busy";
+
     /// An error with its HTTP status, code and sentence.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
@@ -41,6 +50,15 @@ impl ApiError {
     }
 }
 
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+// A body's error travels through the reader of forms as such.
+impl std::error::Error for ApiError {}
+
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         Self { code: error.code, message: error.message }
@@ -49,7 +67,11 @@ impl From<ApiError> for Refusal {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if self.status.is_server_error() {
+        if self.code == Self::BUSY {
+            if BUSY_LINE.is_due() {
+                tracing::warn!(code = self.code, "requests are refused: there are too many at the same time");
+            }
+        } else if self.status.is_server_error() {
             tracing::error!(code = self.code, "{}", self.message);
         }
         let body = Json(ErrorBody { error: self.code, message: self.message });

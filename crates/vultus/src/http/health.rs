@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -7,6 +8,11 @@ use camera::{CameraState, CameraStatus};
 use gallery::Gallery;
 use serde::Serialize;
 use store::Store;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+/// A database that takes longer is of no use; whoever asks waits hardly longer either.
+const LONGEST_PING: Duration = Duration::from_secs(2);
 
 /// What this process can say about itself.
 #[derive(Default)]
@@ -17,37 +23,87 @@ pub struct Health {
     pub gallery: Option<Gallery>,
     /// The camera's name and state, when this process watches one.
     pub camera: Option<(String, CameraStatus)>,
+    /// Where the live page finds the frames, when this process has one.
+    pub stream: Option<Stream>,
+}
+
+/// Where the frames are.
+#[derive(Clone, Debug)]
+pub enum Stream {
+    /// At the WebSocket's path of the same address.
+    Here,
+    /// At a hub in another process.
+    At(url::Url),
+    /// Nowhere: WS_ENABLE is off.
+    Off,
+}
+
+impl Stream {
+    /// `here`, `off`, or an address without what may be secret in it.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Here => "here".to_owned(),
+            Self::Off => "off".to_owned(),
+            Self::At(url) => {
+                let mut shown = url.clone();
+                shown.set_query(None);
+                // They fail only for addresses without a host, which have neither.
+                let _ = shown.set_username("");
+                let _ = shown.set_password(None);
+                shown.into()
+            }
+        }
+    }
 }
 
 /// The answer of `/healthz`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Report {
+    /// `ok`, or `degraded` while the database is away.
     status: &'static str,
     version: &'static str,
+    /// `ok` or `unavailable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<&'static str>,
+    /// People that can be recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     people: Option<usize>,
+    /// The gallery's version that this process knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     gallery_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera: Option<CameraReport>,
+    /// Where the frames are: `here` (the WebSocket of this address), the address of a hub, or `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CameraReport {
     name: String,
+    /// `connecting`, `live`, `finished` or `failed`.
     state: &'static str,
     since_seconds: u64,
+    /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 /// 200 while this process does its work, 503 while it cannot reach its database. A camera that is away is reported, but
 /// is no reason to restart the service.
+#[utoipa::path(
+    get, path = "/healthz", tag = "service", security(()),
+    responses(
+        (status = 200, body = Report),
+        (status = 503, description = "the database cannot be reached", body = Report),
+    )
+)]
 pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, Json<Report>) {
     let database = match &health.store {
-        Some(store) => Some(if store.ping().await.is_ok() { "ok" } else { "unavailable" }),
+        Some(store) => Some(match timeout(LONGEST_PING, store.ping()).await {
+            Ok(Ok(())) => "ok",
+            Ok(Err(_)) | Err(_) => "unavailable",
+        }),
         None => None,
     };
     let index = health.gallery.as_ref().map(Gallery::index);
@@ -59,6 +115,7 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
         camera: health.camera.as_ref().map(|(name, status)| camera_report(name, status)),
+        stream: health.stream.as_ref().map(Stream::to_text),
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
 }

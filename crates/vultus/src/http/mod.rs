@@ -4,7 +4,11 @@ mod auth;
 mod contract;
 mod error;
 mod health;
+mod intake;
+mod listen;
+mod occasionally;
 mod openapi;
+mod origin;
 mod page;
 mod recognize;
 mod register_faces;
@@ -16,23 +20,25 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware;
 use axum::routing::get;
 use events::Hub;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use error::ApiError;
-pub use health::Health;
+pub use health::{Health, Stream};
+pub use intake::Intake;
+pub use listen::serve;
 pub use register_faces::{EntryResult, enrol_all};
+pub use upload::FORM_BYTES;
 
 use crate::app::App;
-use crate::settings::{Auth, Settings};
+use crate::settings::{Admission, Auth, Settings};
 
 /// Where the WebSocket is answered, on both ports.
 pub const WEBSOCKET_PATH: &str = "/ws/face-stream";
@@ -51,42 +57,46 @@ pub struct Server {
 /// The API, the live page and (with a hub) the WebSocket.
 pub fn api_router(server: Server) -> Router {
     let hub = server.hub.clone();
-    let key = server.app.settings().required_key();
+    let admission = server.app.settings().required_key();
     let health = server.health.clone();
     let (routes, api) = openapi::routes().split_for_parts();
     let mut guarded = routes
         .route("/openapi.json", get(move || openapi::serve(api.clone())))
+        // Each handler has its own limit, see `upload`.
         .layer(DefaultBodyLimit::disable())
         .with_state(server);
     if let Some(hub) = hub {
         guarded = guarded.route(WEBSOCKET_PATH, get(websocket::join).with_state(hub));
     }
     let open = Router::new().route("/", get(page::live)).route("/healthz", get(health::healthz).with_state(health));
-    finish(open.merge(guard(guarded, key)))
+    finish(open, guarded, admission)
 }
 
 /// The WebSocket alone, for the hub's own port.
-pub fn hub_router(hub: Hub, key: Option<String>, health: Arc<Health>) -> Router {
+pub fn hub_router(hub: Hub, admission: Admission, health: Arc<Health>) -> Router {
     let guarded = Router::new().route(WEBSOCKET_PATH, get(websocket::join).with_state(hub));
     let open = Router::new().route("/healthz", get(health::healthz).with_state(health));
-    finish(open.merge(guard(guarded, key)))
+    finish(open, guarded, admission)
 }
 
-fn guard(router: Router, key: Option<String>) -> Router {
-    match key {
-        Some(key) => router.route_layer(middleware::from_fn_with_state(Arc::<str>::from(key), auth::ask_for_key)),
-        None => router,
-    }
-}
-
-fn finish(router: Router) -> Router {
+/// Both kinds of routes behind what every request goes through; the guarded ones ask for the key as well.
+fn finish(open: Router, guarded: Router, admission: Admission) -> Router {
+    let admission = Arc::new(admission);
+    let guarded = guarded.route_layer(middleware::from_fn_with_state(admission.clone(), auth::ask_for_key));
     let no_sniffing = (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    router
+    open.merge(guarded)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(middleware::from_fn_with_state(admission, origin::ask_whence))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(SetResponseHeaderLayer::if_not_present(no_sniffing.0, no_sniffing.1))
-        .layer(TraceLayer::new_for_http())
+        // Errors are logged where they are made.
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+}
+
+/// What the log says of a request: not its query, in which there may be the key.
+fn span(request: &Request) -> tracing::Span {
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
 }
 
 /// Binds `addr`, so that a port in use is known before anything else starts.
@@ -103,15 +113,4 @@ pub async fn bind(settings: &Settings, name: &str, addr: SocketAddr) -> anyhow::
     TcpListener::bind(addr).await.with_context(|| {
         format!("cannot listen on {addr}: is another program (or another vultus) using it? Set {name} to a free one")
     })
-}
-
-/// Serves until `stopping` becomes true, then lets requests in flight end.
-pub async fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            // An error says that whoever could stop us is gone: stop as well.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        })
-        .await
-        .context("the HTTP server failed")
 }

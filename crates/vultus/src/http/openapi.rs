@@ -1,6 +1,7 @@
 use axum::Json;
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,13 +10,29 @@ use super::{Server, contract, recognize, register_faces};
 /// Title and tags; the paths come from the handlers.
 #[derive(OpenApi)]
 #[openapi(
+    paths(super::health::healthz),
+    modifiers(&Key),
+    security((), ("key" = [])),
     info(title = "vultus", description = "Face recognition for access control, attendance, gates and smart cameras."),
     tags(
         (name = "people", description = "Who is enrolled"),
         (name = "recognition", description = "Who is in a photo"),
+        (name = "service", description = "How the service is doing"),
     )
 )]
 struct Base;
+
+/// The key that is asked for when API_KEY is set.
+struct Key;
+
+impl Modify for Key {
+    fn modify(&self, document: &mut Document) {
+        let description = "Needed when API_KEY is set; also as `Authorization: Bearer` or `?key=`";
+        let header = ApiKeyValue::with_description("X-API-Key", description);
+        let schemes = document.components.get_or_insert_default();
+        schemes.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+    }
+}
 
 /// Every documented route with its handler.
 pub(super) fn routes() -> OpenApiRouter<Server> {

@@ -1,14 +1,14 @@
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::header;
 use events::FaceView;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::contract::missing;
 use super::error::ErrorBody;
-use super::{ApiError, Server, upload};
+use super::intake::Held;
+use super::upload::{self, FORM_BYTES, Form};
+use super::{ApiError, Server};
 use crate::app::PhotoFaces;
 
 /// A photo.
@@ -19,6 +19,12 @@ pub(super) struct RecognizeForm {
     #[schema(value_type = String, format = Binary)]
     image: Vec<u8>,
 }
+
+/// A photo as the body itself.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "describes the body in the OpenAPI document")]
+pub(super) struct Photo(Vec<u8>);
 
 /// Everybody in a photo.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +44,10 @@ pub(super) struct Recognized {
     post, path = "/recognize", tag = "recognition",
     request_body(content(
         (RecognizeForm = "multipart/form-data"),
-        (Vec<u8> = "image/jpeg"),
+        (Photo = "image/jpeg"),
+        (Photo = "image/png"),
+        (Photo = "image/webp"),
+        (Photo = "image/bmp"),
     )),
     responses(
         (status = 200, body = Recognized),
@@ -49,8 +58,9 @@ pub(super) struct Recognized {
     )
 )]
 pub(super) async fn recognize(State(server): State<Server>, request: Request) -> Result<Json<Recognized>, ApiError> {
-    let _place = server.app.place_for_upload()?;
-    let image = image_of(request, server.app.settings().max_image_mb.bytes()).await?;
+    let photos = server.app.photos();
+    let image = image_of(request, server.app.settings().max_image_mb.bytes(), photos.receive()?).await?;
+    let _place = photos.place()?;
     let PhotoFaces { width, height, seen, too_small } = server.app.recognize(image).await?;
     let policy = server.app.policy();
     let faces = seen.iter().map(|face| FaceView::of(face, &policy)).collect();
@@ -58,26 +68,17 @@ pub(super) async fn recognize(State(server): State<Server>, request: Request) ->
 }
 
 /// The photo: the field `image` of a form, or the whole body when its content type is an image's.
-async fn image_of(request: Request, limit: u64) -> Result<Vec<u8>, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if content_type.is_some_and(|given| given.starts_with("image/")) {
-        return whole_body(request, limit).await;
+async fn image_of(request: Request, limit: u64, held: Held) -> Result<Vec<u8>, ApiError> {
+    if upload::content_type(&request).starts_with("image/") {
+        return upload::whole_body(request, limit, Some(held)).await;
     }
-    let mut form = upload::multipart_of(request).await?;
-    while let Some(field) = upload::next_field(&mut form).await? {
-        if matches!(field.name(), Some("image" | "file")) {
-            let image = upload::bytes(field, limit).await?;
+    let mut form = Form::of(request, limit + FORM_BYTES, Some(held)).await?;
+    while let Some(part) = form.next().await? {
+        if matches!(part.name(), Some("image" | "file")) {
+            let image = part.bytes(limit).await?;
             return Some(image).filter(|image| !image.is_empty()).ok_or_else(|| missing("image"));
         }
+        part.skip().await?;
     }
     Err(missing("image"))
-}
-
-async fn whole_body(request: Request, limit: u64) -> Result<Vec<u8>, ApiError> {
-    let read = axum::body::to_bytes(request.into_body(), limit as usize);
-    let body: Bytes = read.await.map_err(|_| {
-        let message = format!("the image is larger than the {} MB allowed, or broke off", limit / 1_000_000);
-        ApiError::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
-    })?;
-    Ok(body.into())
 }

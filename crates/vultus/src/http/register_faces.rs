@@ -1,16 +1,21 @@
+use std::fs::File;
+
 use axum::Json;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use futures_util::{StreamExt, stream};
 use gallery::{Candidate, PersonName, Warning};
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::contract::missing;
 use super::error::ErrorBody;
-use super::{ApiError, Server, upload};
+use super::upload::{FORM_BYTES, Form};
+use super::{ApiError, Server};
 use crate::app::App;
-use crate::bulk::{ArchiveError, Entry, Refusal, ZipPhotos};
+use crate::bulk::{ArchiveError, BulkLimits, Entry, Refusal, ZipPhotos};
 
 /// An archive of photos.
 #[derive(ToSchema)]
@@ -76,15 +81,19 @@ pub(super) async fn register_faces(
     State(server): State<Server>,
     request: Request,
 ) -> Result<Json<RegisteredFaces>, ApiError> {
-    let _place = server.app.place_for_upload()?;
-    let mut form = upload::multipart_of(request).await?;
+    let (archives, limit) = (server.app.archives(), server.app.settings().max_zip_mb.bytes());
+    let mut form = Form::of(request, limit + FORM_BYTES, Some(archives.receive()?)).await?;
     let mut archive = None;
-    while let Some(field) = upload::next_field(&mut form).await? {
-        if matches!(field.name(), Some("zip" | "file")) {
-            archive = Some(upload::temporary_file(field, server.app.settings().max_zip_mb.bytes()).await?);
+    while let Some(part) = form.next().await? {
+        match part.name() {
+            Some("zip" | "file") => archive = Some(part.temporary_file(limit).await?),
+            _ => part.skip().await?,
         }
     }
-    let photos = ZipPhotos::open(archive.ok_or_else(|| missing("zip"))?, server.app.bulk_limits())?;
+    let archive = archive.ok_or_else(|| missing("zip"))?;
+    let place = archives.place()?;
+    drop(form);
+    let photos = photos_of(archive, server.app.bulk_limits(), place).await?;
     let results = enrol_all(&server.app, photos, |_| {}).await;
     let enrolled = results.iter().filter(|result| result.status == "enrolled").count();
     let failed = results.len() - enrolled;
@@ -92,9 +101,27 @@ pub(super) async fn register_faces(
     Ok(Json(RegisteredFaces { status: "ok", enrolled, failed, results }))
 }
 
+/// The photos of an archive, whose table of contents may be large and is read on a thread that may block. Its place is
+/// free when the archive is gone, which a client that hangs up may not live to see.
+async fn photos_of(
+    archive: File,
+    limits: BulkLimits,
+    place: OwnedSemaphorePermit,
+) -> Result<impl Iterator<Item = Entry> + Send + 'static, ApiError> {
+    let open = move || {
+        let photos = ZipPhotos::open(archive, limits)?;
+        Ok::<_, ArchiveError>(photos.inspect(move |_| {
+            let _held_as_long_as_the_photos = &place;
+        }))
+    };
+    let opened = spawn_blocking(open).await.map_err(|error| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", format!("the archive: {error}"))
+    })?;
+    Ok(opened?)
+}
+
 impl From<ArchiveError> for ApiError {
     fn from(error: ArchiveError) -> Self {
-        use axum::http::StatusCode;
         match error {
             ArchiveError::NotAZip(_) => Self::bad_request("not_a_zip", error.to_string()),
             ArchiveError::TooMany { .. } => {
@@ -113,7 +140,7 @@ pub async fn enrol_all(
 ) -> Vec<EntryResult> {
     let ahead = app.settings().engines() * 2;
     let (sender, receiver) = mpsc::channel(ahead);
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = spawn_blocking(move || {
         for entry in entries {
             // The error says that nobody waits for the results any more.
             if sender.blocking_send(entry).is_err() {

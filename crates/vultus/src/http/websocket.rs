@@ -1,14 +1,20 @@
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use events::{ClientKind, Hub, Msg};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::ApiError;
+use super::listen::Stopping;
 
 /// A ping keeps proxies from closing a quiet connection, and finds clients that are gone.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -16,11 +22,17 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// A client that answers no ping for so long is gone.
 const LONGEST_SILENCE: Duration = Duration::from_secs(45);
 
-/// A client that cannot take one message in this time is as good as gone.
+/// A client that cannot take one message in this time, and says nothing either, is as good as gone.
 const LONGEST_SEND: Duration = Duration::from_secs(10);
+
+/// How long a client may take to answer the goodbye of a service that stops.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
 
 /// Largest message that a client may send: a 4K frame as base64 fits.
 const MAX_MESSAGE: usize = 16 << 20;
+
+type Sink = SplitSink<WebSocket, Message>;
+type Stream = SplitStream<WebSocket>;
 
 #[derive(Deserialize)]
 pub(super) struct Wish {
@@ -28,28 +40,44 @@ pub(super) struct Wish {
 }
 
 /// Joins the hub: gets every message, and what is sent is broadcast to everybody.
-pub(super) async fn join(State(hub): State<Hub>, Query(wish): Query<Wish>, upgrade: WebSocketUpgrade) -> Response {
+pub(super) async fn join(
+    State(hub): State<Hub>,
+    Query(wish): Query<Wish>,
+    Extension(stopping): Extension<Stopping>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|error| {
+        let message = format!("this address is a WebSocket, open it as one (ws://…): {}", error.body_text());
+        ApiError::new(error.status(), "not_a_websocket", message)
+    })?;
     let kind = if wish.role.as_deref() == Some("publisher") { ClientKind::Publisher } else { ClientKind::Viewer };
-    upgrade
+    Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
-        .on_upgrade(move |socket| attend(socket, hub, kind))
+        .on_upgrade(move |socket| attend(socket, hub, kind, stopping)))
 }
 
 /// One client from its coming to its going.
-async fn attend(socket: WebSocket, hub: Hub, kind: ClientKind) {
+async fn attend(socket: WebSocket, hub: Hub, kind: ClientKind, stopping: Stopping) {
     tracing::debug!(?kind, "a WebSocket client came");
-    let (sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
+    let heard = LastHeard::default();
     let why = tokio::select! {
-        why = speak(sink, hub.join(kind)) => why,
-        why = listen(stream, &hub) => why,
+        why = speak(&mut sink, hub.join(kind), &heard) => why,
+        why = listen(&mut stream, &hub, &heard) => why,
+        () = stopping.come() => {
+            // A client that does not answer is not waited for.
+            let _ = timeout(LONGEST_GOODBYE, say_goodbye(&mut sink, &mut stream)).await;
+            "the service stops"
+        }
     };
     tracing::debug!(?kind, why, "a WebSocket client went");
 }
 
 /// Sends what the hub has, and pings in between, until the client is gone.
-async fn speak(mut sink: SplitSink<WebSocket, Message>, mut seat: events::Seat) -> &'static str {
+async fn speak(sink: &mut Sink, mut seat: events::Seat, heard: &LastHeard) -> &'static str {
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             message = seat.next() => match message {
@@ -61,10 +89,21 @@ async fn speak(mut sink: SplitSink<WebSocket, Message>, mut seat: events::Seat) 
             },
             _ = ping.tick() => Message::Ping(Bytes::new()),
         };
-        match timeout(LONGEST_SEND, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return "it closed the connection",
-            Err(_) => return "it takes nothing any more",
+        if let Err(why) = send(sink, message, heard).await {
+            return why;
+        }
+    }
+}
+
+/// Sends one message. A publisher of the original never reads, so that its own messages, which come back to it, fill its
+/// socket: as long as it speaks it is waited for, and the hub drops what it does not take meanwhile.
+async fn send(sink: &mut Sink, message: Message, heard: &LastHeard) -> Result<(), &'static str> {
+    let mut sending = sink.send(message);
+    loop {
+        match timeout(LONGEST_SEND, &mut sending).await {
+            Ok(sent) => return sent.map_err(|_| "it closed the connection"),
+            Err(_) if heard.is_recent() => {}
+            Err(_) => return Err("it takes nothing any more"),
         }
     }
 }
@@ -75,14 +114,40 @@ fn shared(message: Msg) -> Option<Utf8Bytes> {
 }
 
 /// Broadcasts what the client says, until it is gone or silent.
-async fn listen(mut stream: SplitStream<WebSocket>, hub: &Hub) -> &'static str {
+async fn listen(stream: &mut Stream, hub: &Hub, heard: &LastHeard) -> &'static str {
     loop {
         match timeout(LONGEST_SILENCE, stream.next()).await {
-            Ok(Some(Ok(Message::Text(text)))) => hub.broadcast(text.as_str()),
+            Ok(Some(Ok(Message::Text(text)))) => {
+                heard.now();
+                hub.broadcast(text.as_str());
+            }
             Ok(Some(Ok(Message::Close(_))) | None) => return "it said goodbye",
             Ok(Some(Ok(_))) => {}
             Ok(Some(Err(_))) => return "its connection broke",
             Err(_) => return "it answers no ping",
         }
+    }
+}
+
+/// Closes the connection as the protocol wants it: so that clients know at once that they have to come again.
+async fn say_goodbye(sink: &mut Sink, stream: &mut Stream) {
+    let close = CloseFrame { code: close_code::AWAY, reason: Utf8Bytes::from_static("the service stops") };
+    if sink.send(Message::Close(Some(close))).await.is_ok() {
+        while let Some(Ok(_)) = stream.next().await {}
+    }
+}
+
+/// When the client last said something that was broadcast.
+#[derive(Default)]
+struct LastHeard(Mutex<Option<Instant>>);
+
+impl LastHeard {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_recent(&self) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last.elapsed() < LONGEST_SILENCE)
     }
 }

@@ -203,6 +203,51 @@ impl Value for ApiKey {
     }
 }
 
+/// Web pages of other machines that may use the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedOrigins {
+    /// Every page of the world may.
+    pub any: bool,
+    /// Pages without an origin may, as those opened from a file.
+    pub null: bool,
+    listed: Vec<url::Origin>,
+}
+
+impl AllowedOrigins {
+    /// Whether the pages of `origin` are listed.
+    pub fn lists(&self, origin: &url::Origin) -> bool {
+        self.any || self.listed.contains(origin)
+    }
+
+    /// Whether a page of `host` is listed, on whatever port.
+    pub fn lists_host(&self, host: &url::Host) -> bool {
+        let is_of_host = |origin: &url::Origin| matches!(origin, url::Origin::Tuple(_, listed, _) if listed == host);
+        self.any || self.listed.iter().any(is_of_host)
+    }
+}
+
+impl Value for AllowedOrigins {
+    const ALLOWED: &'static str =
+        "addresses without a path, separated by commas (https://dash.example,http://10.0.0.7:8080), null, or * for any";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut allowed = Self::default();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match entry {
+                "*" => allowed.any = true,
+                "null" => allowed.null = true,
+                _ => {
+                    let url = url::Url::parse(entry).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+                    let origin = url.origin();
+                    let is_bare = url.as_str() == format!("{}/", origin.ascii_serialization());
+                    allowed.listed.push(is_bare.then_some(origin)?);
+                }
+            }
+        }
+        Some(allowed)
+    }
+}
+
 /// An address that can be posted to, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl(pub Option<url::Url>);
@@ -253,5 +298,23 @@ impl Value for LogFilter {
         let levels = text.split(',').map(|part| part.rsplit('=').next().unwrap_or(part));
         let valid = !text.is_empty() && levels.into_iter().all(known) && EnvFilter::try_new(text).is_ok();
         valid.then(|| Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowed_origin_is_an_address_without_a_path() {
+        let allowed = AllowedOrigins::parse(" https://Dash.example/ ,http://10.0.0.7:8080,null").unwrap();
+        let origin = |text: &str| url::Url::parse(text).unwrap().origin();
+        assert!(allowed.lists(&origin("https://dash.example:443")) && allowed.lists(&origin("http://10.0.0.7:8080")));
+        assert!(!allowed.lists(&origin("http://dash.example")) && !allowed.lists(&origin("http://10.0.0.7")));
+        assert!(allowed.null && !allowed.any);
+        assert_eq!(AllowedOrigins::parse(""), Some(AllowedOrigins::default()));
+        for bad in ["dash.example", "https://dash.example/page", "https://a@dash.example", "ftp://dash.example", "**"] {
+            assert_eq!(AllowedOrigins::parse(bad), None, "{bad}");
+        }
     }
 }
