@@ -25,9 +25,7 @@ async fn a_name_stands_over_the_moving_face_and_again_after_the_service_was_rest
     service.kill().await;
     browser.obeys("down");
     browser.tells("lost");
-    // The home must outlive its service, or the service loses its database.
-    let home = home.with("HTTP_ADDR", address);
-    let _service = home.start(&["serve"]).await;
+    let _service = home.with("HTTP_ADDR", address).start(&["serve"]).await;
     browser.obeys("up");
     browser.tells("recovered");
     browser.ends_well();
@@ -35,8 +33,7 @@ async fn a_name_stands_over_the_moving_face_and_again_after_the_service_was_rest
 
 #[tokio::test]
 async fn the_page_of_a_guarded_service_asks_for_the_key_and_is_not_harmed_by_what_others_send() {
-    let home = watching("testsrc").with("API_KEY", "open sesame & more");
-    let service = home.start(&["serve"]).await;
+    let service = watching("testsrc").with("API_KEY", "open sesame & more").start(&["serve"]).await;
     let mut browser = Browser::start("guarded.mjs", &[&service.url("/"), "open sesame & more"]);
     for reached in ["asked", "taken", "unharmed"] {
         browser.tells(reached);

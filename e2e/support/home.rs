@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,7 +14,8 @@ const KEPT: &[&str] = &["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "XDG_CACHE_
 
 /// One installation: a `VULTUS_HOME` of its own, free ports, no window, nobody to tell. Gone with this value.
 pub struct Home {
-    folder: TempDir,
+    /// Shared with the services that run in it: it lives as long as they do.
+    folder: Arc<TempDir>,
     settings: BTreeMap<String, String>,
 }
 
@@ -21,7 +23,7 @@ impl Home {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path().display().to_string();
-        Self { folder, settings: BTreeMap::new() }
+        Self { folder: Arc::new(folder), settings: BTreeMap::new() }
             .with("VULTUS_HOME", home)
             .with("SHOW_WINDOW", "false")
             .with("WEBHOOK_URL", "")
@@ -64,7 +66,7 @@ impl Home {
 
     /// Starts `vultus serve`, `api`, `detect` or `hub`, and waits until it is ready.
     pub async fn start(&self, arguments: &[&str]) -> Service {
-        Service::start(self.command(arguments)).await
+        Service::start(self.command(arguments), self.folder.clone()).await
     }
 
     /// Enrols somebody from a sample photo, over the command line.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use super::{Answer, PATIENCE, Viewer, until};
 
@@ -23,6 +24,7 @@ const READY: &[(&str, &str)] = &[
 pub struct Service {
     child: Child,
     log: Log,
+    _folder: Arc<TempDir>,
 }
 
 type Log = Arc<Mutex<Vec<String>>>;
@@ -35,13 +37,13 @@ pub fn client() -> Client {
 }
 
 impl Service {
-    pub async fn start(mut command: Command) -> Self {
+    pub async fn start(mut command: Command, folder: Arc<TempDir>) -> Self {
         let mode = command.get_args().next().and_then(|mode| mode.to_str()).expect("a mode").to_owned();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("vultus can be started");
         let log = Log::default();
         let (stderr, kept) = (child.stderr.take().expect("a pipe"), log.clone());
         thread::spawn(move || keep(stderr, &kept));
-        let mut service = Self { child, log };
+        let mut service = Self { child, log, _folder: folder };
         let (_, ready) = READY.iter().find(|(name, _)| *name == mode).expect("a service");
         service.says(ready).await;
         service
