@@ -118,7 +118,7 @@ async fn a_client_that_breaks_off_its_upload_leaves_nothing_behind() {
         // More than there are places for uploads: one that was not given back would be missed.
         for _ in 0..100 {
             let head = format!(
-                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9000000\r\n\r\n\
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9000000\r\n\r\n\
                  --b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"x.jpg\"\r\n\r\n"
             );
             let mut socket = TcpStream::connect(vultus.http()).await.unwrap();

@@ -160,7 +160,7 @@ impl Settings {
     }
 
     /// The key that callers must show, when one is asked for, and which web pages may call at all.
-    pub fn required_key(&self) -> Admission {
+    pub fn admission(&self) -> Admission {
         let (is_on, has_key) = (self.auth == Auth::On, !self.api_key.0.is_empty());
         Admission {
             key: (is_on && has_key).then(|| self.api_key.clone()),
@@ -182,7 +182,7 @@ pub struct Admission {
 
 impl Admission {
     /// The key that callers must show, when one is asked for.
-    pub fn as_deref(&self) -> Option<&str> {
+    pub fn key(&self) -> Option<&str> {
         self.key.as_ref().map(|key| key.0.as_str())
     }
 }

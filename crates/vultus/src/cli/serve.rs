@@ -43,7 +43,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         service.follow_gallery(&app);
         announce(&settings, &http, ws.as_ref());
         if let (Some(hub), Some(ws)) = (&hub, ws) {
-            service.serve(ws, http::hub_router(hub.clone(), settings.required_key(), health.clone()));
+            service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
         service.serve(http, http::api_router(Server { app, hub, health }));
         // A recording that is over leaves the API running; a camera that broke down for good does not.
@@ -109,7 +109,7 @@ pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
     run(async move {
         let listener = http::bind(&settings, "WS_ADDR", settings.ws_addr).await?;
         tracing::info!("WebSocket hub on ws://{}{WEBSOCKET_PATH}", address_of(&listener, settings.ws_addr));
-        let router = http::hub_router(Hub::new(), settings.required_key(), Arc::new(Health::default()));
+        let router = http::hub_router(Hub::new(), settings.admission(), Arc::new(Health::default()));
         let mut service = Service::new();
         service.serve(listener, router);
         let ended = service.until_stopped(std::future::pending()).await;

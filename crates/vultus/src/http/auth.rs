@@ -12,7 +12,7 @@ use crate::settings::Admission;
 /// Lets a request through that shows the key, where one is asked for: `X-API-Key`, `Authorization: Bearer`, or `?key=`
 /// for browsers, which can send no header with a WebSocket or a picture.
 pub async fn ask_for_key(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
-    if admission.as_deref().is_none() || shows_key(&admission, &request) {
+    if admission.key().is_none() || shows_key(&admission, &request) {
         return next.run(request).await;
     }
     match shown_by(&request) {
@@ -23,7 +23,7 @@ pub async fn ask_for_key(State(admission): State<Arc<Admission>>, request: Reque
 
 /// Whether a key is asked for and the request shows it.
 pub(super) fn shows_key(admission: &Admission, request: &Request) -> bool {
-    match (admission.as_deref(), shown_by(request)) {
+    match (admission.key(), shown_by(request)) {
         (Some(key), Some(shown)) => shown.as_bytes().ct_eq(key.as_bytes()).into(),
         _ => false,
     }

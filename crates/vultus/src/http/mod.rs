@@ -57,7 +57,7 @@ pub struct Server {
 /// The API, the live page and (with a hub) the WebSocket.
 pub fn api_router(server: Server) -> Router {
     let hub = server.hub.clone();
-    let admission = server.app.settings().required_key();
+    let admission = server.app.settings().admission();
     let health = server.health.clone();
     let (routes, api) = openapi::routes().split_for_parts();
     let mut guarded = routes

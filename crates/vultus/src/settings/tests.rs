@@ -97,7 +97,7 @@ fn an_empty_variable_does_not_count_except_where_empty_means_something() {
     let (settings, _) = resolve(&[], &empty, "API_KEY = \"secret\"").unwrap();
     assert_eq!(settings.cooldown.0.as_secs(), 5);
     assert_eq!(settings.webhook_url.0, None);
-    assert_eq!(settings.required_key().as_deref(), Some("secret"));
+    assert_eq!(settings.admission().key(), Some("secret"));
 }
 
 #[test]
