@@ -17,6 +17,6 @@ fuzz_target!(|bytes: &[u8]| {
     file.write_all(bytes).unwrap();
     file.rewind().unwrap();
     let Ok(photos) = bulk::ZipPhotos::open(file, LIMITS) else { return };
-    let unpacked: usize = photos.filter_map(|entry| Some(entry.photo.ok()?.1.len())).sum();
+    let unpacked: usize = photos.filter_map(|entry| Some(entry.photo.ok()?.len())).sum();
     assert!(unpacked as u64 <= LIMITS.total_bytes);
 });
