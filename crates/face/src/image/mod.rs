@@ -50,3 +50,21 @@ pub trait Picture: Sync {
         Area { left: 0, top: 0, width: self.width(), height: self.height() }
     }
 }
+
+impl<T: sample::Texels> Picture for T {
+    fn width(&self) -> u32 {
+        self.size().0
+    }
+
+    fn height(&self) -> u32 {
+        self.size().1
+    }
+
+    fn resize_into(&self, area: Area, input: &Input, out: &mut Vec<f32>) {
+        sample::resize(self, area, input, out);
+    }
+
+    fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
+        sample::warp(self, chip_to_picture, input, out);
+    }
+}

@@ -1,8 +1,8 @@
 use models::Input;
 
-use super::sample::{self, Grid, Plane, Rows, Spot, Texels};
-use super::{Area, Picture};
-use crate::geometry::{Point, Similarity};
+use super::Picture;
+use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use crate::geometry::Point;
 
 /// A photo: 8-bit red, green, blue, interleaved, rows without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,10 @@ fn grey_of([r, g, b]: [f32; 3]) -> f32 {
 }
 
 impl Texels for RgbImage {
+    fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
         let mut channels = [0, 1, 2].map(|channel| Rows::of(self.channel(channel), grid));
         let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
@@ -90,23 +94,5 @@ impl Texels for RgbImage {
 
     fn grey(&self, at: Point) -> f32 {
         grey_of(self.rgb(at))
-    }
-}
-
-impl Picture for RgbImage {
-    fn width(&self) -> u32 {
-        self.width
-    }
-
-    fn height(&self) -> u32 {
-        self.height
-    }
-
-    fn resize_into(&self, area: Area, input: &Input, out: &mut Vec<f32>) {
-        sample::resize(self, area, input, out);
-    }
-
-    fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
-        sample::warp(self, (self.width, self.height), chip_to_picture, input, out);
     }
 }

@@ -10,7 +10,9 @@ use super::Area;
 use crate::geometry::{Point, Similarity};
 
 /// A kind of pixel storage that can be sampled. Values are 0–255.
-pub(super) trait Texels {
+pub(super) trait Texels: Sync {
+    /// Width and height in pixels.
+    fn size(&self) -> (u32, u32);
     /// Hands the red, green and blue rows of a resized picture to `put`, from top to bottom.
     fn rgb_rows(&self, grid: &Grid, put: impl FnMut([&[f32]; 3]));
     /// Hands the grey rows of a resized picture (BT.601) to `put`, from top to bottom.
@@ -184,13 +186,8 @@ pub(super) fn resize(texels: &impl Texels, area: Area, input: &Input, out: &mut 
 }
 
 /// See [`super::Picture::warp_into`].
-pub(super) fn warp(
-    texels: &impl Texels,
-    size: (u32, u32),
-    chip_to_picture: &Similarity,
-    input: &Input,
-    out: &mut Vec<f32>,
-) {
+pub(super) fn warp(texels: &impl Texels, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
+    let size = texels.size();
     let mut planes = Planes::new(input, out);
     let places = (0..input.height).flat_map(|y| (0..input.width).map(move |x| Point { x: x as f32, y: y as f32 }));
     for (at, place) in places.enumerate() {

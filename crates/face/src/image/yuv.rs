@@ -1,8 +1,5 @@
-use models::Input;
-
-use super::sample::{self, Grid, Plane, Rows, Spot, Texels};
-use super::{Area, Picture};
-use crate::geometry::{Point, Similarity};
+use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use crate::geometry::Point;
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
 /// the planes go into a JPEG encoder as they are. Width and height are even.
@@ -93,6 +90,10 @@ impl YuvImage {
 }
 
 impl Texels for YuvImage {
+    fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
         let half = grid.halved();
         let [u, v] = self.chroma_planes();
@@ -127,23 +128,5 @@ impl Texels for YuvImage {
     fn grey(&self, at: Point) -> f32 {
         let plane = self.luma_plane();
         Spot::in_plane(at, plane.width, plane.height).of(&plane)
-    }
-}
-
-impl Picture for YuvImage {
-    fn width(&self) -> u32 {
-        self.width
-    }
-
-    fn height(&self) -> u32 {
-        self.height
-    }
-
-    fn resize_into(&self, area: Area, input: &Input, out: &mut Vec<f32>) {
-        sample::resize(self, area, input, out);
-    }
-
-    fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
-        sample::warp(self, (self.width, self.height), chip_to_picture, input, out);
     }
 }
