@@ -1,15 +1,17 @@
 //! Frames in, sightings out.
 //!
 //! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
-//! seen in one (`look`, `sighting`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto
-//! frames (`draw`, `annotate`), and annotated videos written to files (`record`).
+//! seen in one (`look`, `sighting`), who is followed from frame to frame and on what evidence accepted (`decision`,
+//! `evidence`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto frames (`draw`, `annotate`), and annotated videos written to files (`record`).
 //! Does not live here: what a sighting means (crate `events`), SQL (crate `store`), HTTP.
 #![deny(unsafe_code)]
 
 mod annotate;
 mod child;
+mod decision;
 mod draw;
 mod error;
+mod evidence;
 mod ffmpeg;
 mod frame;
 mod input;
@@ -18,6 +20,7 @@ mod look;
 mod mask;
 mod newest;
 mod record;
+mod region;
 mod rgb0;
 mod sighting;
 mod source;
@@ -26,14 +29,17 @@ mod watch;
 mod y4m;
 
 pub use annotate::annotate;
+pub use decision::{Reason, Rule, Verdict};
 pub use draw::{Colour, Painter};
 pub use error::VideoError;
+pub use evidence::{BestShot, Evidence, Shot, TrackId};
 pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
 pub use frame::{Buffers, Frame};
-pub use look::Look;
+pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};
 pub use record::Recorder;
+pub use region::{NotARegion, Region};
 pub use rgb0::to_rgb0;
 pub use sighting::{SeenFace, Sighting, SightingTimes};
 pub use source::{Source, Stopper, Stream};

@@ -1,25 +1,45 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use face::{Engine, FaceError};
+use face::{EnginePool, FaceError};
 use gallery::Gallery;
 
-use crate::Frame;
+use crate::decision::Rule;
 use crate::sighting::{SeenFace, Sighting, SightingTimes};
+use crate::{Frame, Region};
 
-/// Frame → Sighting: finds the faces and the nearest enrolled person for each.
+/// How one camera's frames are looked at.
+#[derive(Clone, Debug)]
+pub struct LookSettings {
+    /// The camera's id.
+    pub camera: Arc<str>,
+    /// The setting `SCALE`, above 0 up to 1.
+    pub scale: f32,
+    /// Where faces count; `None` for the whole picture.
+    pub region: Option<Region>,
+    /// Faces narrower than this many pixels are not recognised; the pack's own gate holds as well.
+    pub min_face_px: u32,
+    /// When a face is accepted.
+    pub rule: Rule,
+    /// Whether faces are followed from frame to frame and decided by all their shots. If not, each frame is judged by
+    /// itself.
+    pub tracking: bool,
+    /// Whether frames in which nothing moves are passed over.
+    pub motion_gate: bool,
+}
+
+/// Frame → Sighting: finds the faces, follows them, and finds the nearest enrolled person for each.
 #[derive(Debug)]
 pub struct Look {
-    camera: Arc<str>,
-    engine: Engine,
+    settings: LookSettings,
+    engines: EnginePool,
     gallery: Gallery,
-    scale: f32,
 }
 
 impl Look {
-    /// `scale` is the setting `SCALE`, above 0 up to 1.
-    pub fn new(camera: &str, engine: Engine, gallery: Gallery, scale: f32) -> Self {
-        Self { camera: camera.into(), engine, gallery, scale }
+    /// `engines` may be shared by many cameras: each look takes one for as long as it lasts, in turn.
+    pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
+        Self { settings, engines, gallery }
     }
 
     /// Looks at one frame.
@@ -28,14 +48,12 @@ impl Look {
     /// When a model fails.
     pub fn at(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
         let waited = frame.read_at.elapsed();
-        let found = self.engine.faces(frame.image(), self.scale)?;
+        let found = self.engines.with(|engine| engine.faces(frame.image(), self.settings.scale))?;
         let searching = Instant::now();
-        let faces = found
-            .faces
-            .into_iter()
-            .map(|face| SeenFace { nearest: self.gallery.search(&face.embedding), face })
-            .collect();
+        let rule = &self.settings.rule;
+        let name = |face: face::Face| SeenFace::alone(face.clone(), self.gallery.search(&face.embedding), rule);
+        let faces = found.faces.into_iter().map(name).collect();
         let times = SightingTimes { waited, stages: found.times, search: searching.elapsed() };
-        Ok(Sighting { camera: self.camera.clone(), frame, faces, times })
+        Ok(Sighting { camera: self.settings.camera.clone(), frame, faces, ended: Vec::new(), times })
     }
 }

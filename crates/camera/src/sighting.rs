@@ -1,32 +1,61 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use face::{Face, StageTimes};
+use face::{Detection, Embedding, Face, FivePoints, StageTimes};
 use gallery::Match;
 
 use crate::Frame;
+use crate::decision::{Rule, Verdict};
+use crate::evidence::Evidence;
 
-/// What was seen in one frame: every face, and who of those enrolled is nearest to it. Whether that opens a door is
-/// not decided here.
+/// What was seen in one frame: every face, who of those enrolled is nearest to it, and whether that is near enough. Whether
+/// anybody is told is not decided here.
 #[derive(Clone, Debug)]
 pub struct Sighting {
-    /// The camera's name.
+    /// The camera's id.
     pub camera: Arc<str>,
     /// The frame that was looked at.
     pub frame: Arc<Frame>,
-    /// The faces in it, the largest first.
+    /// The faces in it that can be recognised, the largest first.
     pub faces: Vec<SeenFace>,
+    /// Tracks that are over since the frame before, whether they could be recognised or not.
+    pub ended: Vec<Arc<Evidence>>,
     /// Where the time went.
     pub times: SightingTimes,
 }
 
-/// A face in a frame.
+/// A face in a frame or a photo.
 #[derive(Clone, Debug)]
 pub struct SeenFace {
-    /// Where and how it was found.
-    pub face: Face,
-    /// The nearest enrolled person; `None` when nobody is enrolled.
+    /// Where it is.
+    pub detection: Detection,
+    /// The five points, in pixels of the picture.
+    pub landmarks: FivePoints,
+    /// Quality of the shot that it is known by (a track's best one): the norm of the raw embedding.
+    pub quality: f32,
+    /// Its embedding, where it was computed from this very picture.
+    pub embedding: Option<Embedding>,
+    /// The nearest enrolled person; `None` when nobody is enrolled. A track's by all its shots together.
     pub nearest: Option<Match>,
+    /// Whether it is accepted as that person.
+    pub verdict: Verdict,
+    /// The track that it belongs to; `None` where each picture is judged by itself.
+    pub evidence: Option<Arc<Evidence>>,
+}
+
+impl SeenFace {
+    /// A face of which there is this one picture.
+    pub fn alone(face: Face, nearest: Option<Match>, rule: &Rule) -> Self {
+        Self {
+            detection: Detection { area: face.area, score: face.score },
+            landmarks: face.landmarks,
+            quality: face.embedding.norm,
+            verdict: rule.judge_one(nearest.as_ref()),
+            embedding: Some(face.embedding),
+            nearest,
+            evidence: None,
+        }
+    }
 }
 
 /// Time spent on one frame.

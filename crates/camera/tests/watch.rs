@@ -9,11 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use camera::{
-    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, Pace, Sighting, Source, Stop, Stopper,
-    Stream, VideoError, Watch,
+    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Sighting, Source,
+    Stop, Stopper, Stream, VideoError, Watch,
 };
-use face::{Engine, Runtime, YuvImage};
-use gallery::{Gallery, PersonName};
+use face::{EnginePool, Runtime, YuvImage};
+use gallery::{Distance, Gallery, PersonName};
 use models::{Cache, Catalog};
 use store::Store;
 
@@ -25,10 +25,23 @@ fn cache() -> Cache {
     Cache::new(folder.or_else(|| Some(dirs::cache_dir()?.join("vultus"))).unwrap())
 }
 
-fn engine() -> Engine {
+fn engines() -> EnginePool {
     let catalog = Catalog::builtin();
     let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
-    Engine::open(&runtime, &cache().installed(&catalog, "default").expect(HINT)).expect(HINT)
+    EnginePool::open(&runtime, &cache().installed(&catalog, "default").expect(HINT), 1).expect(HINT)
+}
+
+/// A camera named door that looks at the whole picture.
+fn settings() -> LookSettings {
+    LookSettings {
+        camera: "door".into(),
+        scale: 0.5,
+        region: None,
+        min_face_px: 0,
+        rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },
+        tracking: true,
+        motion_gate: false,
+    }
 }
 
 /// A sample photo as a camera's frame.
@@ -44,7 +57,7 @@ async fn gallery_with_katya(folder: &tempfile::TempDir, photo: &YuvImage) -> Gal
     let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
     let pack = Catalog::builtin().pack("default").unwrap().clone();
     let gallery = Gallery::load(Store::open(&url).await.unwrap(), &pack).await.unwrap();
-    let found = engine().faces(photo, 1.0).unwrap();
+    let found = engines().with(|engine| engine.faces(photo, 1.0)).unwrap();
     gallery.enrol(&PersonName::parse("katya").unwrap(), &[found.faces[0].embedding.clone()]).await.unwrap();
     gallery
 }
@@ -131,7 +144,7 @@ fn watch(acts: Vec<Act>, gallery: Gallery) -> Running {
     let opened = Arc::new(AtomicUsize::new(0));
     let source = Made { acts, opened: Arc::clone(&opened) };
     let (sender, sightings) = sync_channel(1);
-    let watch = Watch::new(Box::new(source), Look::new("door", engine(), gallery, 0.5), sender);
+    let watch = Watch::new(Box::new(source), Look::new(settings(), engines(), gallery), sender);
     let (status, stop, ended) = (watch.status(), Stop::new(), Arc::new(AtomicBool::new(false)));
     let (stopped, over) = (stop.clone(), Arc::clone(&ended));
     let thread = thread::spawn(move || {

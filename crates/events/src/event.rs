@@ -3,12 +3,12 @@ use std::time::UNIX_EPOCH;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camera::{SeenFace, Sighting};
+use camera::{Reason, SeenFace, Sighting, TrackId};
 use gallery::{Distance, RawDistance};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::policy::{Policy, Status};
+use crate::policy::Status;
 
 /// One processed frame as the WebSocket tells of it: the contract's fields describe the main face (an accepted one
 /// before a refused one, then the largest); the others are added beside them.
@@ -43,29 +43,37 @@ pub struct FaceView {
     pub raw_distance: Option<RawDistance>,
     /// Accepted or not.
     pub status: Status,
+    /// Why it is not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// `[x1, y1, x2, y2]` in whole pixels.
     pub r#box: [i32; 4],
     /// The detector's confidence, 0–1.
     pub score: f64,
-    /// Quality of the shot: the norm of the raw embedding.
+    /// Quality of the shot (of a track: of its best one): the norm of the raw embedding.
     pub quality: f64,
+    /// The same number for the same face from frame to frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track: Option<TrackId>,
     /// Left eye, right eye, nose, left and right mouth corner, as seen; `[x, y]` in pixels.
     pub landmarks: [[f64; 2]; 5],
 }
 
 impl FaceView {
-    /// What `policy` makes of a face.
-    pub fn of(seen: &SeenFace, policy: &Policy) -> Self {
+    /// A face as others are told of it.
+    pub fn of(seen: &SeenFace) -> Self {
         let nearest = seen.nearest.as_ref();
         Self {
             name: nearest.map(|m| m.name.clone()),
             distance: nearest.map(|m| m.distance),
             raw_distance: nearest.map(|m| m.raw),
-            status: policy.status(seen),
-            r#box: seen.face.area.to_pixels(),
-            score: rounded(seen.face.score),
-            quality: rounded(seen.face.embedding.norm),
-            landmarks: seen.face.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),
+            status: seen.verdict.into(),
+            reason: seen.verdict.reason(),
+            r#box: seen.detection.area.to_pixels(),
+            score: rounded(seen.detection.score),
+            quality: rounded(seen.quality),
+            track: seen.evidence.as_ref().map(|evidence| evidence.track),
+            landmarks: seen.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),
         }
     }
 }
@@ -77,8 +85,8 @@ fn rounded(value: f32) -> f64 {
 
 impl<'a> FaceEvent<'a> {
     /// The event of a sighting, with its frame as JPEG.
-    pub fn of(sighting: &'a Sighting, policy: &Policy, jpeg: &[u8], annotated: bool) -> Self {
-        let faces: Vec<FaceView> = sighting.faces.iter().map(|seen| FaceView::of(seen, policy)).collect();
+    pub fn of(sighting: &'a Sighting, jpeg: &[u8], annotated: bool) -> Self {
+        let faces: Vec<FaceView> = sighting.faces.iter().map(FaceView::of).collect();
         // Faces come largest first, so the first accepted one is the largest of those accepted.
         let main = faces.iter().find(|face| face.status == Status::Pass).or(faces.first());
         let image = sighting.frame.image();

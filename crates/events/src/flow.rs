@@ -9,7 +9,7 @@ use store::Micros;
 use tokio::runtime::Handle;
 
 use crate::event::FaceEvent;
-use crate::policy::{Policy, Status};
+use crate::policy::Policy;
 use crate::{Hub, Msg, Pass, Publisher, Webhook};
 
 /// How often the speed of a camera is logged.
@@ -122,7 +122,7 @@ impl Flow {
         if is_sent {
             let picture = annotated.as_ref().filter(|_| self.annotate).unwrap_or(plain);
             let jpeg = self.encoder.encode(picture)?;
-            let message = Msg::from(FaceEvent::of(sighting, &self.policy, &jpeg, self.annotate).to_json());
+            let message = Msg::from(FaceEvent::of(sighting, &jpeg, self.annotate).to_json());
             self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
         }
         if let (Some(window), Some(picture)) = (&self.window, annotated) {
@@ -133,8 +133,7 @@ impl Flow {
 
     fn annotated(&mut self, sighting: &Sighting) -> YuvImage {
         let mut picture = sighting.frame.image().clone();
-        let accepted = |face: &SeenFace| self.policy.status(face) == Status::Pass;
-        annotate(&mut self.painter, &mut picture, &sighting.faces, accepted);
+        annotate(&mut self.painter, &mut picture, &sighting.faces);
         picture
     }
 

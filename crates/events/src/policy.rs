@@ -2,8 +2,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camera::{SeenFace, Sighting};
-use gallery::Distance;
+use camera::{SeenFace, Sighting, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,10 +18,15 @@ pub enum Status {
     Reject,
 }
 
-/// Sighting → decision: who is accepted, and whose cooldown has run out.
+impl From<Verdict> for Status {
+    fn from(verdict: Verdict) -> Self {
+        if verdict == Verdict::Pass { Self::Pass } else { Self::Reject }
+    }
+}
+
+/// Sighting → decision: whose cooldown has run out, so that others are told.
 #[derive(Debug)]
 pub struct Policy {
-    threshold: Distance,
     cooldown: Duration,
     last_pass: HashMap<Arc<str>, Instant>,
 }
@@ -31,17 +35,9 @@ pub struct Policy {
 const REMEMBERED: usize = 1024;
 
 impl Policy {
-    /// Accepts distances below `threshold`; a person's PASS is announced again after `cooldown`.
-    pub fn new(threshold: Distance, cooldown: Duration) -> Self {
-        Self { threshold, cooldown, last_pass: HashMap::new() }
-    }
-
-    /// PASS or REJECT for one face.
-    pub fn status(&self, face: &SeenFace) -> Status {
-        match &face.nearest {
-            Some(nearest) if nearest.distance < self.threshold => Status::Pass,
-            _ => Status::Reject,
-        }
+    /// A person's PASS is announced again after `cooldown`.
+    pub fn new(cooldown: Duration) -> Self {
+        Self { cooldown, last_pass: HashMap::new() }
     }
 
     /// The accepted faces of a sighting whose person's cooldown has run out; it starts anew for each of them.
@@ -49,7 +45,7 @@ impl Policy {
         let now = sighting.frame.read_at;
         let mut announced = Vec::new();
         for face in &sighting.faces {
-            let (Status::Pass, Some(nearest)) = (self.status(face), &face.nearest) else { continue };
+            let (Verdict::Pass, Some(nearest)) = (face.verdict, &face.nearest) else { continue };
             let ready = self.last_pass.get(&nearest.name).is_none_or(|last| now.duration_since(*last) >= self.cooldown);
             if ready {
                 self.last_pass.insert(nearest.name.clone(), now);
@@ -67,9 +63,10 @@ impl Policy {
 mod tests {
     use std::time::SystemTime;
 
-    use camera::{Buffers, Frame, SightingTimes};
+    use camera::{Buffers, Frame, Rule, SightingTimes};
     use face::{Embedding, Face, Point, Rect, YuvImage};
-    use gallery::{Match, RawDistance};
+    use gallery::{Distance, Match, RawDistance};
+    use store::PersonId;
 
     use super::*;
     use crate::FaceEvent;
@@ -78,12 +75,15 @@ mod tests {
         let area = Rect { left: 10.0, top: 20.0, right: 10.0 + width, bottom: 20.0 + width };
         let embedding = Embedding { vector: vec![1.0], norm: 4.0 };
         let nearest = name.map(|name| Match {
+            person: PersonId(1),
             name: name.into(),
             distance: Distance::new(distance),
             raw: RawDistance(distance),
             runner_up: None,
         });
-        SeenFace { face: Face { area, score: 0.9, landmarks: [Point::default(); 5], embedding }, nearest }
+        let face = Face { area, score: 0.9, landmarks: [Point::default(); 5], embedding };
+        let (threshold, strong) = (Distance::new(0.45), Distance::new(0.4));
+        SeenFace::alone(face, nearest, &Rule { threshold, strong, shots: 2, margin: 0.02 })
     }
 
     /// A sighting `after` seconds from `start`.
@@ -93,11 +93,17 @@ mod tests {
         let mut frame = Frame::new(image, 7, Duration::ZERO, &buffers);
         frame.read_at = start + Duration::from_secs(after);
         frame.captured_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_736_400_000_900);
-        Sighting { camera: "door".into(), frame: Arc::new(frame), faces, times: SightingTimes::default() }
+        Sighting {
+            camera: "door".into(),
+            frame: Arc::new(frame),
+            faces,
+            ended: Vec::new(),
+            times: SightingTimes::default(),
+        }
     }
 
     fn policy() -> Policy {
-        Policy::new(Distance::new(0.45), Duration::from_secs(5))
+        Policy::new(Duration::from_secs(5))
     }
 
     fn announced(policy: &mut Policy, sighting: &Sighting) -> Vec<String> {
@@ -107,15 +113,16 @@ mod tests {
 
     fn event(faces: Vec<SeenFace>) -> serde_json::Value {
         let sighting = sighting(Instant::now(), 0, faces);
-        let event = FaceEvent::of(&sighting, &policy(), b"jpeg", false);
+        let event = FaceEvent::of(&sighting, b"jpeg", false);
         serde_json::from_str(&event.to_json()).unwrap()
     }
 
     #[test]
     fn below_the_threshold_passes_and_the_threshold_itself_does_not() {
-        assert_eq!(policy().status(&seen(Some("katya"), 0.4499, 80.0)), Status::Pass);
-        assert_eq!(policy().status(&seen(Some("katya"), 0.45, 80.0)), Status::Reject);
-        assert_eq!(policy().status(&seen(None, 0.0, 80.0)), Status::Reject);
+        let status = |face: SeenFace| Status::from(face.verdict);
+        assert_eq!(status(seen(Some("katya"), 0.4499, 80.0)), Status::Pass);
+        assert_eq!(status(seen(Some("katya"), 0.45, 80.0)), Status::Reject);
+        assert_eq!(status(seen(None, 0.0, 80.0)), Status::Reject);
     }
 
     #[test]

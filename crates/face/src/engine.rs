@@ -52,6 +52,18 @@ pub struct Unusable {
     pub norm: f32,
 }
 
+/// What embedding a detection came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Embedded {
+    /// A face that can be recognised.
+    Usable(Embedding),
+    /// No face, or a useless shot of one: its norm is below the pack's gate, or 0 where there is none.
+    Useless {
+        /// Length of the raw embedding.
+        norm: f32,
+    },
+}
+
 /// Time spent in each stage on one picture.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StageTimes {
@@ -101,14 +113,47 @@ impl Engine {
     /// [`FaceError::Inference`] when a model fails; a picture without faces is an empty answer.
     pub fn faces(&mut self, picture: &dyn Picture, scale: f32) -> Result<Faces, FaceError> {
         let started = Instant::now();
-        let mut detections = self.detector.detect(picture, scale)?;
+        let detections = self.detect(picture, scale)?;
         let mut found = Faces::default();
         found.times.detect = started.elapsed();
-        detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
         for detection in &detections {
             self.look_at(picture, detection, &mut found)?;
         }
         Ok(found)
+    }
+
+    /// Where faces are, the largest first. `scale` is the setting `SCALE`, above 0 up to 1.
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when the model fails.
+    pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
+        let mut detections = self.detector.detect(picture, scale)?;
+        detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+        Ok(detections)
+    }
+
+    /// The five points of a detected face.
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when the model fails.
+    pub fn landmarks(&mut self, picture: &dyn Picture, detection: &Detection) -> Result<FivePoints, FaceError> {
+        self.landmarker.find(picture, detection)
+    }
+
+    /// The embedding of the face with these points, if the pack's gates let it through.
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when the model fails.
+    pub fn embed(&mut self, picture: &dyn Picture, landmarks: &FivePoints) -> Result<Embedded, FaceError> {
+        Ok(match self.embedder.embed(picture, landmarks)? {
+            Some(embedding) if embedding.norm >= self.gates.drop_norm => Embedded::Usable(embedding),
+            useless => Embedded::Useless { norm: useless.map_or(0.0, |embedding| embedding.norm) },
+        })
+    }
+
+    /// The pack's quality gates.
+    pub fn gates(&self) -> &Gates {
+        &self.gates
     }
 
     fn look_at(&mut self, picture: &dyn Picture, detection: &Detection, found: &mut Faces) -> Result<(), FaceError> {
@@ -118,18 +163,17 @@ impl Engine {
             return Ok(());
         }
         let started = Instant::now();
-        let landmarks = self.landmarker.find(picture, detection)?;
+        let landmarks = self.landmarks(picture, detection)?;
         let aligned = Instant::now();
-        let embedding = self.embedder.embed(picture, &landmarks)?;
+        let shot = self.embed(picture, &landmarks)?;
         found.times.landmark += aligned - started;
         found.times.embed += aligned.elapsed();
-        match embedding {
-            Some(embedding) if embedding.norm >= self.gates.drop_norm => {
+        match shot {
+            Embedded::Usable(embedding) => {
                 found.faces.push(Face { area: detection.area, score: detection.score, landmarks, embedding });
             }
             // Detections come largest first.
-            useless => {
-                let norm = useless.map_or(0.0, |embedding| embedding.norm);
+            Embedded::Useless { norm } => {
                 found.unusable.get_or_insert(Unusable { side, norm });
             }
         }

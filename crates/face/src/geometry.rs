@@ -37,7 +37,7 @@ impl Rect {
     }
 
     /// The longer of width and height, in whole pixels.
-    pub(crate) fn longer_side(&self) -> u32 {
+    pub fn longer_side(&self) -> u32 {
         self.width().max(self.height()) as u32
     }
 

@@ -17,7 +17,7 @@ mod session;
 
 pub use detect::Detection;
 pub use embed::Embedding;
-pub use engine::{Engine, Face, Faces, StageTimes, Unusable};
+pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
 pub use error::FaceError;
 pub use geometry::{Point, Rect, Similarity};
 pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, decode, looks_like_image};

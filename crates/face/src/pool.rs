@@ -1,10 +1,13 @@
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use models::InstalledPack;
 
 use crate::{Engine, FaceError, Runtime};
 
-/// A few engines shared by many callers; one who finds all of them busy waits. Cheap to clone.
+/// A few engines shared by many callers. One who finds all of them busy waits; whoever has waited longest is next, so that
+/// among cameras that always have another frame each gets its turn. Engines are opened when they are first needed.
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EnginePool {
     shared: Arc<Shared>,
@@ -12,23 +15,44 @@ pub struct EnginePool {
 
 #[derive(Debug)]
 struct Shared {
-    idle: Mutex<Vec<Engine>>,
-    returned: Condvar,
+    runtime: Runtime,
+    installed: InstalledPack,
+    most: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    idle: Vec<Engine>,
+    /// Engines that exist, lent or not.
+    opened: usize,
+    /// Tickets of those who wait, the oldest first.
+    waiting: VecDeque<u64>,
+    next_ticket: u64,
 }
 
 impl EnginePool {
-    /// Opens `size` engines (at least one): as many as pictures shall be looked at at the same time.
+    /// A pool that grows to `most` engines (at least one): as many as pictures shall be looked at at the same time. Opens the
+    /// first at once, so that what is wrong with the models is known.
     ///
     /// # Errors
     /// As [`Engine::open`].
-    pub fn open(runtime: &Runtime, installed: &InstalledPack, size: usize) -> Result<Self, FaceError> {
-        let engines = (0..size.max(1)).map(|_| Engine::open(runtime, installed)).collect::<Result<_, _>>()?;
-        Ok(Self { shared: Arc::new(Shared { idle: Mutex::new(engines), returned: Condvar::new() }) })
+    pub fn open(runtime: &Runtime, installed: &InstalledPack, most: usize) -> Result<Self, FaceError> {
+        let first = Engine::open(runtime, installed)?;
+        let state = State { idle: vec![first], opened: 1, waiting: VecDeque::new(), next_ticket: 0 };
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        let shared =
+            Shared { runtime: runtime.clone(), installed: installed.clone(), most: most.max(1), state, changed };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Runs `work` with an engine of its own. Blocks until one is free, so call it from a thread that may block.
-    pub fn with<R>(&self, work: impl FnOnce(&mut Engine) -> R) -> R {
-        let mut borrowed = Borrowed { engine: Some(self.shared.take()), shared: &self.shared };
+    /// Runs `work` with an engine of its own. Blocks until it is the caller's turn, so call it from a thread that may block.
+    ///
+    /// # Errors
+    /// As `work`, and as [`Engine::open`].
+    pub fn with<R>(&self, work: impl FnOnce(&mut Engine) -> Result<R, FaceError>) -> Result<R, FaceError> {
+        let mut borrowed = Borrowed { engine: Some(self.shared.take()?), shared: &self.shared };
         match borrowed.engine.as_mut() {
             Some(engine) => work(engine),
             None => unreachable!("an engine is taken back only on drop"),
@@ -37,18 +61,32 @@ impl EnginePool {
 }
 
 impl Shared {
-    fn idle(&self) -> MutexGuard<'_, Vec<Engine>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Engine {
-        let mut idle = self.idle();
-        loop {
-            if let Some(engine) = idle.pop() {
-                return engine;
-            }
-            idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
-        }
+    fn take(&self) -> Result<Engine, FaceError> {
+        let mut state = self.state();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiting.push_back(ticket);
+        let is_next = |state: &State| state.waiting.front() == Some(&ticket);
+        let can_go = |state: &State| is_next(state) && (!state.idle.is_empty() || state.opened < self.most);
+        state = self.changed.wait_while(state, |state| !can_go(state)).unwrap_or_else(PoisonError::into_inner);
+        state.waiting.pop_front();
+        let idle = state.idle.pop();
+        state.opened += usize::from(idle.is_none());
+        drop(state);
+        // The one behind may find another engine.
+        self.changed.notify_all();
+        idle.map_or_else(|| self.open_another(), Ok)
+    }
+
+    fn open_another(&self) -> Result<Engine, FaceError> {
+        Engine::open(&self.runtime, &self.installed).inspect_err(|_| {
+            self.state().opened -= 1;
+            self.changed.notify_all();
+        })
     }
 }
 
@@ -61,8 +99,8 @@ struct Borrowed<'a> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if let Some(engine) = self.engine.take() {
-            self.shared.idle().push(engine);
-            self.shared.returned.notify_one();
+            self.shared.state().idle.push(engine);
+            self.shared.changed.notify_all();
         }
     }
 }

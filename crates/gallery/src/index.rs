@@ -26,7 +26,9 @@ struct Entry {
 /// The enrolled person nearest to a probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
-    /// Who.
+    /// Who, for good: a name may be given to somebody else one day.
+    pub person: PersonId,
+    /// Who, by name.
     pub name: Arc<str>,
     /// How near, on the contract's scale.
     pub distance: Distance,
@@ -100,7 +102,8 @@ impl Index {
             name: self.people[at].name.clone(),
             distance: scale.distance(scale.raw_of_dot(dot)),
         });
-        Some(Match { name: self.people[at].name.clone(), distance: scale.distance(raw), raw, runner_up })
+        let Entry { id, name } = &self.people[at];
+        Some(Match { person: *id, name: name.clone(), distance: scale.distance(raw), raw, runner_up })
     }
 
     /// This index with one person put in, replaced, or (with no usable template) taken out.

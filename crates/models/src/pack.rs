@@ -170,6 +170,8 @@ pub enum DistanceKind {
 pub struct Gates {
     /// Below this norm there is no face, or a useless one.
     pub drop_norm: f32,
+    /// A shot votes with the weight of its norm above this: sum of unit embeddings × max(0, norm − vote_norm).
+    pub vote_norm: f32,
     /// Below this norm a photo is not enrolled.
     pub enrol_norm: f32,
     /// Below this norm an enrolled photo earns a warning.

@@ -110,9 +110,9 @@ fn curve(at: &str, curve: &[[f32; 2]]) -> Checked {
 }
 
 fn gates(at: &str, gates: &Gates) -> Checked {
-    let norms = [gates.drop_norm, gates.enrol_norm, gates.warn_norm];
+    let norms = [gates.vote_norm, gates.drop_norm, gates.enrol_norm, gates.warn_norm];
     ensure(norms.iter().all(|norm| norm.is_finite() && *norm >= 0.0), at, "needs norms of 0 or more")?;
-    ensure(norms.is_sorted(), at, "needs drop_norm ≤ enrol_norm ≤ warn_norm")?;
+    ensure(norms.is_sorted(), at, "needs vote_norm ≤ drop_norm ≤ enrol_norm ≤ warn_norm")?;
     ensure(gates.min_recognise_px <= gates.min_enrol_px, at, "needs min_recognise_px ≤ min_enrol_px")
 }
 

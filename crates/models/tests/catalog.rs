@@ -27,7 +27,7 @@ dim = 128
 template = [[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]]
 distance = "l2"
 curve = [[0, 0], [1, 0.9]]
-gates = { drop_norm = 1, enrol_norm = 2, warn_norm = 3, min_recognise_px = 32, min_enrol_px = 64 }
+gates = { drop_norm = 1, vote_norm = 1, enrol_norm = 2, warn_norm = 3, min_recognise_px = 32, min_enrol_px = 64 }
 "#;
 
 fn with(text: &str) -> Result<Catalog, ModelsError> {

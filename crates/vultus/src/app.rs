@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use camera::SeenFace;
-use events::Policy;
+use camera::{Rule, SeenFace};
 use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, Gallery};
 use models::{Cache, Catalog, InstalledPack};
@@ -92,17 +91,17 @@ impl App {
         &self.shared.gallery
     }
 
-    /// Accepts or refuses by the settings.
-    pub fn policy(&self) -> Policy {
-        Policy::new(self.settings().th_accept.0, self.settings().cooldown.0)
+    /// When a face is accepted, by the settings.
+    pub fn rule(&self) -> Rule {
+        self.settings().rule()
     }
 
-    /// An engine of one's own, for a camera.
+    /// Engines for cameras, apart from those for photos: however many photos are sent, the cameras go on.
     ///
     /// # Errors
     /// When a model cannot be loaded.
-    pub fn new_engine(&self) -> Result<Engine, FaceError> {
-        Engine::open(&self.shared.runtime, &self.shared.installed)
+    pub fn camera_engines(&self) -> Result<EnginePool, FaceError> {
+        EnginePool::open(&self.shared.runtime, &self.shared.installed, self.settings().engines())
     }
 
     /// Limits for archives and folders of photos.
@@ -145,7 +144,8 @@ impl App {
         self.with_engine(move |engine| {
             let image = face::decode(&photo, &app.decode_limits())?;
             let found = engine.faces(&image, 1.0)?;
-            let name = |face: face::Face| SeenFace { nearest: app.gallery().search(&face.embedding), face };
+            let rule = app.rule();
+            let name = |face: face::Face| SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
             Ok(PhotoFaces {
                 width: image.width(),
                 height: image.height(),

@@ -4,14 +4,23 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use camera::Rule;
+use gallery::Distance;
+
 pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
 pub use value::{
-    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Source,
-    Threshold, Workers, WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Shots,
+    Source, Threshold, Workers, WsUrl,
 };
 
 mod definition;
 mod value;
+
+/// A shot this much nearer than the threshold counts for all that are asked for.
+const STRONGER: f32 = 0.03;
+
+/// Two people who are nearer than the threshold and to each other by this cannot be told apart.
+const MARGIN: f32 = 0.02;
 
 /// Makes the struct, the table of definitions and the way from one to the other out of one list.
 macro_rules! settings {
@@ -65,6 +74,12 @@ settings! {
     Recognition {
         /// Accept when the distance is below this. 0.45 lets one pair in 25,000 strangers pass as the same person.
         th_accept: Threshold = "0.45",
+        /// Shots of a face that must agree on a person before a PASS; a strong one counts for all.
+        pass_shots: Shots = "2",
+        /// Follow faces from frame to frame and decide by all their shots. Off: each frame is judged by itself.
+        tracking: bool = "true",
+        /// Pass over frames in which nothing moves.
+        motion_gate: bool = "true",
         /// Seconds between two PASS events of one person.
         cooldown: Cooldown = "5",
         /// The model pack (see `vultus models list`).
@@ -151,7 +166,17 @@ impl Settings {
         }
     }
 
-    /// Engines for photos.
+    /// When a face is accepted.
+    pub fn rule(&self) -> Rule {
+        Rule {
+            threshold: self.th_accept.0,
+            strong: Distance::new(self.th_accept.0.value() - STRONGER),
+            shots: self.pass_shots.0,
+            margin: MARGIN,
+        }
+    }
+
+    /// Engines for photos, and as many for cameras.
     pub fn engines(&self) -> usize {
         match self.workers.0 {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

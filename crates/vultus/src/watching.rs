@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
-use camera::{CameraStatus, FfmpegOptions, FfmpegSource, Look, Pace, Stop, VideoError, Watch};
-use events::{Flow, Outlet, Webhook, WebhookSettings, WindowSlot};
+use camera::{CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Stop, VideoError, Watch};
+use events::{Flow, Outlet, Policy, Webhook, WebhookSettings, WindowSlot};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -31,7 +31,7 @@ impl Watching {
     pub fn start(app: &App, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Self> {
         let settings = app.settings();
         let source = ffmpeg_source(settings, &settings.video_source.0, Pace::Live, settings.loop_file)?;
-        let look = Look::new(&settings.camera_name, app.new_engine()?, app.gallery().clone(), settings.scale.0);
+        let look = Look::new(look_settings(settings), app.camera_engines()?, app.gallery().clone());
         let flow = flow(app, outlets, window)?;
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
@@ -84,6 +84,19 @@ impl Watching {
     }
 }
 
+/// How the camera of the settings is looked at.
+pub fn look_settings(settings: &Settings) -> LookSettings {
+    LookSettings {
+        camera: settings.camera_name.as_str().into(),
+        scale: settings.scale.0,
+        region: None,
+        min_face_px: 0,
+        rule: settings.rule(),
+        tracking: settings.tracking,
+        motion_gate: settings.motion_gate,
+    }
+}
+
 /// An ffmpeg source by the settings.
 ///
 /// # Errors
@@ -101,7 +114,7 @@ pub fn ffmpeg_source(settings: &Settings, given: &str, pace: Pace, repeat: bool)
 
 fn flow(app: &App, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Flow> {
     let settings = app.settings();
-    let mut flow = Flow::new(app.policy(), settings.ws_jpeg_quality.0, settings.ws_annotate)?;
+    let mut flow = Flow::new(Policy::new(settings.cooldown.0), settings.ws_jpeg_quality.0, settings.ws_annotate)?;
     for outlet in outlets {
         flow = flow.with_outlet(outlet);
     }

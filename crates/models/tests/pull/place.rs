@@ -130,7 +130,7 @@ input = {{ width = 112, height = 112, channels = "bgr", mean = 127, scale = 0.00
 dim = 4
 template = [[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]]
 distance = "cosine"
-gates = {{ drop_norm = 1, enrol_norm = 2, warn_norm = 3, min_recognise_px = 32, min_enrol_px = 64 }}
+gates = {{ drop_norm = 1, vote_norm = 1, enrol_norm = 2, warn_norm = 3, min_recognise_px = 32, min_enrol_px = 64 }}
 "#,
         npm = package("tiny-1.0.0", "npm", "vultus-test-tiny", "1.0.0", "tiny-1.0.0.tgz", tgz),
         pypi = package("embed-2.0", "pypi", "vultus-test-embed", "2.0", "embed-2.0-py3-none-any.whl", whl),

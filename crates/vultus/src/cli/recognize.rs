@@ -81,8 +81,7 @@ async fn photos(command: &Recognize, app: &App) -> anyhow::Result<ExitCode> {
         };
         match looked.await {
             Ok(found) => {
-                let policy = app.policy();
-                let views: Vec<_> = found.seen.iter().map(|seen| FaceView::of(seen, &policy)).collect();
+                let views: Vec<_> = found.seen.iter().map(FaceView::of).collect();
                 if command.json {
                     let faces = faces_json(&found.seen, &views, command.embedding)?;
                     objects.push(json!({ "file": name, "width": found.width, "height": found.height, "faces": faces }));
@@ -112,10 +111,10 @@ pub(super) fn faces_json(
 ) -> anyhow::Result<Vec<Value>> {
     let face = |(seen, view): (&camera::SeenFace, &FaceView)| {
         let mut face = serde_json::to_value(view)?;
-        if with_embedding {
+        if let (true, Some(embedding)) = (with_embedding, &seen.embedding) {
             // Six decimals: far more than a comparison can tell, and half as long.
             let six = |v: &f32| (f64::from(*v) * 1e6).round() / 1e6;
-            face["embedding"] = seen.face.embedding.vector.iter().map(six).collect();
+            face["embedding"] = embedding.vector.iter().map(six).collect();
         }
         anyhow::Ok(face)
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camera::{Buffers, Frame, Look, Pace, Painter, Recorder, Sighting, SightingTimes, Source, Stream, annotate};
-use events::{FaceView, Policy, Status};
+use events::{FaceView, Status};
 use serde_json::json;
 
 use super::progress;
@@ -21,8 +21,8 @@ pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCo
     let settings = app.settings();
     let path = file.to_string_lossy();
     let mut source = watching::ffmpeg_source(settings, &path, Pace::Fast, false)?;
-    let look = Look::new(&settings.camera_name, app.new_engine()?, app.gallery().clone(), settings.scale.0);
-    let mut run = Run::new(app.policy(), look, command, &settings.ffmpeg);
+    let look = Look::new(watching::look_settings(settings), app.camera_engines()?, app.gallery().clone());
+    let mut run = Run::new(look, command, &settings.ffmpeg);
     let mut stream = source.open()?;
     run.read(stream.as_mut(), file)?;
     run.finish()
@@ -30,7 +30,6 @@ pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCo
 
 /// One run over a recording.
 struct Run<'a> {
-    policy: Policy,
     look: Look,
     command: &'a Recognize,
     ffmpeg: &'a Path,
@@ -52,7 +51,7 @@ struct Totals {
 }
 
 impl<'a> Run<'a> {
-    fn new(policy: Policy, look: Look, command: &'a Recognize, ffmpeg: &'a Path) -> Self {
+    fn new(look: Look, command: &'a Recognize, ffmpeg: &'a Path) -> Self {
         let totals = Totals {
             started: Instant::now(),
             frames: 0,
@@ -63,7 +62,7 @@ impl<'a> Run<'a> {
             write: Duration::ZERO,
         };
         let out = BufWriter::new(std::io::stdout());
-        Self { policy, look, command, ffmpeg, out, recorder: None, painter: Painter::new(), totals }
+        Self { look, command, ffmpeg, out, recorder: None, painter: Painter::new(), totals }
     }
 
     fn read(&mut self, stream: &mut dyn Stream, file: &Path) -> anyhow::Result<()> {
@@ -89,7 +88,7 @@ impl<'a> Run<'a> {
     }
 
     fn tell(&mut self, sighting: &Sighting) -> anyhow::Result<()> {
-        let views: Vec<_> = sighting.faces.iter().map(|seen| FaceView::of(seen, &self.policy)).collect();
+        let views: Vec<_> = sighting.faces.iter().map(FaceView::of).collect();
         let accepted: Vec<_> = views.iter().filter(|view| view.status == Status::Pass).collect();
         self.totals.faces += views.len() as u64;
         self.totals.accepted += accepted.len() as u64;
@@ -115,8 +114,7 @@ impl<'a> Run<'a> {
     fn record(&mut self, sighting: &Sighting, fps: f64, input: &Path) -> anyhow::Result<()> {
         let Some(path) = self.command.out() else { return Ok(()) };
         let mut picture = sighting.frame.image().clone();
-        let accepted = |seen: &camera::SeenFace| self.policy.status(seen) == Status::Pass;
-        annotate(&mut self.painter, &mut picture, &sighting.faces, accepted);
+        annotate(&mut self.painter, &mut picture, &sighting.faces);
         let recorder = match &mut self.recorder {
             Some(recorder) => recorder,
             None => {

@@ -62,8 +62,7 @@ pub(super) async fn recognize(State(server): State<Server>, request: Request) ->
     let image = image_of(request, server.app.settings().max_image_mb.bytes(), photos.receive()?).await?;
     let _place = photos.place()?;
     let PhotoFaces { width, height, seen, too_small } = server.app.recognize(image).await?;
-    let policy = server.app.policy();
-    let faces = seen.iter().map(|face| FaceView::of(face, &policy)).collect();
+    let faces = seen.iter().map(FaceView::of).collect();
     Ok(Json(Recognized { width, height, faces, too_small }))
 }
 

@@ -99,6 +99,18 @@ impl Value for Threshold {
     }
 }
 
+/// A number of shots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shots(pub u32);
+
+impl Value for Shots {
+    const ALLOWED: &'static str = "a whole number, 1 to 10";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| (1..=10).contains(v)).map(Self)
+    }
+}
+
 /// A pause.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cooldown(pub Duration);

@@ -1,0 +1,66 @@
+use gallery::{Distance, Match};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// When a face is accepted as the nearest enrolled person.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rule {
+    /// Accepted are distances below this.
+    pub threshold: Distance,
+    /// A shot nearer than this counts for all that are asked for.
+    pub strong: Distance,
+    /// How many shots must agree on a person, each with a distance below the threshold.
+    pub shots: u32,
+    /// The second-best person must be farther than the best by more than this, or be above the threshold.
+    pub margin: f32,
+}
+
+impl Rule {
+    /// What a single picture says of a face: the threshold alone decides.
+    pub fn judge_one(&self, nearest: Option<&Match>) -> Verdict {
+        match nearest {
+            Some(nearest) if nearest.distance < self.threshold => Verdict::Pass,
+            Some(_) => Verdict::Reject(Reason::BelowThreshold),
+            None => Verdict::Reject(Reason::NobodyEnrolled),
+        }
+    }
+}
+
+/// Whether a face is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Recognised, and accepted as the nearest person.
+    Pass,
+    /// Not accepted: why.
+    Reject(Reason),
+}
+
+impl Verdict {
+    /// Why not, where it is not accepted.
+    pub fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Pass => None,
+            Self::Reject(reason) => Some(reason),
+        }
+    }
+}
+
+/// Why a face is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Too few pixels to recognise anybody by.
+    TooSmall,
+    /// Seen too unclearly: blurred, dark, or no face at all.
+    Blurred,
+    /// Seen from the side.
+    TurnedAway,
+    /// Nobody is enrolled.
+    NobodyEnrolled,
+    /// The nearest person is not near enough.
+    BelowThreshold,
+    /// Two people are about equally near.
+    TooNearToTwo,
+    /// Near enough, but in fewer shots than are asked for.
+    TooFewShots,
+}
