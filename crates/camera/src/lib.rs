@@ -9,6 +9,7 @@
 mod annotate;
 mod child;
 mod decision;
+mod direction;
 mod draw;
 mod error;
 mod evidence;
@@ -30,6 +31,7 @@ mod y4m;
 
 pub use annotate::annotate;
 pub use decision::{Reason, Rule, Verdict};
+pub use direction::Direction;
 pub use draw::{Colour, Painter};
 pub use error::VideoError;
 pub use evidence::{BestShot, Evidence, Shot, TrackId};

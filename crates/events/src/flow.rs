@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::{Newest, Painter, SeenFace, Sighting, SightingTimes, annotate};
-use face::{FaceError, JpegEncoder, YuvImage};
+use camera::{Newest, SeenFace, Sighting, SightingTimes};
+use face::{FaceError, YuvImage};
 use gallery::Distance;
 use store::Micros;
 use tokio::runtime::Handle;
 
 use crate::event::FaceEvent;
+use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
 use crate::{Hub, Msg, Pass, Publisher, Webhook};
 
@@ -47,8 +48,7 @@ pub type WindowSlot = Arc<Newest<YuvImage>>;
 /// is slow or away never stops it.
 pub struct Flow {
     policy: Policy,
-    encoder: JpegEncoder,
-    painter: Painter,
+    live: Live,
     annotate: bool,
     outlets: Vec<Outlet>,
     webhook: Option<Webhook>,
@@ -57,14 +57,9 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// `quality` is the JPEG quality of frames that are sent, 1–100; `annotate` draws boxes and names into them.
-    ///
-    /// # Errors
-    /// When there is no JPEG encoder for this quality.
-    pub fn new(policy: Policy, quality: u8, annotate: bool) -> Result<Self, FaceError> {
-        let encoder = JpegEncoder::new(quality)?;
-        let (painter, pace) = (Painter::new(), Pace::default());
-        Ok(Self { policy, encoder, painter, annotate, outlets: Vec::new(), webhook: None, window: None, pace })
+    /// What is seen is shown on `live`; `annotate` sends frames with boxes and names drawn into them.
+    pub fn new(policy: Policy, live: Live, annotate: bool) -> Self {
+        Self { policy, live, annotate, outlets: Vec::new(), webhook: None, window: None, pace: Pace::default() }
     }
 
     /// Sends every processed frame to `outlet`.
@@ -92,10 +87,11 @@ impl Flow {
     pub fn run(mut self, sightings: &Receiver<Sighting>, runtime: &Handle) {
         for sighting in sightings {
             self.announce(&sighting, runtime);
-            if let Err(error) = self.show(&sighting) {
-                tracing::error!(camera = &*sighting.camera, %error, "a frame could not be shown");
-            }
             self.pace.count(&sighting);
+            let frame = self.live.show(sighting);
+            if let Err(error) = self.send(&frame) {
+                tracing::error!(camera = &*frame.sighting().camera, %error, "a frame could not be shown");
+            }
         }
         runtime.block_on(self.end());
     }
@@ -112,29 +108,19 @@ impl Flow {
     }
 
     /// A frame is drawn, encoded and sent once, and not at all when nobody looks.
-    fn show(&mut self, sighting: &Sighting) -> Result<(), FaceError> {
+    fn send(&mut self, frame: &LiveFrame) -> Result<(), FaceError> {
         if self.window.as_ref().is_some_and(|window| window.is_closed()) {
             self.window = None;
         }
-        let is_sent = self.outlets.iter().any(Outlet::is_wanted);
-        let plain = sighting.frame.image();
-        let annotated = (self.window.is_some() || (is_sent && self.annotate)).then(|| self.annotated(sighting));
-        if is_sent {
-            let picture = annotated.as_ref().filter(|_| self.annotate).unwrap_or(plain);
-            let jpeg = self.encoder.encode(picture)?;
-            let message = Msg::from(FaceEvent::of(sighting, &jpeg, self.annotate).to_json());
+        if let Some(window) = &self.window {
+            window.put(frame.annotated_picture());
+        }
+        if self.outlets.iter().any(Outlet::is_wanted) {
+            let jpeg = frame.jpeg(self.annotate)?;
+            let message = Msg::from(FaceEvent::of(frame.sighting(), &jpeg, self.annotate).to_json());
             self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
         }
-        if let (Some(window), Some(picture)) = (&self.window, annotated) {
-            window.put(picture);
-        }
         Ok(())
-    }
-
-    fn annotated(&mut self, sighting: &Sighting) -> YuvImage {
-        let mut picture = sighting.frame.image().clone();
-        annotate(&mut self.painter, &mut picture, &sighting.faces);
-        picture
     }
 
     async fn end(self) {

@@ -1,7 +1,7 @@
 //! Sightings in, events out.
 //!
 //! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
-//! sinks (`flow`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
+//! sinks (`flow`), the newest picture of a camera (`live`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
 //! with its deliveries from the outbox (`webhook`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod flow;
 mod hub;
+mod live;
 mod policy;
 mod publish;
 mod viewer_count;
@@ -20,6 +21,7 @@ pub use error::EventsError;
 pub use event::{FaceEvent, FaceView};
 pub use flow::{Flow, Outlet, WindowSlot};
 pub use hub::{ClientKind, Hub, Seat};
+pub use live::{Live, LiveFrame};
 pub use policy::{Policy, Status};
 pub use publish::Publisher;
 pub use webhook::{Pass, Webhook, WebhookSettings};

@@ -110,6 +110,8 @@ settings! {
         database_url: String = "",
         /// Where the database and other files of this installation are kept; by default the user's data folder.
         vultus_home: PathBuf = "",
+        /// What this machine is called among those that share a database; by default its host name.
+        node_name: String = "",
         /// What is logged: error, warn, info, debug, trace, or a filter such as `info,camera=debug`.
         log: LogFilter = "info",
         /// When set, HTTP and WebSocket ask for it: `X-API-Key`, `Authorization: Bearer`, or `?key=`.
@@ -146,6 +148,11 @@ impl Settings {
         } else {
             self.database_url.clone()
         }
+    }
+
+    /// What this machine is called.
+    pub fn node(&self) -> String {
+        if self.node_name.is_empty() { host_name() } else { self.node_name.clone() }
     }
 
     /// Where models are kept.
@@ -215,6 +222,16 @@ impl Admission {
 /// `vultus` in the system's folder for such things. A service account without a home gets one in the working folder.
 fn default_folder(base: Option<PathBuf>, fallback: &str) -> PathBuf {
     base.map_or_else(|| PathBuf::from("vultus").join(fallback), |base| base.join("vultus"))
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "vultus".to_owned())
 }
 
 #[cfg(test)]

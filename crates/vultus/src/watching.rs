@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use camera::{CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Stop, VideoError, Watch};
-use events::{Flow, Outlet, Policy, Webhook, WebhookSettings, WindowSlot};
+use events::{Flow, Live, Outlet, Policy, Webhook, WebhookSettings, WindowSlot};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -114,7 +114,8 @@ pub fn ffmpeg_source(settings: &Settings, given: &str, pace: Pace, repeat: bool)
 
 fn flow(app: &App, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Flow> {
     let settings = app.settings();
-    let mut flow = Flow::new(Policy::new(settings.cooldown.0), settings.ws_jpeg_quality.0, settings.ws_annotate)?;
+    let mut flow =
+        Flow::new(Policy::new(settings.cooldown.0), Live::new(settings.ws_jpeg_quality.0)?, settings.ws_annotate);
     for outlet in outlets {
         flow = flow.with_outlet(outlet);
     }

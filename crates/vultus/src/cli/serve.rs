@@ -33,6 +33,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         }
         let mut watching = Watching::start(&app, outlets, window(&settings))?;
         let health = Arc::new(Health {
+            node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
             camera: Some((settings.camera_name.clone(), watching.status())),
@@ -69,6 +70,7 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
         let health = Arc::new(Health {
+            node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
             camera: None,
@@ -109,7 +111,11 @@ pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
     run(async move {
         let listener = http::bind(&settings, "WS_ADDR", settings.ws_addr).await?;
         tracing::info!("WebSocket hub on ws://{}{WEBSOCKET_PATH}", address_of(&listener, settings.ws_addr));
-        let router = http::hub_router(Hub::new(), settings.admission(), Arc::new(Health::default()));
+        let router = http::hub_router(
+            Hub::new(),
+            settings.admission(),
+            Arc::new(Health { node: settings.node(), ..Health::default() }),
+        );
         let mut service = Service::new();
         service.serve(listener, router);
         let ended = service.until_stopped(std::future::pending()).await;

@@ -17,6 +17,8 @@ const LONGEST_PING: Duration = Duration::from_secs(2);
 /// What this process can say about itself.
 #[derive(Default)]
 pub struct Health {
+    /// What this machine is called.
+    pub node: String,
     /// The database, when this process uses one.
     pub store: Option<Store>,
     /// Everybody enrolled, when this process recognises.
@@ -62,6 +64,8 @@ pub(super) struct Report {
     /// `ok`, or `degraded` while the database is away.
     status: &'static str,
     version: &'static str,
+    /// What this machine is called.
+    node: String,
     /// `ok` or `unavailable`.
     #[serde(skip_serializing_if = "Option::is_none")]
     database: Option<&'static str>,
@@ -111,6 +115,7 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
     let report = Report {
         status: if healthy { "ok" } else { "degraded" },
         version: env!("CARGO_PKG_VERSION"),
+        node: health.node.clone(),
         database,
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),

@@ -1,0 +1,95 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use camera::{Painter, Sighting, annotate};
+use face::{FaceError, JpegEncoder, YuvImage};
+use tokio::sync::watch;
+
+/// The newest sighting of one camera for whoever wants to see it: the hub, a snapshot, a stream of pictures. A picture is
+/// drawn and encoded when it is first asked for, and once however many ask. Clones show the same.
+#[derive(Clone)]
+pub struct Live {
+    newest: watch::Sender<Option<Arc<LiveFrame>>>,
+    studio: Arc<Mutex<Studio>>,
+}
+
+/// One sighting with its pictures.
+pub struct LiveFrame {
+    sighting: Sighting,
+    studio: Arc<Mutex<Studio>>,
+    plain: Mutex<Option<Bytes>>,
+    annotated: Mutex<Option<Bytes>>,
+}
+
+/// What pictures are made with.
+struct Studio {
+    encoder: JpegEncoder,
+    painter: Painter,
+}
+
+impl Live {
+    /// Nothing seen yet. `quality` is that of the JPEGs, 1–100.
+    ///
+    /// # Errors
+    /// When there is no JPEG encoder for this quality.
+    pub fn new(quality: u8) -> Result<Self, FaceError> {
+        let studio = Studio { encoder: JpegEncoder::new(quality)?, painter: Painter::new() };
+        Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)) })
+    }
+
+    /// Makes `sighting` the newest, and returns it with its pictures.
+    pub fn show(&self, sighting: Sighting) -> Arc<LiveFrame> {
+        let studio = Arc::clone(&self.studio);
+        let frame = Arc::new(LiveFrame { sighting, studio, plain: Mutex::default(), annotated: Mutex::default() });
+        self.newest.send_replace(Some(Arc::clone(&frame)));
+        frame
+    }
+
+    /// The newest sighting; `None` before the first.
+    pub fn newest(&self) -> Option<Arc<LiveFrame>> {
+        self.newest.borrow().clone()
+    }
+
+    /// The newest sighting as it changes. Slow followers miss those in between. Ends when the last clone of this is gone.
+    pub fn follow(&self) -> watch::Receiver<Option<Arc<LiveFrame>>> {
+        self.newest.subscribe()
+    }
+}
+
+impl LiveFrame {
+    /// What was seen.
+    pub fn sighting(&self) -> &Sighting {
+        &self.sighting
+    }
+
+    /// The frame as JPEG, as it came or with boxes and names drawn into it. Takes a few milliseconds the first time.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn jpeg(&self, annotated: bool) -> Result<Bytes, FaceError> {
+        let mut made = lock(if annotated { &self.annotated } else { &self.plain });
+        if let Some(jpeg) = &*made {
+            return Ok(jpeg.clone());
+        }
+        let jpeg: Bytes = match annotated {
+            true => {
+                let picture = self.annotated_picture();
+                lock(&self.studio).encoder.encode(&picture)?.into()
+            }
+            false => lock(&self.studio).encoder.encode(self.sighting.frame.image())?.into(),
+        };
+        Ok(made.insert(jpeg).clone())
+    }
+
+    /// The frame with boxes and names drawn into it.
+    pub fn annotated_picture(&self) -> YuvImage {
+        let mut picture = self.sighting.frame.image().clone();
+        annotate(&mut lock(&self.studio).painter, &mut picture, &self.sighting.faces);
+        picture
+    }
+}
+
+/// What is behind these locks is whole after every statement, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
