@@ -6,7 +6,7 @@ use gallery::Gallery;
 
 use crate::decision::Rule;
 use crate::evidence::Evidence;
-use crate::motion::MotionGate;
+use crate::motion::{Change, MotionGate};
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
 use crate::tracker::{Found, Tracker};
 use crate::{Frame, Region};
@@ -63,13 +63,14 @@ impl Look {
 
     fn follow(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
-        if self.is_worth_a_look(&frame) {
+        let change = self.motion.change(frame.image());
+        if self.is_worth_a_look(change, frame.read_at) {
             let Self { settings, engines, gallery, tracker, .. } = self;
             engines.with(|engine| {
                 sight.got_engine(&frame);
                 let found = sight.find(engine, settings, &frame)?;
                 let mut embed = |five: &_| sight.embed(engine, &frame, five);
-                tracker.follow(&frame, found, gallery, &mut embed)
+                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)
             })?;
             self.motion.looked_at();
             self.looked_at = Some(frame.read_at);
@@ -77,16 +78,14 @@ impl Look {
             sight.work.still = true;
             self.tracker.stay(&frame, &self.gallery);
         }
-        let (faces, ended) = (self.tracker.faces(&self.gallery), self.tracker.take_ended());
+        let (faces, ended) = (self.tracker.faces(frame.read_at, &self.gallery), self.tracker.take_ended());
         Ok(sight.sighting(&self.settings.camera, frame, faces, ended))
     }
 
-    /// Whether `frame` may show anything that is not known yet.
-    fn is_worth_a_look(&mut self, frame: &Frame) -> bool {
-        let has_moved = self.motion.has_moved(frame.image());
-        let has_rested =
-            self.looked_at.is_none_or(|last| frame.read_at.saturating_duration_since(last) >= LONGEST_REST);
-        !self.settings.motion_gate || has_moved || has_rested || self.tracker.is_curious(&self.gallery)
+    /// Whether a frame that differs by `change` may show anything that is not known yet.
+    fn is_worth_a_look(&self, change: Change, now: Instant) -> bool {
+        let has_rested = self.looked_at.is_none_or(|last| now.saturating_duration_since(last) >= LONGEST_REST);
+        !self.settings.motion_gate || change != Change::Nothing || has_rested || self.tracker.is_curious(&self.gallery)
     }
 
     /// Each face by this one picture, as the original does it.

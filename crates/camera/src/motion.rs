@@ -14,6 +14,20 @@ const CHANGED: f32 = 6.0;
 /// The picture as a whole has changed, as when a light is switched, when its mean brightness differs by more than this.
 const LIGHT: f32 = 12.0;
 
+/// When so many of the blocks have changed it is another scene: the camera was turned, or the recording was cut.
+const OTHER_SCENE: f32 = 0.5;
+
+/// How a frame differs from the one that was looked at last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// By nothing but noise.
+    Nothing,
+    /// Something has moved.
+    Something,
+    /// Nearly everything is different, so that what was where says nothing any more.
+    Scene,
+}
+
 /// Tells whether anything has moved since the last frame that was looked at. Compared with that one, not with the frame
 /// before, so that what creeps is seen too. Costs about as much as reading a quarter of the brightness plane.
 #[derive(Debug, Default)]
@@ -23,16 +37,22 @@ pub(crate) struct MotionGate {
 }
 
 impl MotionGate {
-    /// Whether something differs from the last frame that was [`looked_at`](Self::looked_at). True for the first frame, and when
-    /// the picture's size has changed.
-    pub(crate) fn has_moved(&mut self, image: &YuvImage) -> bool {
+    /// How the frame differs from the last one that was [`looked_at`](Self::looked_at). The first frame is another scene, as is one
+    /// of another size.
+    pub(crate) fn change(&mut self, image: &YuvImage) -> Change {
         block_means(image, &mut self.blocks);
         if self.blocks.len() != self.reference.len() || self.blocks.is_empty() {
-            return true;
+            return Change::Scene;
         }
+        let count = self.blocks.len() as f32;
         let pairs = || self.blocks.iter().zip(&self.reference);
-        let common = pairs().map(|(now, then)| now - then).sum::<f32>() / self.blocks.len() as f32;
-        common.abs() > LIGHT || pairs().any(|(now, then)| (now - then - common).abs() > CHANGED)
+        let common = pairs().map(|(now, then)| now - then).sum::<f32>() / count;
+        let changed = pairs().filter(|(now, then)| (*now - *then - common).abs() > CHANGED).count();
+        match changed as f32 / count {
+            share if share > OTHER_SCENE => Change::Scene,
+            share if share > 0.0 || common.abs() > LIGHT => Change::Something,
+            _ => Change::Nothing,
+        }
     }
 
     /// The frame that was just asked about is looked at: others are compared with it from now on.
@@ -84,7 +104,7 @@ mod tests {
     }
 
     fn moved(gate: &mut MotionGate, image: &YuvImage) -> bool {
-        let moved = gate.has_moved(image);
+        let moved = gate.change(image) != Change::Nothing;
         if moved {
             gate.looked_at();
         }
@@ -112,6 +132,14 @@ mod tests {
         moved(&mut gate, &picture(|x, _| (60 + x / 4) as u8));
         assert!(!moved(&mut gate, &picture(|x, _| (70 + x / 4) as u8)));
         assert!(moved(&mut gate, &picture(|x, _| (90 + x / 4) as u8)));
+    }
+
+    #[test]
+    fn a_cut_is_another_scene_and_a_face_that_moves_is_not() {
+        let mut gate = MotionGate::default();
+        moved(&mut gate, &square_at(100, 90));
+        assert_eq!(gate.change(&square_at(140, 90)), Change::Something);
+        assert_eq!(gate.change(&picture(|x, y| ((x / 3) ^ (y / 2)) as u8)), Change::Scene);
     }
 
     #[test]

@@ -26,6 +26,10 @@ const BETTER_PAUSE: Duration = Duration::from_millis(250);
 const PASS_REFRESH: Duration = Duration::from_secs(2);
 const REJECT_REFRESH: Duration = Duration::from_secs(1);
 
+/// A face that stays where it is but was not seen clearly for so long is not accepted any more: somebody else may have stepped
+/// in with the face turned away. Longer than a refresh, so that one or two bad shots do not matter.
+const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+
 /// A face this much larger, or turned this many degrees less to the side, is likely to make a better shot. Beyond the embedder's
 /// own input more pixels do not help.
 const LARGER: f32 = 1.2;
@@ -43,6 +47,7 @@ pub(crate) struct Track {
     last_seen: Instant,
     predicted_at: Instant,
     last_shot: Option<Instant>,
+    last_usable: Option<Instant>,
     frames: u32,
     best: Option<BestShot>,
     /// The newest shot, when it was of somebody else: one more and the track is split.
@@ -71,6 +76,7 @@ impl Track {
             last_seen: frame.read_at,
             predicted_at: frame.read_at,
             last_shot: None,
+            last_usable: None,
             frames: 0,
             best: None,
             stranger: None,
@@ -138,8 +144,15 @@ impl Track {
         self.last_shot = Some(now);
     }
 
+    /// Why the face is not accepted whatever was decided: it was not seen clearly for too long.
+    pub(crate) fn unconfirmed(&self, now: Instant) -> Option<Reason> {
+        let since = now.saturating_duration_since(self.last_usable?);
+        (since > UNCONFIRMED_AFTER).then(|| self.votes.why_refused())
+    }
+
     /// Keeps `frame` if the newest shot is the best so far.
     pub(crate) fn keep_best(&mut self, frame: &Arc<Frame>, area: Rect, norm: f32) {
+        self.last_usable = Some(frame.read_at);
         if self.votes.best().is_none_or(|best| norm >= best.quality) {
             self.best = Some(BestShot { frame: Arc::clone(frame), area });
         }

@@ -5,7 +5,7 @@ use face::{Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
 use gallery::{Distance, Gallery};
 
 use crate::Frame;
-use crate::decision::Rule;
+use crate::decision::{Rule, Verdict};
 use crate::evidence::{Evidence, TrackId};
 use crate::pairing::{Pairing, pair};
 use crate::sighting::SeenFace;
@@ -86,11 +86,12 @@ impl Tracker {
         Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), ended: Vec::new() }
     }
 
-    /// Takes in what was found in `frame`.
+    /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
     pub(crate) fn follow(
         &mut self,
         frame: &Arc<Frame>,
         found: Vec<Found>,
+        is_other_scene: bool,
         gallery: &Gallery,
         embed: &mut Embed<'_>,
     ) -> Result<(), FaceError> {
@@ -103,6 +104,7 @@ impl Tracker {
         let mut doubts = Vec::new();
         for (found, pairing) in found.into_iter().zip(pair(&expected, &areas)) {
             match pairing {
+                _ if is_other_scene => doubts.push(doubt(found, None, embed)?),
                 Pairing::Sure(at) => self.go_on(ids[at], found, frame, gallery, embed)?,
                 Pairing::Doubtful(at) => doubts.push(doubt(found, Some(ids[at]), embed)?),
                 Pairing::Nobody => doubts.push(doubt(found, None, embed)?),
@@ -133,7 +135,7 @@ impl Tracker {
     }
 
     /// The faces of the newest frame that can be recognised, the largest first.
-    pub(crate) fn faces(&mut self, gallery: &Gallery) -> Vec<SeenFace> {
+    pub(crate) fn faces(&mut self, now: Instant, gallery: &Gallery) -> Vec<SeenFace> {
         let (tracks, rule, gates) = (&mut self.tracks, &self.rule, gallery.gates());
         let mut faces: Vec<_> = self
             .present
@@ -146,13 +148,14 @@ impl Tracker {
                 }
                 let quality = track.votes.best()?.quality;
                 let evidence = track.evidence(rule, gates);
+                let verdict = track.unconfirmed(now).map_or(evidence.verdict, Verdict::Reject);
                 Some(SeenFace {
                     detection: present.found.detection,
                     landmarks,
                     quality,
                     embedding: present.embedding.clone(),
                     nearest: evidence.nearest.clone(),
-                    verdict: evidence.verdict,
+                    verdict,
                     evidence: Some(evidence),
                 })
             })
@@ -186,9 +189,23 @@ impl Tracker {
             Some(Embedded::Usable(embedding)) if self.is_stranger(at, &embedding, gallery) => {
                 self.meet_stranger(at, found, embedding, frame, gallery);
             }
+            Some(Embedded::Usable(embedding)) if self.tracks[at].votes.is_empty() => {
+                self.is_known_now(id, found, embedding, frame, gallery);
+            }
             shot => self.belongs(at, found, shot, frame, gallery),
         }
         Ok(())
+    }
+
+    /// The first usable shot of a face: it may be one that was lost when it turned away.
+    fn is_known_now(&mut self, id: TrackId, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
+        let mut doubts = [Doubt { found, likely: Some(id), shot: Some(Embedded::Usable(shot)) }];
+        let lost = self.nearest_pair(&doubts, gallery).map(|(_, track)| self.tracks[track].id);
+        if lost.is_some() {
+            self.tracks.retain(|track| track.id != id);
+        }
+        doubts[0].likely = lost.or(Some(id));
+        self.settle(doubts.into(), frame, gallery);
     }
 
     /// A clear shot that is far from all others of the track.
@@ -229,13 +246,7 @@ impl Tracker {
         for Doubt { found, likely, shot } in doubts {
             let likely = likely.filter(|id| self.present.iter().all(|present| present.track != *id));
             let at = likely.and_then(|id| self.tracks.iter().position(|track| track.id == id));
-            let at = at.filter(|&at| match &shot {
-                Some(Embedded::Usable(embedding)) => {
-                    let distance = self.tracks[at].votes.distance(&embedding.vector, gallery.scale());
-                    distance.is_none_or(|distance| distance <= Distance::new(OTHER))
-                }
-                _ => true,
-            });
+            let at = at.filter(|&at| self.may_be(at, shot.as_ref(), gallery));
             match at {
                 Some(at) => self.belongs(at, found, shot, frame, gallery),
                 None if self.tracks.len() < MOST_TRACKS => {
@@ -244,6 +255,19 @@ impl Tracker {
                 }
                 None => {}
             }
+        }
+    }
+
+    /// Whether a doubtful face may be taken for the track that is expected at its place. One that nothing is known of is not: it
+    /// would inherit what somebody else was decided.
+    fn may_be(&self, at: usize, shot: Option<&Embedded>, gallery: &Gallery) -> bool {
+        let votes = &self.tracks[at].votes;
+        match shot {
+            Some(Embedded::Usable(embedding)) => {
+                let distance = votes.distance(&embedding.vector, gallery.scale());
+                distance.is_none_or(|distance| distance <= Distance::new(OTHER))
+            }
+            _ => votes.is_empty(),
         }
     }
 

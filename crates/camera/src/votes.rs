@@ -112,6 +112,12 @@ impl Votes {
         }
     }
 
+    /// Why the newest shot that the gates refused cannot be recognised.
+    pub(crate) fn why_refused(&self) -> Reason {
+        let is_turned = self.refused.as_ref().is_some_and(|shot| shot.yaw.abs() > TURNED);
+        if is_turned { Reason::TurnedAway } else { Reason::Blurred }
+    }
+
     /// How far an embedding is from all shots together.
     pub(crate) fn distance(&self, embedding: &[f32], scale: &Scale) -> Option<Distance> {
         self.fused.as_ref().map(|fused| scale.between(&fused.vector, embedding))
@@ -124,10 +130,7 @@ impl Votes {
 
     /// What the shots say together, by `rule`.
     pub(crate) fn verdict(&self, rule: &Rule, gates: &Gates) -> Verdict {
-        let Some(best) = self.best() else {
-            let turned = self.refused.as_ref().is_some_and(|shot| shot.yaw.abs() > TURNED);
-            return Verdict::Reject(if turned { Reason::TurnedAway } else { Reason::Blurred });
-        };
+        let Some(best) = self.best() else { return Verdict::Reject(self.why_refused()) };
         let Some(nearest) = &self.nearest else { return Verdict::Reject(Reason::NobodyEnrolled) };
         if nearest.distance >= rule.threshold {
             return Verdict::Reject(match best {
