@@ -19,6 +19,8 @@ mod input;
 mod kalman;
 mod label;
 mod look;
+#[cfg(test)]
+mod made;
 mod mask;
 mod motion;
 mod newest;

@@ -19,6 +19,9 @@ const UNDECIDED_PAUSE: Duration = Duration::from_millis(60);
 /// The same for a face of which no shot has been usable so far.
 const USELESS_PAUSE: Duration = Duration::from_millis(250);
 
+/// And for a face that was known and whose last shot was useless.
+const TURNED_AWAY_PAUSE: Duration = Duration::from_millis(500);
+
 /// A shot that is likely to be better is taken no sooner after the last one.
 const BETTER_PAUSE: Duration = Duration::from_millis(250);
 
@@ -128,7 +131,11 @@ impl Track {
         let side = best.area.width().max(best.area.height());
         let is_larger = side < LARGE_ENOUGH && seen.area.longer_side() as f32 >= LARGER * side;
         let is_more_frontal = seen.yaw.abs() + MORE_FRONTAL <= best.yaw.abs();
-        let refresh = if verdict == Verdict::Pass { PASS_REFRESH } else { REJECT_REFRESH };
+        let refresh = match verdict {
+            _ if self.last_usable < self.last_shot => TURNED_AWAY_PAUSE,
+            Verdict::Pass => PASS_REFRESH,
+            Verdict::Reject(_) => REJECT_REFRESH,
+        };
         since >= refresh || (since >= BETTER_PAUSE && (is_larger || is_more_frontal))
     }
 

@@ -340,3 +340,6 @@ fn doubt(found: Found, likely: Option<TrackId>, embed: &mut Embed<'_>) -> Result
     let shot = found.landmarks.as_ref().map(embed).transpose()?;
     Ok(Doubt { found, likely, shot })
 }
+
+#[cfg(test)]
+mod tests;

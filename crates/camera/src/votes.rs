@@ -176,3 +176,6 @@ fn shot_of(view: View, quality: f32, weight: f32, nearest: Option<Match>) -> Sho
     let View { at, area, score, yaw } = view;
     Shot { at, area, score, quality, yaw, weight, nearest }
 }
+
+#[cfg(test)]
+mod tests;
