@@ -36,6 +36,8 @@ pub(crate) struct Tracker {
     next_id: TrackId,
     /// Faces of the frame that was looked at last.
     present: Vec<Present>,
+    /// Tracks that have a face in this frame by its place alone, so that no other face may have them.
+    sure: Vec<TrackId>,
     ended: Vec<Arc<Evidence>>,
 }
 
@@ -83,7 +85,7 @@ impl Found {
 
 impl Tracker {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), ended: Vec::new() }
+        Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), sure: Vec::new(), ended: Vec::new() }
     }
 
     /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
@@ -100,9 +102,17 @@ impl Tracker {
         let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.unseen(now))).collect();
         let areas: Vec<_> = found.iter().map(Found::area).collect();
         let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
+        let pairings = pair(&expected, &areas);
         self.present.clear();
+        self.sure.clear();
+        if !is_other_scene {
+            self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
+                Pairing::Sure(at) => Some(ids[*at]),
+                _ => None,
+            }));
+        }
         let mut doubts = Vec::new();
-        for (found, pairing) in found.into_iter().zip(pair(&expected, &areas)) {
+        for (found, pairing) in found.into_iter().zip(pairings) {
             match pairing {
                 _ if is_other_scene => doubts.push(doubt(found, None, embed)?),
                 Pairing::Sure(at) => self.go_on(ids[at], found, frame, gallery, embed)?,
@@ -273,7 +283,9 @@ impl Tracker {
 
     /// The doubtful face and the track without a face that are most alike, and alike enough.
     fn nearest_pair(&self, doubts: &[Doubt], gallery: &Gallery) -> Option<(usize, usize)> {
-        let is_free = |track: &Track| self.present.iter().all(|present| present.track != track.id);
+        let is_free = |track: &Track| {
+            !self.sure.contains(&track.id) && self.present.iter().all(|present| present.track != track.id)
+        };
         let free: Vec<_> = self.tracks.iter().enumerate().filter(|(_, track)| is_free(track)).collect();
         let mut nearest: Option<(Distance, usize, usize)> = None;
         for (at_doubt, doubt) in doubts.iter().enumerate() {
