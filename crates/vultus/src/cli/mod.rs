@@ -166,8 +166,8 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     install_crypto()?;
     match cli.command {
         Command::Serve => serve::serve(settings, &resolved),
-        Command::Api => serve::api(settings),
-        Command::Detect => serve::detect(settings),
+        Command::Api => serve::api(settings, &resolved),
+        Command::Detect => serve::detect(settings, &resolved),
         Command::Hub => serve::hub(&settings),
         Command::People(command) => people::run(command, settings),
         Command::Recognize(command) => recognize::run(command, settings),
