@@ -178,3 +178,31 @@ pub fn ffmpeg_version(program: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().next().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_camera_whose_thread_panicked_has_ended_and_says_so() {
+        let stop = Stop::new();
+        let (still_there, stopped) = (named("flow", || {}).unwrap(), stop.clone());
+        let watch = named("watch", move || {
+            stopped.sleep(Duration::from_secs(60));
+            panic!("as a defect would");
+        });
+        let (status, live) = (CameraStatus::failed("not yet"), Live::new(70).unwrap());
+        let watching = Watching { status, live, stop, threads: vec![watch.unwrap(), still_there] };
+        assert!(!watching.has_ended());
+        watching.stop();
+        let start = Instant::now();
+        while !watching.has_ended() {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            std::thread::yield_now();
+        }
+        assert!(!watching.is_over());
+        assert!(watching.join().is_err());
+    }
+}

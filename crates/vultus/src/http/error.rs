@@ -41,6 +41,9 @@ impl ApiError {
     /// The code of what may be tried again in a moment.
     pub const BUSY: &'static str = "busy";
 
+    /// The code of a camera that has no picture: no fault either.
+    const NO_PICTURE: &'static str = "no_picture";
+
     /// An error with its HTTP status, code and sentence.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
@@ -53,7 +56,7 @@ impl ApiError {
 
     /// 503: there is no picture of a camera, at least not yet and here.
     pub fn no_picture(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_picture", message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Self::NO_PICTURE, message)
     }
 }
 
@@ -78,7 +81,7 @@ impl IntoResponse for ApiError {
             if BUSY_LINE.is_due() {
                 tracing::warn!(code = self.code, "requests are refused: there are too many at the same time");
             }
-        } else if self.status.is_server_error() && self.code != "no_picture" {
+        } else if self.status.is_server_error() && self.code != Self::NO_PICTURE {
             tracing::error!(code = self.code, "{}", self.message);
         }
         let body = Json(ErrorBody { error: self.code, message: self.message });

@@ -1,16 +1,30 @@
 //! `/api/v1/cameras`: what is watched.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::cameras::{Camera, Definition};
+use crate::cameras::{Camera, CameraError, Definition};
 use crate::http::error::ErrorBody;
 use crate::http::upload::{self, FORM_BYTES};
 use crate::http::{ApiError, Server};
+
+/// Which camera a request is about.
+pub struct CameraId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CameraId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        // What is not even UTF-8 is the id of none.
+        id.map(|Path(id)| Self(id)).map_err(|_| CameraError::Unknown("\u{FFFD}".to_owned()).into())
+    }
+}
 
 /// Every camera.
 #[derive(Serialize, ToSchema)]
@@ -63,7 +77,7 @@ pub async fn add(
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
-pub async fn get(State(server): State<Server>, Path(id): Path<String>) -> Result<Json<Camera>, ApiError> {
+pub async fn get(State(server): State<Server>, CameraId(id): CameraId) -> Result<Json<Camera>, ApiError> {
     Ok(Json(server.cameras.get(&id).await?))
 }
 
@@ -84,7 +98,7 @@ pub async fn get(State(server): State<Server>, Path(id): Path<String>) -> Result
 )]
 pub async fn change(
     State(server): State<Server>,
-    Path(id): Path<String>,
+    CameraId(id): CameraId,
     request: Request,
 ) -> Result<Json<Camera>, ApiError> {
     let patch = json_of(request).await?;
@@ -101,7 +115,7 @@ pub async fn change(
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
-pub async fn remove(State(server): State<Server>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+pub async fn remove(State(server): State<Server>, CameraId(id): CameraId) -> Result<StatusCode, ApiError> {
     server.cameras.remove(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use events::{Live, LiveFrame};
@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use utoipa::IntoParams;
 
+use super::cameras::CameraId;
 use crate::http::error::ErrorBody;
 use crate::http::listen::Stopping;
 use crate::http::{ApiError, Server};
@@ -49,7 +50,7 @@ pub struct Wish {
 )]
 pub async fn snapshot(
     State(server): State<Server>,
-    Path(id): Path<String>,
+    CameraId(id): CameraId,
     wish: Result<Query<Wish>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let wish = checked(wish)?;
@@ -75,7 +76,7 @@ pub async fn snapshot(
 )]
 pub async fn stream(
     State(server): State<Server>,
-    Path(id): Path<String>,
+    CameraId(id): CameraId,
     Extension(stopping): Extension<Stopping>,
     wish: Result<Query<Wish>, QueryRejection>,
 ) -> Result<Response, ApiError> {
