@@ -1,15 +1,12 @@
-//! `/api/v1/cameras`: cameras come, change and go while the service runs, and each is watched by one node.
+//! `/api/v1/cameras` and `[[camera]]`: cameras come, change and go while the service runs.
 
-use std::time::{Duration, Instant};
+mod nodes;
+mod pictures;
 
-use futures_util::StreamExt;
 use reqwest::Method;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{
-    Answer, Home, Postgres, Receiver, Service, Viewer, client, clip, photo, processes_with, until, vanish,
-};
+use crate::support::{Answer, Home, Receiver, Service, Viewer, client, clip, photo, until};
 
 const LIST: &str = "/api/v1/cameras";
 
@@ -235,134 +232,6 @@ async fn secrets_are_not_shown_and_survive_a_change_that_sends_back_what_was_sho
     assert_eq!(send(&vultus, Method::POST, LIST, &camera).await.error(), "409 camera_exists");
 }
 
-/// Two services on one database: one watches, and the other takes over when that is killed, and when it is stopped.
-async fn exactly_one_of_two_watches(url: Option<&str>) {
-    let mut home = no_camera_of_its_own().with("VIDEO_SOURCE", "none");
-    if let Some(url) = url {
-        home = home.with("DATABASE_URL", url);
-        home.enrol("obama", "obama.jpg");
-    }
-    let source = home.file("door.mp4");
-    std::fs::copy(clip(3, 2), &source).unwrap();
-    let home = home.with("NODE_NAME", "one");
-    let one = home.start(&["serve"]).await;
-    let home = home.with("NODE_NAME", "two");
-    let two = home.start(&["serve"]).await;
-    add(&two, &json!({"id": "door", "source": path(&source), "loop_file": true})).await;
-    let camera = until("the same state wherever one asks", async || {
-        let (here, there) = (get(&one, "door").await, get(&two, "door").await);
-        let same =
-            here["node"] == there["node"] && here["state"]["state"] == "live" && there["state"]["state"] == "live";
-        same.then_some(here)
-    })
-    .await;
-    assert_eq!(processes_with(path(&source)).len(), 1, "exactly one ffmpeg");
-    let (watching, waiting) = if camera["node"] == "one" { (one, two) } else { (two, one) };
-    let mut viewer = waiting.viewer().await;
-    let refused = waiting.get(&format!("{LIST}/door/snapshot.jpg")).await;
-    assert_eq!(refused.error(), "503 no_picture");
-    assert!(refused.text.contains(&format!("the node {}", camera["node"].as_str().unwrap())), "{refused:?}");
-
-    let children = processes_with(path(&source));
-    watching.kill().await;
-    let killed = Instant::now();
-    passes(&mut viewer, "door", "obama").await;
-    assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
-    vanish(&children).await;
-
-    let third = home.start(&["serve"]).await;
-    let mut viewer = third.viewer().await;
-    assert_eq!(processes_with(path(&source)).len(), 1, "exactly one ffmpeg");
-    let mut waiting = waiting;
-    waiting.signal(Signal::TERM);
-    passes(&mut viewer, "door", "obama").await;
-    waiting.ended().await;
-}
-
-#[tokio::test]
-async fn of_two_services_on_one_sqlite_file_exactly_one_watches_and_the_other_takes_over() {
-    exactly_one_of_two_watches(None).await;
-}
-
-#[tokio::test]
-async fn of_two_services_on_one_postgresql_database_exactly_one_watches_and_the_other_takes_over() {
-    let Some(database) = Postgres::fresh().await else { return };
-    exactly_one_of_two_watches(Some(&database.url)).await;
-}
-
-#[tokio::test]
-async fn a_snapshot_is_the_newest_picture_plain_or_annotated() {
-    let vultus = no_camera_of_its_own().start(&["serve"]).await;
-    add(&vultus, &camera("door", 3)).await;
-    passes(&mut vultus.viewer().await, "door", "obama").await;
-    let mut pictures = Vec::new();
-    for wish in ["", "?annotated=true"] {
-        let answer = client().get(vultus.url(&format!("{LIST}/door/snapshot.jpg{wish}"))).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.headers()["content-type"], "image/jpeg");
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        let jpeg = answer.bytes().await.unwrap();
-        let picture = face::decode(&jpeg, &face::DecodeLimits::default()).unwrap();
-        assert_eq!((picture.width(), picture.height()), (640, 480));
-        pictures.push(jpeg);
-    }
-    assert_ne!(pictures[0], pictures[1]);
-    assert_eq!(vultus.get(&format!("{LIST}/gate/snapshot.jpg")).await.error(), "404 unknown_camera");
-    assert_eq!(vultus.get(&format!("{LIST}/door/snapshot.jpg?annotated=perhaps")).await.error(), "400 bad_query");
-    add(&vultus, &json!({"id": "dark", "source": "missing.mp4"})).await;
-    assert_eq!(vultus.get(&format!("{LIST}/dark/snapshot.jpg")).await.error(), "503 no_picture");
-}
-
-#[tokio::test]
-async fn a_stream_sends_picture_after_picture_and_ends_when_the_camera_goes() {
-    let vultus = no_camera_of_its_own().start(&["serve"]).await;
-    add(&vultus, &camera("door", 3)).await;
-    is_in_state(&vultus, "door", "live").await;
-    assert_eq!(vultus.get(&format!("{LIST}/door/stream.mjpg?fps=0")).await.error(), "400 bad_query");
-    let at = vultus.url(&format!("{LIST}/door/stream.mjpg?fps=5&annotated=true"));
-    let answer = client().get(at).send().await.unwrap();
-    let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    let (kind, boundary) = content_type.split_once("; boundary=").unwrap();
-    assert_eq!(kind, "multipart/x-mixed-replace");
-    let (mut chunks, mut received, start) = (answer.bytes_stream(), Vec::new(), Instant::now());
-    let boundary = format!("--{boundary}\r\n");
-    let pictures = |received: &[u8]| String::from_utf8_lossy(received).matches(&boundary).count();
-    while pictures(&received) < 5 {
-        received.extend(chunks.next().await.expect("more").unwrap());
-    }
-    assert!(start.elapsed() > Duration::from_millis(500), "{:?}", start.elapsed());
-    let text = String::from_utf8_lossy(&received);
-    assert!(text.starts_with(&format!("{boundary}Content-Type: image/jpeg\r\nContent-Length: ")), "{}", &text[..100]);
-    change(&vultus, "door", &json!({"enabled": false})).await.ok();
-    until("the end of the stream", async || chunks.next().await.is_none().then_some(())).await;
-}
-
-#[tokio::test]
-async fn a_client_of_a_stream_that_reads_nothing_does_not_keep_the_service_from_ending() {
-    let mut vultus = no_camera_of_its_own().start(&["serve"]).await;
-    add(&vultus, &camera("door", 3)).await;
-    is_in_state(&vultus, "door", "live").await;
-    let at = vultus.url(&format!("{LIST}/door/stream.mjpg"));
-    let silent: Vec<_> = futures_util::future::join_all((0..20).map(|_| client().get(&at).send())).await;
-    passes(&mut vultus.viewer().await, "door", "obama").await;
-    vultus.signal(Signal::TERM);
-    assert_eq!(vultus.ended().await.code(), Some(0));
-    drop(silent);
-}
-
-#[tokio::test]
-async fn vultus_api_edits_cameras_that_vultus_detect_watches() {
-    let home = no_camera_of_its_own().with("VIDEO_SOURCE", "none").with("WS_ENABLE", "false");
-    let api = home.start(&["api"]).await;
-    let _detector = home.start(&["detect"]).await;
-    add(&api, &camera("door", 3)).await;
-    let live = is_in_state(&api, "door", "live").await;
-    assert!(live["node"].is_string(), "{live}");
-    assert_eq!(api.get(&format!("{LIST}/door/snapshot.jpg")).await.error(), "503 no_picture");
-    change(&api, "door", &json!({"enabled": false})).await.ok();
-    is_in_state(&api, "door", "off").await;
-}
-
 #[tokio::test]
 async fn the_command_line_adds_disables_and_removes_cameras() {
     let home = Home::new();
@@ -379,31 +248,6 @@ async fn the_command_line_adds_disables_and_removes_cameras() {
     assert!(refused.contains("there is a camera `door` already"), "{refused}");
     home.run(&["cameras", "remove", "door"]).succeeded();
     assert_eq!(ids(&api).await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_camera_goes_on_while_the_database_is_away() {
-    let home = no_camera_of_its_own();
-    let vultus = home.start(&["serve"]).await;
-    add(&vultus, &camera("door", 3)).await;
-    let mut viewer = vultus.viewer().await;
-    passes(&mut viewer, "door", "obama").await;
-    // Another process holds the write lock for longer than a lease lasts.
-    let lock = write_lock(&home.file("vultus.db")).await;
-    let held = Instant::now();
-    while held.elapsed() < Duration::from_secs(8) {
-        passes(&mut viewer, "door", "obama").await;
-    }
-    drop(lock);
-    is_in_state(&vultus, "door", "live").await;
-}
-
-async fn write_lock(file: &std::path::Path) -> sqlx::AnyConnection {
-    use sqlx::{Connection, Executor};
-    sqlx::any::install_default_drivers();
-    let mut connection = sqlx::AnyConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-    connection.execute("BEGIN IMMEDIATE").await.unwrap();
-    connection
 }
 
 #[tokio::test]
