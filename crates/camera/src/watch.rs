@@ -37,6 +37,13 @@ impl CameraStatus {
         Self(Arc::new(Mutex::new((CameraState::Connecting, Instant::now()))))
     }
 
+    /// That of a camera which cannot even be started: why.
+    pub fn failed(why: impl Into<String>) -> Self {
+        let status = Self::new();
+        status.set(CameraState::Failed(why.into()));
+        status
+    }
+
     /// The state now, and for how long it has been so.
     pub fn now(&self) -> (CameraState, Duration) {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,8 @@ use store::Store;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use crate::cameras::{Cameras, Here};
+
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
 const LONGEST_PING: Duration = Duration::from_secs(2);
 
@@ -23,8 +25,8 @@ pub struct Health {
     pub store: Option<Store>,
     /// Everybody enrolled, when this process recognises.
     pub gallery: Option<Gallery>,
-    /// The camera's name and state, when this process watches one.
-    pub camera: Option<(String, CameraStatus)>,
+    /// The cameras, when this process has to do with them.
+    pub cameras: Option<Cameras>,
     /// Where the live page finds the frames, when this process has one.
     pub stream: Option<Stream>,
 }
@@ -76,15 +78,26 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     gallery_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    camera: Option<CameraReport>,
+    camera: Option<NamedReport>,
+    /// Every camera that this process watches, the one of `camera` first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cameras: Option<Vec<NamedReport>>,
     /// Where the frames are: `here` (the WebSocket of this address), the address of a hub, or `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct CameraReport {
+struct NamedReport {
+    id: String,
     name: String,
+    #[serde(flatten)]
+    report: CameraReport,
+}
+
+/// How a camera is doing.
+#[derive(Serialize, ToSchema)]
+pub struct CameraReport {
     /// `connecting`, `live`, `finished` or `failed`.
     state: &'static str,
     since_seconds: u64,
@@ -111,6 +124,7 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         None => None,
     };
     let index = health.gallery.as_ref().map(Gallery::index);
+    let cameras = health.cameras.as_ref().map(Cameras::here).unwrap_or_default();
     let healthy = database != Some("unavailable");
     let report = Report {
         status: if healthy { "ok" } else { "degraded" },
@@ -119,13 +133,19 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         database,
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
-        camera: health.camera.as_ref().map(|(name, status)| camera_report(name, status)),
+        camera: cameras.first().map(named_report),
+        cameras: health.cameras.as_ref().map(|_| cameras.iter().map(named_report).collect()),
         stream: health.stream.as_ref().map(Stream::to_text),
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
 }
 
-fn camera_report(name: &str, status: &CameraStatus) -> CameraReport {
+fn named_report(here: &Here) -> NamedReport {
+    NamedReport { id: here.id.clone(), name: here.name.clone(), report: camera_report(&here.status) }
+}
+
+/// How a camera is doing, in the form in which everybody is told.
+pub fn camera_report(status: &CameraStatus) -> CameraReport {
     let (state, since) = status.now();
     let (state, reason) = match state {
         CameraState::Connecting => ("connecting", None),
@@ -133,5 +153,5 @@ fn camera_report(name: &str, status: &CameraStatus) -> CameraReport {
         CameraState::Finished => ("finished", None),
         CameraState::Failed(reason) => ("failed", Some(reason)),
     };
-    CameraReport { name: name.to_owned(), state, since_seconds: since.as_secs(), reason }
+    CameraReport { state, since_seconds: since.as_secs(), reason }
 }

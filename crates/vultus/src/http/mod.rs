@@ -13,6 +13,7 @@ mod page;
 mod recognize;
 mod register_faces;
 mod upload;
+mod v1;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -31,13 +32,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use error::ApiError;
-pub use health::{Health, Stream};
+pub use health::{Health, Stream, camera_report};
 pub use intake::Intake;
 pub use listen::serve;
 pub use register_faces::{EntryResult, enrol_all};
 pub use upload::FORM_BYTES;
 
 use crate::app::App;
+use crate::cameras::Cameras;
 use crate::settings::{Admission, Auth, Settings};
 
 /// Where the WebSocket is answered, on both ports.
@@ -48,6 +50,8 @@ pub const WEBSOCKET_PATH: &str = "/ws/face-stream";
 pub struct Server {
     /// Gallery, engines, settings.
     pub app: App,
+    /// The cameras of this process and of all others.
+    pub cameras: Cameras,
     /// The hub of this process, when it has one.
     pub hub: Option<Hub>,
     /// What `/healthz` reports.
