@@ -42,6 +42,11 @@ impl Look {
         Self { settings, engines, gallery }
     }
 
+    /// The camera's id.
+    pub fn camera(&self) -> &Arc<str> {
+        &self.settings.camera
+    }
+
     /// Looks at one frame.
     ///
     /// # Errors

@@ -4,12 +4,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use camera::{CameraState, CameraStatus};
+use camera::CameraStatus;
 use gallery::Gallery;
 use serde::Serialize;
 use store::Store;
 use tokio::time::timeout;
 use utoipa::ToSchema;
+
+use super::camera_report::{CameraReport, camera_report};
 
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
 const LONGEST_PING: Duration = Duration::from_secs(2);
@@ -82,17 +84,6 @@ pub(super) struct Report {
     stream: Option<String>,
 }
 
-#[derive(Serialize, ToSchema)]
-struct CameraReport {
-    name: String,
-    /// `connecting`, `live`, `finished` or `failed`.
-    state: &'static str,
-    since_seconds: u64,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
 /// 200 while this process does its work, 503 while it cannot reach its database. A camera that is away is reported, but
 /// is no reason to restart the service.
 #[utoipa::path(
@@ -123,15 +114,4 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         stream: health.stream.as_ref().map(Stream::to_text),
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
-}
-
-fn camera_report(name: &str, status: &CameraStatus) -> CameraReport {
-    let (state, since) = status.now();
-    let (state, reason) = match state {
-        CameraState::Connecting => ("connecting", None),
-        CameraState::Live => ("live", None),
-        CameraState::Finished => ("finished", None),
-        CameraState::Failed(reason) => ("failed", Some(reason)),
-    };
-    CameraReport { name: name.to_owned(), state, since_seconds: since.as_secs(), reason }
 }
