@@ -5,8 +5,8 @@ use crate::report::{CameraReport, FaceCount, LastError, StageTimings};
 use crate::timing::{Pace, Times};
 use crate::{Frame, Sighting};
 
-/// A live camera that has sent no frame for this long counts as stalled. Longer than a slow camera's pause between two
-/// frames, shorter than the time after which its stream is given up.
+/// A live camera that has sent no frame for this long counts as stalled, unless it is one that usually takes its time.
+/// Shorter than the time after which its stream is given up.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// How a camera is doing.
@@ -60,6 +60,8 @@ struct Record {
     /// Whether silence is a fault: a recording's frames may be as far apart as they like.
     is_live: bool,
     last_frame: Option<Instant>,
+    /// Between the last two frames.
+    last_gap: Duration,
     /// Why frames cannot be looked at though they come, and since when.
     blind: Option<(String, Instant)>,
     last_error: Option<(String, Instant)>,
@@ -80,6 +82,13 @@ struct Record {
 impl CameraStatus {
     pub(crate) fn new(is_live: bool) -> Self {
         Self(Arc::new(Mutex::new(Record::new(is_live))))
+    }
+
+    /// That of a camera which cannot even be started: why.
+    pub fn failed(why: impl Into<String>) -> Self {
+        let status = Self::new(true);
+        status.set(CameraState::Failed(why.into()));
+        status
     }
 
     /// The state now, and for how long it has been so.
@@ -131,14 +140,8 @@ impl CameraStatus {
     /// camera was not live before.
     pub(crate) fn frame_read(&self, dropped: u64) -> bool {
         let (mut record, now) = (self.lock(), Instant::now());
-        record.read += 1;
         record.dropped = dropped;
-        record.last_frame = Some(now);
-        let is_news = record.reading != CameraState::Live;
-        if is_news {
-            record.set(CameraState::Live, now);
-        }
-        is_news
+        record.frame_read(now)
     }
 
     /// What the stream says of itself.
@@ -168,6 +171,7 @@ impl Record {
             since: Instant::now(),
             is_live,
             last_frame: None,
+            last_gap: Duration::ZERO,
             blind: None,
             last_error: None,
             picture: None,
@@ -190,16 +194,29 @@ impl Record {
         if self.reading != CameraState::Live {
             return (self.reading.clone(), self.since);
         }
-        if let Some(quiet_since) = self.last_frame.filter(|_| self.is_live).map(|last| last + QUIET)
-            && quiet_since <= now
+        let patience = QUIET.max(2 * self.last_gap);
+        if let Some(stalled_since) = self.last_frame.filter(|_| self.is_live).map(|last| last + patience)
+            && stalled_since <= now
         {
-            let reason = format!("no frame has come for {} s", QUIET.as_secs());
-            return (CameraState::Stalled(reason), quiet_since);
+            let reason = format!("no frame has come for {} s", patience.as_secs());
+            return (CameraState::Stalled(reason), stalled_since);
         }
         match &self.blind {
             Some((why, since)) => (CameraState::Failed(why.clone()), *since),
             None => (CameraState::Live, self.since),
         }
+    }
+
+    fn frame_read(&mut self, now: Instant) -> bool {
+        self.read += 1;
+        let is_news = self.reading != CameraState::Live;
+        if is_news {
+            self.set(CameraState::Live, now);
+        } else {
+            self.last_gap = self.last_frame.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        }
+        self.last_frame = Some(now);
+        is_news
     }
 
     fn set(&mut self, state: CameraState, now: Instant) {
@@ -249,8 +266,7 @@ mod tests {
 
     fn live_since(start: Instant, is_live: bool) -> Record {
         let mut record = Record::new(is_live);
-        record.last_frame = Some(start);
-        record.set(CameraState::Live, start);
+        record.frame_read(start);
         record
     }
 
@@ -270,9 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn a_camera_with_a_frame_every_three_seconds_and_a_recording_with_a_long_pause_are_live() {
+    fn a_slow_camera_and_a_recording_with_a_long_pause_are_live() {
         let start = Instant::now();
-        assert_eq!(live_since(start, true).state(start + 3 * SECOND).0, CameraState::Live);
+        for gap in [3, 4, 10] {
+            let mut slow = live_since(start, true);
+            slow.frame_read(start + gap * SECOND);
+            assert_eq!(slow.state(start + (2 * gap + gap / 2) * SECOND).0, CameraState::Live, "every {gap} s");
+            assert_eq!(slow.state(start + (4 * gap + 1) * SECOND).0.name(), "stalled", "every {gap} s");
+        }
         assert_eq!(live_since(start, false).state(start + 60 * SECOND).0, CameraState::Live);
     }
 

@@ -115,6 +115,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn run(&mut self) {
+        // What ffmpeg says, and what else comes from below, does not name the camera by itself.
+        let _camera = tracing::debug_span!("watch", camera = &*self.camera).entered();
         let mut pause = BACKOFF.0;
         while !self.stop.is_stopped() {
             let opened = Instant::now();
