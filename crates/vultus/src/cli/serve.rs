@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::http::{self, Health, Server, Stream, WEBSOCKET_PATH};
+use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
 use crate::watching::Watching;
 
@@ -38,6 +38,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             gallery: Some(app.gallery().clone()),
             camera: Some((settings.camera_name.clone(), watching.status())),
             stream: Some(if hub.is_some() { Stream::Here } else { Stream::Off }),
+            requests: Requests::default(),
         });
 
         let mut service = Service::new();
@@ -78,6 +79,7 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
                 Some(url) if settings.ws_enable => Stream::At(url.clone()),
                 _ => Stream::Off,
             }),
+            requests: Requests::default(),
         });
         let mut service = Service::new();
         service.follow_gallery(&app);

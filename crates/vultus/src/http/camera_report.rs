@@ -4,10 +4,9 @@ use camera::{CameraStatus, LastError, Timing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A camera's state and numbers.
+/// How a camera is doing.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CameraReport {
-    name: String,
     /// `connecting`, `live`, `stalled`, `finished` or `failed`.
     state: &'static str,
     since_seconds: u64,
@@ -74,11 +73,10 @@ struct ErrorReport {
     seconds_ago: u64,
 }
 
-/// What can be said of a camera now.
-pub(super) fn camera_report(name: &str, status: &CameraStatus) -> CameraReport {
+/// How a camera is doing, in the form in which everybody is told.
+pub(super) fn camera_report(status: &CameraStatus) -> CameraReport {
     let report = status.report();
     CameraReport {
-        name: name.to_owned(),
         state: report.state.name(),
         since_seconds: report.lasted.as_secs(),
         reason: report.state.reason().map(str::to_owned),

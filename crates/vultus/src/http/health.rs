@@ -11,6 +11,7 @@ use store::Store;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::Requests;
 use super::camera_report::{CameraReport, camera_report};
 
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
@@ -29,6 +30,15 @@ pub struct Health {
     pub camera: Option<(String, CameraStatus)>,
     /// Where the live page finds the frames, when this process has one.
     pub stream: Option<Stream>,
+    /// What was asked of it over HTTP.
+    pub requests: Requests,
+}
+
+impl Health {
+    /// Every camera that this process watches: its name and how it is doing.
+    pub(super) fn cameras(&self) -> impl Iterator<Item = (&str, &CameraStatus)> {
+        self.camera.iter().map(|(name, status)| (name.as_str(), status))
+    }
 }
 
 /// Where the frames are.
@@ -78,10 +88,18 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     gallery_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    camera: Option<CameraReport>,
+    camera: Option<NamedReport>,
     /// Where the frames are: `here` (the WebSocket of this address), the address of a hub, or `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
+}
+
+/// A camera and how it is doing.
+#[derive(Serialize, ToSchema)]
+struct NamedReport {
+    name: String,
+    #[serde(flatten)]
+    report: CameraReport,
 }
 
 /// 200 while this process does its work, 503 while it cannot reach its database. A camera that is away is reported, but
@@ -110,7 +128,10 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         database,
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
-        camera: health.camera.as_ref().map(|(name, status)| camera_report(name, status)),
+        camera: health
+            .camera
+            .as_ref()
+            .map(|(name, status)| NamedReport { name: name.clone(), report: camera_report(status) }),
         stream: health.stream.as_ref().map(Stream::to_text),
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
