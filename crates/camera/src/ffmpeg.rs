@@ -48,6 +48,8 @@ pub struct FfmpegOptions {
     pub extra_input_args: Vec<String>,
     /// How long to wait for a frame, the first one included, before the stream counts as stalled and is given up.
     pub stall_timeout: Duration,
+    /// Most frames a second, above 0; ffmpeg drops the others before they are converted. `None` for all of them.
+    pub fps_limit: Option<f64>,
 }
 
 impl Default for FfmpegOptions {
@@ -58,7 +60,26 @@ impl Default for FfmpegOptions {
             repeat: false,
             extra_input_args: Vec::new(),
             stall_timeout: STALL_TIMEOUT,
+            fps_limit: None,
         }
+    }
+}
+
+impl FfmpegOptions {
+    /// Filters for ffmpeg. The limit cuts time into slots and passes the first frame of each: none is held back to see
+    /// what comes after it, a camera whose frames come unevenly still gives as many as it may, and after a jump of the
+    /// camera's clock, in whichever direction, it goes on with the slot that it jumped to. Frames without a time all pass.
+    fn filters(&self) -> String {
+        match self.fps_limit {
+            Some(fps) => format!("select='not(eq(floor(t*{fps}),floor(prev_selected_t*{fps})))',{CONVERSION}"),
+            None => CONVERSION.to_owned(),
+        }
+    }
+
+    /// How long to wait for a frame, those that are dropped included.
+    fn patience(&self) -> Duration {
+        let slot = self.fps_limit.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps));
+        self.stall_timeout + slot
     }
 }
 
@@ -93,8 +114,8 @@ impl FfmpegSource {
         arguments.extend(self.options.extra_input_args.iter().cloned());
         arguments.extend(["-i".to_owned(), self.input.address()]);
         // Timestamps pass as they are, or ffmpeg would double and drop frames to keep a constant rate.
-        let output =
-            ["-an", "-sn", "-dn", "-vf", CONVERSION, "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"];
+        let filters = self.options.filters();
+        let output = ["-an", "-sn", "-dn", "-vf", &filters, "-fps_mode", "passthrough", "-f", "yuv4mpegpipe", "pipe:1"];
         arguments.extend(output.map(str::to_owned));
         arguments
     }
@@ -104,7 +125,7 @@ impl Source for FfmpegSource {
     fn open(&mut self) -> Result<Box<dyn Stream>, VideoError> {
         self.input.check()?;
         let (child, output) = Child::writing(&self.options.program, &self.arguments())?;
-        let watchdog = Watchdog::start(child.killer(), self.options.stall_timeout)
+        let watchdog = Watchdog::start(child.killer(), self.options.patience())
             .map_err(|cause| VideoError::ProgramFailed { program: self.options.program.clone(), cause })?;
         Ok(Box::new(FfmpegStream {
             camera: self.camera.clone(),

@@ -7,7 +7,7 @@ use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -114,6 +114,53 @@ fn a_recording_at_live_pace_takes_its_time() {
     let (mut stream, buffers, start) = (open(text(&file), FfmpegOptions::default()), Buffers::new(), Instant::now());
     while stream.next(&buffers).unwrap().is_some() {}
     assert!(start.elapsed() > Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+fn limited(fps: f64) -> FfmpegOptions {
+    FfmpegOptions { fps_limit: Some(fps), ..fast() }
+}
+
+/// Frames of `file` when no more than `fps` a second are asked for.
+fn frames_at(file: &Path, fps: f64) -> usize {
+    let (mut stream, buffers) = (open(text(file), limited(fps)), Buffers::new());
+    std::iter::from_fn(|| stream.next(&buffers).unwrap()).count()
+}
+
+#[test]
+fn no_more_frames_come_than_the_limit_allows_and_none_are_added() {
+    let folder = tempdir().unwrap();
+    let file = in_folder(&folder, "clip.mp4");
+    make_video(&file, "testsrc2=size=320x240:rate=25:duration=4", &[]);
+    for (limit, frames) in [(10.0, 40), (5.0, 20), (0.5, 2), (60.0, 100)] {
+        let got = frames_at(&file, limit);
+        assert!(got.abs_diff(frames) <= 1, "{got} frames at {limit} a second");
+    }
+}
+
+#[test]
+fn a_limit_outlives_a_clock_that_jumps_back_and_forth() {
+    let folder = tempdir().unwrap();
+    let file = in_folder(&folder, "jumps.ts");
+    let mut together = Vec::new();
+    for clock in ["500", "400", "600"] {
+        let part = in_folder(&folder, "part.ts");
+        let more = ["-c:v", "mpeg2video", "-output_ts_offset", clock];
+        make_video(&part, "testsrc2=size=320x240:rate=25:duration=2", &more);
+        together.extend(fs::read(&part).unwrap());
+    }
+    fs::write(&file, together).unwrap();
+    let got = frames_at(&file, 5.0);
+    assert!(got.abs_diff(30) <= 4, "{got}");
+}
+
+#[test]
+fn a_test_pattern_with_a_limit_comes_at_that_pace() {
+    let options = FfmpegOptions { fps_limit: Some(4.0), ..FfmpegOptions::default() };
+    let (mut stream, buffers) = (open("testsrc=320x240@25", options), Buffers::new());
+    stream.next(&buffers).unwrap();
+    let start = Instant::now();
+    (0..4).for_each(|_| assert!(stream.next(&buffers).unwrap().is_some()));
+    assert!(start.elapsed() > Duration::from_millis(800), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -16,13 +16,13 @@ use crate::{Hub, Msg, Pass, Publisher, Webhook};
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
-/// Where processed frames go.
-#[derive(Debug)]
+/// Where processed frames go. Clones lead to the same place, for the flows of several cameras.
+#[derive(Clone, Debug)]
 pub enum Outlet {
     /// The hub of this process.
     Hub(Hub),
     /// A hub in another process.
-    Publisher(Publisher),
+    Publisher(Arc<Publisher>),
 }
 
 impl Outlet {
@@ -39,19 +39,28 @@ impl Outlet {
             Self::Publisher(publisher) => publisher.send(message),
         }
     }
+
+    /// Delivers what is under way, if this is the last clone.
+    pub async fn end(self) {
+        if let Self::Publisher(publisher) = self
+            && let Some(publisher) = Arc::into_inner(publisher)
+        {
+            publisher.shutdown().await;
+        }
+    }
 }
 
 /// Annotated frames for a local window.
 pub type WindowSlot = Arc<Newest<YuvImage>>;
 
 /// Sighting → events → sinks, for one camera. Runs on a thread of its own until the camera's watch ends; a sink that
-/// is slow or away never stops it.
+/// is slow or away never stops it. Its sinks may be shared with other flows, and are ended by who made them.
 pub struct Flow {
     policy: Policy,
     live: Live,
     annotate: bool,
     outlets: Vec<Outlet>,
-    webhook: Option<Webhook>,
+    webhook: Option<Arc<Webhook>>,
     window: Option<WindowSlot>,
     pace: Pace,
 }
@@ -71,7 +80,7 @@ impl Flow {
 
     /// Tells `webhook` of every announced PASS.
     #[must_use]
-    pub fn with_webhook(mut self, webhook: Webhook) -> Self {
+    pub fn with_webhook(mut self, webhook: Arc<Webhook>) -> Self {
         self.webhook = Some(webhook);
         self
     }
@@ -83,7 +92,7 @@ impl Flow {
         self
     }
 
-    /// Runs until the sender of `sightings` is gone, then ends the sinks in order.
+    /// Runs until the sender of `sightings` is gone.
     pub fn run(mut self, sightings: &Receiver<Sighting>, runtime: &Handle) {
         for sighting in sightings {
             self.announce(&sighting, runtime);
@@ -93,7 +102,6 @@ impl Flow {
                 tracing::error!(camera = &*frame.sighting().camera, %error, "a frame could not be shown");
             }
         }
-        runtime.block_on(self.end());
     }
 
     /// The webhook's record comes before anything is shown: what the outside saw is never lost by a kill.
@@ -121,20 +129,6 @@ impl Flow {
             self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
         }
         Ok(())
-    }
-
-    async fn end(self) {
-        if let Some(window) = &self.window {
-            window.close();
-        }
-        if let Some(webhook) = self.webhook {
-            webhook.shutdown().await;
-        }
-        for outlet in self.outlets {
-            if let Outlet::Publisher(publisher) = outlet {
-                publisher.shutdown().await;
-            }
-        }
     }
 }
 

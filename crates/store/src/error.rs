@@ -176,6 +176,12 @@ pub enum StoreError {
         /// What stands there.
         kind: String,
     },
+    /// A camera of this id is there already.
+    #[error("there is a camera `{camera}` already: change that one, or choose another id")]
+    CameraExists {
+        /// Its id.
+        camera: String,
+    },
     /// Anything else that the engine reported.
     #[error("{database}: {source}")]
     Sql {

@@ -1,13 +1,16 @@
 //! The only place that speaks SQL.
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
-//! (`changes`), webhook deliveries that wait for their receiver (`outbox`), and how the database is found (`location`),
+//! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
+//! node watches each (`claims`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
 #![forbid(unsafe_code)]
 
+mod cameras;
 mod changes;
+mod claims;
 mod db;
 mod error;
 mod location;
@@ -16,7 +19,9 @@ mod outbox;
 mod people;
 mod templates;
 
+pub use cameras::StoredCamera;
 pub use changes::{Change, ChangeKind, Feed, Version};
+pub use claims::Claim;
 pub use db::Store;
 pub use error::StoreError;
 pub use location::Engine;

@@ -32,6 +32,15 @@ impl Engine {
             Engine::Postgres => "BEGIN",
         }
     }
+
+    /// The database's own clock, in microseconds since the Unix epoch: what several nodes agree on, whatever their clocks
+    /// say.
+    pub(crate) fn now(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+            Engine::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+        }
+    }
 }
 
 /// Where the database is: `DATABASE_URL`, understood.

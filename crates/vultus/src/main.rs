@@ -2,10 +2,10 @@
 
 mod app;
 mod bulk;
+mod cameras;
 mod cli;
 mod http;
 mod settings;
-mod watching;
 #[cfg(feature = "window")]
 mod window;
 

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use camera::Rule;
 use gallery::Distance;
 
-pub use definition::{Definition, Flags, Origin, Resolved, Section, example_file, load};
+pub use definition::{Definition, FileCameras, Flags, Origin, Resolved, Section, example_file, load, nearest};
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels, Share,
-    Shots, Source, Threshold, Workers, WsUrl,
+    Shots, Source, Threshold, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -56,7 +56,8 @@ macro_rules! settings {
 
 settings! {
     Camera {
-        /// What to watch: a camera's number, an address (rtsp://, http://), a file, or `testsrc`.
+        /// What to watch: a camera's number, an address (rtsp://, http://), a file, `testsrc`, or `none`. Left out where other
+        /// cameras are defined: none.
         video_source: Source = "0",
         /// The camera's name in events.
         camera_name: String = "camera",
@@ -177,9 +178,14 @@ impl Settings {
 
     /// When a face is accepted.
     pub fn rule(&self) -> Rule {
+        self.rule_below(self.th_accept.0)
+    }
+
+    /// When a face is accepted where another threshold than TH_ACCEPT holds.
+    pub fn rule_below(&self, threshold: Distance) -> Rule {
         Rule {
-            threshold: self.th_accept.0,
-            strong: Distance::new(self.th_accept.0.value() - STRONGER),
+            threshold,
+            strong: Distance::new(threshold.value() - STRONGER),
             shots: self.pass_shots.0,
             margin: MARGIN,
         }

@@ -6,8 +6,8 @@ use store::Store;
 
 use super::output::say;
 use crate::app::{catalog_of, models_of};
+use crate::cameras::ffmpeg_version;
 use crate::settings::Settings;
-use crate::watching::ffmpeg_version;
 
 /// One thing that was looked at.
 enum Finding {
@@ -88,6 +88,9 @@ async fn database(settings: &Settings) -> Finding {
 
 fn camera(settings: &Settings) -> Finding {
     let source = &settings.video_source.0;
+    if settings.video_source.is_none() {
+        return Note("VIDEO_SOURCE is none".to_owned());
+    }
     let devices: Vec<String> = std::fs::read_dir("/dev")
         .into_iter()
         .flatten()

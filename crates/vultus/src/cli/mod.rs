@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and who answers.
 
+mod cameras;
 mod config;
 mod doctor;
 mod models;
@@ -44,7 +45,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// API, WebSocket hub and camera in one process.
+    /// API, WebSocket hub and cameras in one process.
     #[command(after_help = "Examples:
   vultus serve                                 the first USB camera
   vultus serve --camera rtsp://user:password@10.0.0.5/stream
@@ -55,7 +56,7 @@ enum Command {
     #[command(after_help = "Example, with `vultus detect` and `vultus hub` beside it:
   DATABASE_URL=postgres://vultus:secret@db/vultus vultus api --http-addr 0.0.0.0:5000 --api-key SECRET")]
     Api,
-    /// The camera alone; publishes to WS_URL.
+    /// The cameras alone; publishes to WS_URL.
     #[command(after_help = "Examples:
   vultus detect --camera rtsp://10.0.0.5/stream --ws-url ws://hub.example:3001/ws/face-stream
   vultus detect --camera door.mp4                    ends with the recording")]
@@ -67,6 +68,9 @@ enum Command {
     /// Add, remove and list enrolled people.
     #[command(subcommand)]
     People(people::People),
+    /// Add, remove and list cameras.
+    #[command(subcommand)]
+    Cameras(cameras::CamerasCommand),
     /// Who is in these photos, or in this recording?
     Recognize(recognize::Recognize),
     /// Do two photos show the same person?
@@ -166,10 +170,11 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
     install_crypto()?;
     match cli.command {
         Command::Serve => serve::serve(settings, &resolved),
-        Command::Api => serve::api(settings),
-        Command::Detect => serve::detect(settings),
+        Command::Api => serve::api(settings, &resolved),
+        Command::Detect => serve::detect(settings, &resolved),
         Command::Hub => serve::hub(&settings),
         Command::People(command) => people::run(command, settings),
+        Command::Cameras(command) => cameras::run(command, &settings, &resolved),
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
         Command::Models(command) => models::run(&command, &settings),

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camera::{Buffers, Frame, Look, Pace, Painter, Recorder, Sighting, SightingTimes, Source, Stream, annotate};
+use camera::{Buffers, Frame, Look, Painter, Recorder, Sighting, SightingTimes, Source, Stream, annotate};
 use events::{FaceView, Status};
 use serde_json::json;
 
 use super::progress;
 use super::recognize::{Recognize, faces_json};
 use crate::app::App;
-use crate::watching;
+use crate::cameras;
 
 /// Frames a second of a recording that does not say.
 const USUAL_FPS: f64 = 25.0;
@@ -20,8 +20,8 @@ const USUAL_FPS: f64 = 25.0;
 pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCode> {
     let settings = app.settings();
     let path = file.to_string_lossy();
-    let mut source = watching::ffmpeg_source(settings, &path, Pace::Fast, false)?;
-    let look = Look::new(watching::look_settings(settings), app.camera_engines()?, app.gallery().clone());
+    let mut source = cameras::ffmpeg_source(settings, &path)?;
+    let look = Look::new(cameras::look_settings(settings), app.camera_engines()?, app.gallery().clone());
     let mut run = Run::new(look, command, &settings.ffmpeg);
     let mut stream = source.open()?;
     run.read(stream.as_mut(), file)?;

@@ -10,14 +10,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::cameras::{Cameras, Fixed, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
-use crate::watching::Watching;
 
 /// `vultus serve`: everything in one process.
 pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     // An original's WS_URL names its own hub, which is ours now. Another address, set on purpose, gets the frames too.
     let is_elsewhere = settings.ws_enable && *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
+    let fixed = Fixed::of(&settings, resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let hub = settings.ws_enable.then(Hub::new);
@@ -31,12 +32,13 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let mut watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut supervisor = Supervisor::start(&app, fixed, outlets, window(&settings))?;
+        let cameras = supervisor.cameras();
         let health = Arc::new(Health {
             node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
-            camera: Some((settings.camera_name.clone(), watching.status())),
+            cameras: Some(cameras.clone()),
             stream: Some(if hub.is_some() { Stream::Here } else { Stream::Off }),
             requests: Requests::default(),
         });
@@ -47,34 +49,34 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if let (Some(hub), Some(ws)) = (&hub, ws) {
             service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
-        service.serve(http, http::api_router(Server { app, hub, health }));
-        // A recording that is over leaves the API running; a camera that broke down for good does not.
-        let broken = async { watching.finished().await.err() };
-        let ended = service
-            .until_stopped(async {
-                match broken.await {
-                    Some(error) => Err(error),
-                    None => std::future::pending().await,
-                }
-            })
-            .await;
+        service.serve(http, http::api_router(Server { app, cameras, hub, health }));
+        // Recordings that are over leave the API running; a supervisor that is gone does not.
+        let broken = async {
+            match supervisor.finished().await {
+                Ok(()) => std::future::pending().await,
+                Err(error) => Err(error),
+            }
+        };
+        let ended = service.until_stopped(broken).await;
         service.stop_serving();
-        watching.end().await;
+        supervisor.end().await;
         service.end().await;
         ended
     })
 }
 
 /// `vultus api`: the HTTP API alone.
-pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
+pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
+    let fixed = Fixed::of_file(resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
+        let cameras = Cameras::new(app.store().clone(), settings.node(), fixed);
         let health = Arc::new(Health {
             node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
-            camera: None,
+            cameras: Some(cameras.clone()),
             stream: Some(match &settings.ws_url.0 {
                 Some(url) if settings.ws_enable => Stream::At(url.clone()),
                 _ => Stream::Off,
@@ -84,24 +86,25 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
         let mut service = Service::new();
         service.follow_gallery(&app);
         announce(&settings, &http, None);
-        service.serve(http, http::api_router(Server { app, hub: None, health }));
+        service.serve(http, http::api_router(Server { app, cameras, hub: None, health }));
         let ended = service.until_stopped(std::future::pending()).await;
         service.end().await;
         ended
     })
 }
 
-/// `vultus detect`: the camera alone, publishing to WS_URL. Ends when a recording is over.
-pub fn detect(settings: Settings) -> anyhow::Result<ExitCode> {
+/// `vultus detect`: the cameras alone, publishing to WS_URL. Ends when all that there are are recordings that are over.
+pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
+    let fixed = Fixed::of(&settings, resolved)?;
     run(async move {
         let app = App::open(settings.clone(), 1).await?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
-        let mut watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut supervisor = Supervisor::start(&app, fixed, outlets, window(&settings))?;
         let mut service = Service::new();
         service.follow_gallery(&app);
-        let ended = service.until_stopped(watching.finished()).await;
-        watching.end().await;
+        let ended = service.until_stopped(supervisor.finished()).await;
+        supervisor.end().await;
         service.end().await;
         ended
     })
@@ -143,9 +146,9 @@ fn names_own_hub(settings: &Settings) -> bool {
     addresses.iter().any(|address| address.port() == settings.ws_addr.port() && is_here(address))
 }
 
-fn publisher(settings: &Settings) -> anyhow::Result<Option<Publisher>> {
+fn publisher(settings: &Settings) -> anyhow::Result<Option<Arc<Publisher>>> {
     let key = Some(settings.api_key.0.as_str()).filter(|key| !key.is_empty());
-    let start = |url: &url::Url| Publisher::start(url.as_str(), key).context("WS_URL");
+    let start = |url: &url::Url| Publisher::start(url.as_str(), key).map(Arc::new).context("WS_URL");
     settings.ws_url.0.as_ref().map(start).transpose()
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// How a camera is doing.
 #[derive(Serialize, ToSchema)]
-pub(super) struct CameraReport {
+pub struct CameraReport {
     /// `connecting`, `live`, `stalled`, `finished` or `failed`.
     state: &'static str,
     since_seconds: u64,
@@ -74,7 +74,7 @@ struct ErrorReport {
 }
 
 /// How a camera is doing, in the form in which everybody is told.
-pub(super) fn camera_report(status: &CameraStatus) -> CameraReport {
+pub fn camera_report(status: &CameraStatus) -> CameraReport {
     let report = status.report();
     CameraReport {
         state: report.state.name(),

@@ -8,10 +8,12 @@ use axum::response::{IntoResponse, Response};
 use face::FaceError;
 use gallery::EnrolError;
 use serde::Serialize;
+use store::StoreError;
 use utoipa::ToSchema;
 
 use super::occasionally::Occasionally;
 use crate::bulk::Refusal;
+use crate::cameras::CameraError;
 
 /// Being busy is no fault, and comes in floods.
 static BUSY_LINE: Occasionally = Occasionally::every(Duration::from_secs(5));
@@ -39,6 +41,9 @@ impl ApiError {
     /// The code of what may be tried again in a moment.
     pub const BUSY: &'static str = "busy";
 
+    /// The code of a camera that has no picture: no fault either.
+    const NO_PICTURE: &'static str = "no_picture";
+
     /// An error with its HTTP status, code and sentence.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
@@ -47,6 +52,11 @@ impl ApiError {
     /// 400: something is wrong with the request.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// 503: there is no picture of a camera, at least not yet and here.
+    pub fn no_picture(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Self::NO_PICTURE, message)
     }
 }
 
@@ -71,7 +81,7 @@ impl IntoResponse for ApiError {
             if BUSY_LINE.is_due() {
                 tracing::warn!(code = self.code, "requests are refused: there are too many at the same time");
             }
-        } else if self.status.is_server_error() {
+        } else if self.status.is_server_error() && self.code != Self::NO_PICTURE {
             tracing::error!(code = self.code, "{}", self.message);
         }
         let body = Json(ErrorBody { error: self.code, message: self.message });
@@ -114,13 +124,35 @@ impl From<EnrolError> for ApiError {
             EnrolError::EmptyName | EnrolError::LongName { .. } | EnrolError::UnprintableName => {
                 Self::bad_request("bad_name", error.to_string())
             }
-            // The details name files and hosts: they belong into the log, not into an answer to a stranger.
-            EnrolError::Store(error) => {
-                tracing::error!(%error, "the database failed");
-                let message = "the database cannot be used at the moment; the reason is in the log of the service";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
-            }
+            EnrolError::Store(error) => error.into(),
         }
+    }
+}
+
+/// The details name files and hosts: they belong into the log, not into an answer to a stranger.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the database failed");
+        let message = "the database cannot be used at the moment; the reason is in the log of the service";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
+    }
+}
+
+impl From<CameraError> for ApiError {
+    fn from(error: CameraError) -> Self {
+        let message = error.to_string();
+        let (status, code) = match error {
+            CameraError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_camera"),
+            CameraError::Fixed { .. } => (StatusCode::CONFLICT, "defined_elsewhere"),
+            CameraError::Exists(_) => (StatusCode::CONFLICT, "camera_exists"),
+            CameraError::TooMany => (StatusCode::CONFLICT, "too_many_cameras"),
+            CameraError::Contended(_) => (StatusCode::CONFLICT, "changed_meanwhile"),
+            CameraError::Unreadable { .. } => (StatusCode::CONFLICT, "unreadable_camera"),
+            CameraError::Bad(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_camera"),
+            CameraError::NoPicture { .. } => return Self::no_picture(message),
+            CameraError::Store(error) => return error.into(),
+        };
+        Self::new(status, code, message)
     }
 }
 

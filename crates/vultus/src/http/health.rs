@@ -4,7 +4,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use camera::CameraStatus;
 use gallery::Gallery;
 use serde::Serialize;
 use store::Store;
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::Requests;
 use super::camera_report::{CameraReport, camera_report};
+use crate::cameras::{Cameras, Here};
 
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
 const LONGEST_PING: Duration = Duration::from_secs(2);
@@ -26,19 +26,12 @@ pub struct Health {
     pub store: Option<Store>,
     /// Everybody enrolled, when this process recognises.
     pub gallery: Option<Gallery>,
-    /// The camera's name and state, when this process watches one.
-    pub camera: Option<(String, CameraStatus)>,
+    /// The cameras, when this process has to do with them.
+    pub cameras: Option<Cameras>,
     /// Where the live page finds the frames, when this process has one.
     pub stream: Option<Stream>,
     /// What was asked of it over HTTP.
     pub requests: Requests,
-}
-
-impl Health {
-    /// Every camera that this process watches: its name and how it is doing.
-    pub(super) fn cameras(&self) -> impl Iterator<Item = (&str, &CameraStatus)> {
-        self.camera.iter().map(|(name, status)| (name.as_str(), status))
-    }
 }
 
 /// Where the frames are.
@@ -89,6 +82,9 @@ pub(super) struct Report {
     gallery_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera: Option<NamedReport>,
+    /// Every camera that this process watches, the one of `camera` first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cameras: Option<Vec<NamedReport>>,
     /// Where the frames are: `here` (the WebSocket of this address), the address of a hub, or `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
@@ -97,6 +93,7 @@ pub(super) struct Report {
 /// A camera and how it is doing.
 #[derive(Serialize, ToSchema)]
 struct NamedReport {
+    id: String,
     name: String,
     #[serde(flatten)]
     report: CameraReport,
@@ -120,6 +117,7 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         None => None,
     };
     let index = health.gallery.as_ref().map(Gallery::index);
+    let cameras = health.cameras.as_ref().map(Cameras::here).unwrap_or_default();
     let healthy = database != Some("unavailable");
     let report = Report {
         status: if healthy { "ok" } else { "degraded" },
@@ -128,11 +126,13 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         database,
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
-        camera: health
-            .camera
-            .as_ref()
-            .map(|(name, status)| NamedReport { name: name.clone(), report: camera_report(status) }),
+        camera: cameras.first().map(named_report),
+        cameras: health.cameras.as_ref().map(|_| cameras.iter().map(named_report).collect()),
         stream: health.stream.as_ref().map(Stream::to_text),
     };
     (if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(report))
+}
+
+fn named_report(here: &Here) -> NamedReport {
+    NamedReport { id: here.id.clone(), name: here.name.clone(), report: camera_report(&here.status) }
 }

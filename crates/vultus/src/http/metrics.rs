@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Health;
 use super::exposition::{Kind, Page};
+use crate::cameras::Cameras;
 
 /// Whoever collects the numbers waits ten seconds as a rule; those of the database are left out before that.
 const LONGEST_QUERY: Duration = Duration::from_secs(2);
@@ -37,8 +38,9 @@ pub(super) async fn metrics(State(metrics): State<Metrics>) -> impl IntoResponse
     let mut page = Page::default();
     page.family(Kind::Gauge, "vultus_build_info", "The program's version; always 1.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-    let cameras: Vec<_> = health.cameras().map(|(name, status)| (name, status.report())).collect();
-    write_cameras(&mut page, &cameras);
+    let here = health.cameras.as_ref().map(Cameras::here).unwrap_or_default();
+    let reports: Vec<_> = here.into_iter().map(|here| (here.id, here.status.report())).collect();
+    write_cameras(&mut page, &reports);
     if let Some(hub) = &hub {
         write_hub(&mut page, hub);
     }
@@ -57,16 +59,16 @@ async fn outbox(store: &Store) -> Option<Outbox> {
     timeout(LONGEST_QUERY, store.outbox()).await.ok()?.ok()
 }
 
-type Cameras<'a> = [(&'a str, CameraReport)];
+type Reports = [(String, CameraReport)];
 
-fn write_cameras(page: &mut Page, cameras: &Cameras<'_>) {
+fn write_cameras(page: &mut Page, cameras: &Reports) {
     write_states(page, cameras);
     write_frames(page, cameras);
     write_faces(page, cameras);
     write_times(page, cameras);
 }
 
-fn write_states(page: &mut Page, cameras: &Cameras<'_>) {
+fn write_states(page: &mut Page, cameras: &Reports) {
     let mut states =
         page.family(Kind::Gauge, "vultus_camera_state", "1 for the state that the camera is in, 0 for the others.");
     for (camera, report) in cameras {
@@ -88,7 +90,7 @@ fn write_states(page: &mut Page, cameras: &Cameras<'_>) {
     }
 }
 
-fn write_frames(page: &mut Page, cameras: &Cameras<'_>) {
+fn write_frames(page: &mut Page, cameras: &Reports) {
     let help = "Frames a second that were looked at or found still, over the last five seconds.";
     let mut fps = page.family(Kind::Gauge, "vultus_camera_fps", help);
     for (camera, report) in cameras {
@@ -112,7 +114,7 @@ fn write_frames(page: &mut Page, cameras: &Cameras<'_>) {
     }
 }
 
-fn write_faces(page: &mut Page, cameras: &Cameras<'_>) {
+fn write_faces(page: &mut Page, cameras: &Reports) {
     let mut faces =
         page.family(Kind::Counter, "vultus_camera_faces_total", "Faces detected, counted anew in every frame.");
     for (camera, report) in cameras {
@@ -127,7 +129,7 @@ fn write_faces(page: &mut Page, cameras: &Cameras<'_>) {
     }
 }
 
-fn write_times(page: &mut Page, cameras: &Cameras<'_>) {
+fn write_times(page: &mut Page, cameras: &Reports) {
     let help = "From the reading of a frame until it was known who is in it; quantiles of the last 256 frames.";
     let mut latency = page.family(Kind::Summary, "vultus_camera_latency_seconds", help);
     for (camera, report) in cameras {

@@ -17,6 +17,7 @@ mod recognize;
 mod register_faces;
 mod requests;
 mod upload;
+mod v1;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
+pub use camera_report::camera_report;
 pub use error::ApiError;
 pub use health::{Health, Stream};
 pub use intake::Intake;
@@ -44,6 +46,7 @@ pub use upload::FORM_BYTES;
 
 use self::metrics::Metrics;
 use crate::app::App;
+use crate::cameras::Cameras;
 use crate::settings::{Admission, Auth, Settings};
 
 /// Where the WebSocket is answered, on both ports.
@@ -54,6 +57,8 @@ pub const WEBSOCKET_PATH: &str = "/ws/face-stream";
 pub struct Server {
     /// Gallery, engines, settings.
     pub app: App,
+    /// The cameras of this process and of all others.
+    pub cameras: Cameras,
     /// The hub of this process, when it has one.
     pub hub: Option<Hub>,
     /// What `/healthz` reports.

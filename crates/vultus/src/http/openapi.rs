@@ -5,6 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::v1::{cameras, pictures};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -17,6 +18,7 @@ use super::{Server, contract, recognize, register_faces};
     tags(
         (name = "people", description = "Who is enrolled"),
         (name = "recognition", description = "Who is in a photo"),
+        (name = "cameras", description = "What is watched, and what it sees"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -42,6 +44,10 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(contract::faces))
         .routes(routes!(register_faces::register_faces))
         .routes(routes!(recognize::recognize))
+        .routes(routes!(cameras::list, cameras::add))
+        .routes(routes!(cameras::get, cameras::change, cameras::remove))
+        .routes(routes!(pictures::snapshot))
+        .routes(routes!(pictures::stream))
 }
 
 /// The OpenAPI document, made from the code.

@@ -86,10 +86,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Every setting's text and where it comes from.
-#[derive(Clone, Debug)]
+/// Every setting's text and where it comes from, and the cameras of the file.
+#[derive(Clone, Debug, Default)]
 pub struct Resolved {
     values: BTreeMap<&'static str, (String, Origin)>,
+    cameras: FileCameras,
+}
+
+/// The `[[camera]]` tables of a settings file. What may stand in one is not decided here.
+#[derive(Clone, Debug, Default)]
+pub struct FileCameras {
+    /// The file.
+    pub file: PathBuf,
+    /// Each camera's table, in order.
+    pub tables: Vec<toml::Table>,
 }
 
 impl Resolved {
@@ -103,11 +113,11 @@ impl Resolved {
         environment: impl Fn(&str) -> Option<String>,
         file: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let mut resolved = Self { values: BTreeMap::new() };
+        let mut resolved = Self::default();
         for definition in DEFINITIONS {
             resolved.values.insert(definition.key, (definition.default.to_owned(), Origin::Default));
         }
-        let mut layers = Self { values: BTreeMap::new() };
+        let mut layers = Self::default();
         for definition in DEFINITIONS {
             // An empty variable is how people, and compose files, leave one unset.
             let usable = |text: &String| !text.is_empty() || definition.empty_is_a_value;
@@ -147,6 +157,11 @@ impl Resolved {
         self.values.get(key).map_or(&Origin::Default, |(_, origin)| origin)
     }
 
+    /// The cameras of the settings file.
+    pub fn cameras(&self) -> &FileCameras {
+        &self.cameras
+    }
+
     fn put(&mut self, definition: &Definition, text: String, origin: Origin) -> anyhow::Result<()> {
         if !(definition.check)(&text) {
             let text = camera::mask_credentials(&text);
@@ -160,6 +175,10 @@ impl Resolved {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let table: toml::Table = text.parse().with_context(|| format!("{} is not valid TOML", file.display()))?;
         for (key, value) in &table {
+            if key.eq_ignore_ascii_case("camera") {
+                self.cameras = FileCameras { file: file.to_owned(), tables: camera_tables(file, value)? };
+                continue;
+            }
             let Some(definition) = DEFINITIONS.iter().find(|d| d.key.eq_ignore_ascii_case(key)) else {
                 bail!("{}: there is no setting {key}{}", file.display(), suggestion(key));
             };
@@ -183,11 +202,22 @@ fn find_file(home: Option<PathBuf>) -> Option<PathBuf> {
     places.into_iter().flatten().find(|file| file.is_file())
 }
 
+fn camera_tables(file: &Path, value: &toml::Value) -> anyhow::Result<Vec<toml::Table>> {
+    let tables = value.as_array().and_then(|entries| entries.iter().map(|entry| entry.as_table().cloned()).collect());
+    tables.with_context(|| format!("{}: each camera is a table of its own, under a line [[camera]]", file.display()))
+}
+
 /// ` (did you mean X?)` for a key that is nearly one.
 fn suggestion(key: &str) -> String {
+    let near = nearest(key, DEFINITIONS.iter().map(|definition| definition.key));
+    near.map_or_else(String::new, |near| format!(" (did you mean {}?)", near.to_uppercase()))
+}
+
+/// The one of `known` that was probably meant by `key`.
+pub fn nearest<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let key = key.to_lowercase().replace('-', "_");
-    let near = DEFINITIONS.iter().find(|d| d.key == key || d.key.contains(&key) || key.contains(d.key));
-    near.map_or_else(String::new, |d| format!(" (did you mean {}?)", d.name()))
+    let is_near = |known: &str| known.contains(&key) || (known.len() > 2 && key.contains(known));
+    known.into_iter().find(|known| is_near(known))
 }
 
 /// A commented file with every setting at its default.
@@ -202,8 +232,20 @@ pub fn example_file() -> String {
         text.push_str(&format!("\n# {}\n# Allowed: {}.\n", definition.help(), definition.allowed));
         text.push_str(&format!("# {} = {}\n", definition.name(), toml::Value::from(definition.default)));
     }
+    text.push_str(EXAMPLE_CAMERA);
     text
 }
+
+/// Comes last: what follows the head of a table belongs to it.
+const EXAMPLE_CAMERA: &str = r#"
+# --- Cameras beside that of VIDEO_SOURCE ---
+#
+# [[camera]]
+# id="front-door"
+# source="rtsp://user:password@10.0.0.5/stream2"
+#
+# What else may stand here: docs/reference/cameras.md.
+"#;
 
 /// Flags as given, by key.
 pub type Flags = BTreeMap<&'static str, String>;

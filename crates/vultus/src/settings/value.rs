@@ -66,12 +66,19 @@ pub struct Source(pub String);
 
 impl Value for Source {
     const ALLOWED: &'static str =
-        "a camera number (0), an address (rtsp://…, http://…), a file, testsrc, or testsrc=640x480@25";
+        "a camera number (0), an address (rtsp://…, http://…), a file, testsrc, testsrc=640x480@25, or none";
 
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let is_source = FfmpegSource::new(text, FfmpegOptions::default()).is_ok();
         (!text.is_empty() && is_source).then(|| Self(text.to_owned()))
+    }
+}
+
+impl Source {
+    /// Whether there is to be no camera. A file of this name is `./none`.
+    pub fn is_none(&self) -> bool {
+        self.0 == "none"
     }
 }
 

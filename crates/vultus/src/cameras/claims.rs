@@ -1,0 +1,102 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use store::{Claim, Store};
+use tokio::time::{Instant, timeout};
+
+/// A node that has not been heard of for so long is dead: others may take its cameras.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// How often leases are renewed: two tries may fail.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+
+/// A database that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The cameras that this process has taken for itself. What it has it goes on with while the database is away; it gives a
+/// camera up when it turns out that another has taken it meanwhile.
+pub struct Claims {
+    store: Store,
+    node: String,
+    owner: String,
+    held: BTreeSet<String>,
+    renewed: Instant,
+}
+
+impl Claims {
+    /// None yet.
+    pub fn new(store: Store, node: String) -> Self {
+        let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
+        Self { store, node, owner, held: BTreeSet::new(), renewed: Instant::now() }
+    }
+
+    /// Whether this camera is ours.
+    pub fn holds(&self, id: &str) -> bool {
+        self.held.contains(id)
+    }
+
+    /// Takes those of `wanted` that nobody has.
+    pub async fn take(&mut self, wanted: impl IntoIterator<Item = &str>) {
+        let wanted: Vec<&str> = wanted.into_iter().filter(|id| !self.held.contains(*id)).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let taken = self.claims().await.unwrap_or_default();
+        for id in wanted {
+            // Only to ask less often: whether it is free is decided by the claim itself.
+            let is_free = !taken.iter().any(|claim| claim.camera == id && claim.owner != self.owner);
+            if is_free && self.claim(id).await == Some(true) {
+                tracing::info!(camera = id, "this node watches it");
+                self.held.insert(id.to_owned());
+            }
+        }
+    }
+
+    /// Renews the leases when it is time, with what `report` says of each camera.
+    pub async fn renew(&mut self, report: impl Fn(&str) -> String) {
+        if self.renewed.elapsed() < RENEW_EVERY || self.held.is_empty() {
+            return;
+        }
+        self.renewed = Instant::now();
+        let reports: Vec<_> = self.held.iter().map(|id| (id.clone(), report(id))).collect();
+        let renewed = timeout(PATIENCE, self.store.renew_claims(&self.owner, LEASE, &reports)).await;
+        let Ok(Ok(kept)) = renewed else {
+            tracing::debug!("the claims on cameras cannot be renewed; what is watched goes on");
+            return;
+        };
+        let lost: Vec<String> = self.held.iter().filter(|id| !kept.contains(id)).cloned().collect();
+        for id in lost {
+            // It may have been thrown away and not been taken.
+            if self.claim(&id).await == Some(false) {
+                tracing::warn!(camera = id, "another node has taken it while the database was out of reach");
+                self.held.remove(&id);
+            }
+        }
+    }
+
+    /// Gives back those for which `is_needed` is false.
+    pub async fn let_go(&mut self, is_needed: impl Fn(&str) -> bool) {
+        let needless: Vec<String> = self.held.iter().filter(|id| !is_needed(id)).cloned().collect();
+        for id in needless {
+            // What fails runs out by itself.
+            let _ = timeout(PATIENCE, self.store.release_claim(&id, &self.owner)).await;
+            self.held.remove(&id);
+        }
+    }
+
+    /// Gives back all of them, so that another node need not wait for the leases to run out.
+    pub async fn end(self) {
+        match timeout(PATIENCE, self.store.release_claims(&self.owner)).await {
+            Ok(Ok(())) => {}
+            _ => tracing::warn!("cameras cannot be given back; other nodes take them in {} s", LEASE.as_secs()),
+        }
+    }
+
+    async fn claims(&self) -> Option<Vec<Claim>> {
+        timeout(PATIENCE, self.store.claims()).await.ok()?.ok()
+    }
+
+    async fn claim(&self, id: &str) -> Option<bool> {
+        timeout(PATIENCE, self.store.claim_camera(id, &self.node, &self.owner, LEASE)).await.ok()?.ok()
+    }
+}

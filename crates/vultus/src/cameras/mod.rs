@@ -1,0 +1,20 @@
+//! The cameras of a building: what there is to watch, who watches it, and what of it runs here.
+//!
+//! Lives here: what a camera may be (`definition`), where definitions come from (`defined`), the threads of one camera
+//! (`watching`), their shared webhooks (`webhooks`), the task that keeps what runs in step with what is defined
+//! (`supervisor`), this node's claims (`claims`), and what the HTTP side sees of all of it (`handle`).
+//! Does not live here: routes (`http`), frames (crate `camera`), SQL (crate `store`).
+
+mod claims;
+mod defined;
+mod definition;
+mod handle;
+mod supervisor;
+mod watching;
+mod webhooks;
+
+pub use defined::{Defined, Fixed, Origin};
+pub use definition::{Definition, NotADefinition};
+pub use handle::{Camera, CameraError, Cameras, Here};
+pub use supervisor::Supervisor;
+pub use watching::{ffmpeg_source, ffmpeg_version, look_settings};

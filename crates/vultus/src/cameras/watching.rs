@@ -1,0 +1,208 @@
+//! One camera being watched: its watch and its flow, each on a thread of its own.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use camera::{
+    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Stop, VideoError, Watch,
+};
+use events::{Flow, Live, Outlet, Policy, Webhook, WindowSlot};
+use face::EnginePool;
+use gallery::{Distance, Gallery};
+
+use super::Definition;
+use crate::settings::Settings;
+
+/// Sightings that may wait for the flow: one is being sent while the next is being made.
+const AHEAD: usize = 1;
+
+/// What all cameras of a process share.
+pub struct Shared {
+    /// What a camera's definition leaves open.
+    pub settings: Settings,
+    /// Engines, taken in turn.
+    pub engines: EnginePool,
+    /// Who is recognised.
+    pub gallery: Gallery,
+    /// Where processed frames go.
+    pub outlets: Vec<Outlet>,
+}
+
+/// A camera being watched. Ends after [`Watching::stop`], by itself when a recording is over, or when one of its threads
+/// panics; the others know nothing of it.
+pub struct Watching {
+    status: CameraStatus,
+    live: Live,
+    stop: Stop,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A thread of a camera panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("a thread of this camera panicked, which is a defect: please report the lines above")]
+pub struct Panicked;
+
+impl Watching {
+    /// Starts to watch. What is wrong with the camera itself becomes its state, not an error. Must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// A source that cannot be one, pictures that cannot be made, a thread that cannot be started.
+    pub fn start(
+        camera: &Definition,
+        shared: &Shared,
+        webhook: Option<Arc<Webhook>>,
+        window: Option<WindowSlot>,
+    ) -> anyhow::Result<Self> {
+        let settings = &shared.settings;
+        let options = FfmpegOptions {
+            repeat: camera.loop_file.unwrap_or(settings.loop_file),
+            fps_limit: camera.fps_limit,
+            ..ffmpeg_options(settings)
+        };
+        let source = FfmpegSource::new(&camera.source, options)?;
+        let look = Look::new(look_of(camera, settings), shared.engines.clone(), shared.gallery.clone());
+        let live = Live::new(settings.ws_jpeg_quality.0)?;
+        let flow = flow(camera, shared, live.clone(), webhook, window);
+
+        let (sender, receiver) = mpsc::sync_channel(AHEAD);
+        let watch = Watch::new(Box::new(source), look, sender);
+        let (status, stop) = (watch.status(), Stop::new());
+        let runtime = tokio::runtime::Handle::current();
+        let stopped = stop.clone();
+        // The flow first: a watch whose flow is not there ends by itself.
+        let flow = named("flow", move || flow.run(&receiver, &runtime))?;
+        let watch = named("watch", move || watch.run(&stopped))?;
+        Ok(Self { status, live, stop, threads: vec![watch, flow] })
+    }
+
+    /// How the camera is doing.
+    pub fn status(&self) -> &CameraStatus {
+        &self.status
+    }
+
+    /// What it sees.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Whether it is a recording that has been played to its end.
+    pub fn is_over(&self) -> bool {
+        self.has_ended() && self.status.now().0 == CameraState::Finished
+    }
+
+    /// Tells it to end; it does so soon.
+    pub fn stop(&self) {
+        self.stop.stop();
+    }
+
+    /// Whether both threads have ended.
+    pub fn has_ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// How it ended. Blocks until it has.
+    ///
+    /// # Errors
+    /// When one of its threads panicked.
+    pub fn join(self) -> Result<(), Panicked> {
+        // All of them, so that none is left behind.
+        let ended: Vec<_> = self.threads.into_iter().map(JoinHandle::join).collect();
+        if ended.iter().all(Result::is_ok) { Ok(()) } else { Err(Panicked) }
+    }
+}
+
+/// How a recording is looked at that is no camera.
+pub fn look_settings(settings: &Settings) -> LookSettings {
+    look_of(&Definition::of_settings(settings), settings)
+}
+
+fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
+    LookSettings {
+        camera: camera.id.as_str().into(),
+        scale: camera.scale.map_or(settings.scale.0, |scale| scale as f32),
+        region: camera.region.clone(),
+        min_face_px: camera.min_face_px.unwrap_or_default(),
+        rule: camera.th_accept.map_or(settings.rule(), |th| settings.rule_below(Distance::new(th as f32))),
+        tracking: settings.tracking,
+        motion_gate: settings.motion_gate,
+    }
+}
+
+/// An ffmpeg source by the settings, for a recording that is read as fast as it goes.
+///
+/// # Errors
+/// When `given` cannot be a video source.
+pub fn ffmpeg_source(settings: &Settings, given: &str) -> Result<FfmpegSource, VideoError> {
+    FfmpegSource::new(given, FfmpegOptions { pace: Pace::Fast, ..ffmpeg_options(settings) })
+}
+
+fn ffmpeg_options(settings: &Settings) -> FfmpegOptions {
+    FfmpegOptions {
+        program: settings.ffmpeg.clone(),
+        extra_input_args: settings.ffmpeg_args.split_whitespace().map(str::to_owned).collect(),
+        ..FfmpegOptions::default()
+    }
+}
+
+fn flow(
+    camera: &Definition,
+    shared: &Shared,
+    live: Live,
+    webhook: Option<Arc<Webhook>>,
+    window: Option<WindowSlot>,
+) -> Flow {
+    let settings = &shared.settings;
+    let mut flow = Flow::new(Policy::new(camera.cooldown(settings)), live, settings.ws_annotate);
+    for outlet in &shared.outlets {
+        flow = flow.with_outlet(outlet.clone());
+    }
+    if let Some(webhook) = webhook {
+        flow = flow.with_webhook(webhook);
+    }
+    if let Some(window) = window {
+        flow = flow.with_window(window);
+    }
+    flow
+}
+
+fn named(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).context("cannot start a thread")
+}
+
+/// Whether ffmpeg can be started, and what it says of itself.
+pub fn ffmpeg_version(program: &Path) -> Option<String> {
+    let output = std::process::Command::new(program).arg("-version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_camera_whose_thread_panicked_has_ended_and_says_so() {
+        let stop = Stop::new();
+        let (still_there, stopped) = (named("flow", || {}).unwrap(), stop.clone());
+        let watch = named("watch", move || {
+            stopped.sleep(Duration::from_secs(60));
+            panic!("as a defect would");
+        });
+        let (status, live) = (CameraStatus::failed("not yet"), Live::new(70).unwrap());
+        let watching = Watching { status, live, stop, threads: vec![watch.unwrap(), still_there] };
+        assert!(!watching.has_ended());
+        watching.stop();
+        let start = Instant::now();
+        while !watching.has_ended() {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            std::thread::yield_now();
+        }
+        assert!(!watching.is_over());
+        assert!(watching.join().is_err());
+    }
+}
