@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Answer, PATIENCE, Viewer, until};
@@ -63,6 +64,25 @@ impl Service {
     fn line(&self, text: &str) -> Option<String> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().find(|line| line.contains(text)).cloned()
+    }
+
+    /// Every line of the log so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the service says of its camera.
+    pub async fn camera(&self) -> Value {
+        self.get("/healthz").await.ok()["camera"].clone()
+    }
+
+    /// Waits until the camera is in this state.
+    pub async fn camera_is(&self, state: &str) -> Value {
+        until(&format!("a camera that is {state}"), async || {
+            let camera = self.camera().await;
+            (camera["state"] == state).then_some(camera)
+        })
+        .await
     }
 
     /// The address after `before` in the log; several lines that belong together need not be there at once.

@@ -32,6 +32,19 @@ pub fn clip(start: u32, seconds: u32) -> PathBuf {
     clip
 }
 
+/// The same video this many times.
+pub fn looped(video: &Path, times: u32) -> PathBuf {
+    let name = video.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8");
+    let looped = kept(&format!("{name}-{times}-times.mp4"));
+    if changed(&looped) < changed(video) {
+        let unfinished = kept(&format!("{name}-{times}-times.{}.mp4", std::process::id()));
+        let more = (times - 1).to_string();
+        ffmpeg(&["-stream_loop", &more, "-i", video.to_str().expect("UTF-8"), "-c", "copy"], &unfinished);
+        fs::rename(unfinished, &looped).expect("a rename in one folder");
+    }
+    looped
+}
+
 /// A file that stays for the next test.
 fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)

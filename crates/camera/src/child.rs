@@ -46,7 +46,9 @@ impl Child {
         let stderr = process.stderr.take().expect("stderr was asked to be a pipe");
         let killer = Killer(Arc::new(Mutex::new(process)));
         // Without a thread nobody could wait for it either.
-        let listener = thread::Builder::new().name("ffmpeg's words".into()).spawn(move || listen(stderr));
+        let camera = tracing::Span::current();
+        let listener =
+            thread::Builder::new().name("ffmpeg's words".into()).spawn(move || camera.in_scope(|| listen(stderr)));
         let last_words = listener.map_err(|cause| {
             killer.kill();
             VideoError::ProgramFailed { program: program.to_owned(), cause }

@@ -106,7 +106,7 @@ pub enum VideoError {
         said: String,
     },
     /// No frame for too long.
-    #[error("{camera} has sent no frame for {} s", after.as_secs_f32())]
+    #[error("{camera} has sent no frame for {} s: check that it is on and the network to it", after.as_secs_f32())]
     Stalled {
         /// Which camera.
         camera: String,

@@ -21,6 +21,11 @@ const CONVERSION: &str =
 /// How long ffmpeg may take to exit after its last frame. One that waits for a frozen camera's goodbye would stay.
 const PARTING: Duration = Duration::from_secs(1);
 
+/// A frozen camera is to be noticed within ten seconds, which leaves some for an ffmpeg that is slow to go.
+const STALL_TIMEOUT: Duration = Duration::from_secs(8);
+/// ffmpeg gives up by itself after this many times as long as we do: it matters only where ffmpeg outlives us.
+const LATER: u32 = 2;
+
 /// At which pace a recording is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -41,8 +46,7 @@ pub struct FfmpegOptions {
     pub repeat: bool,
     /// More options before ffmpeg's `-i`: hardware decoding (`-hwaccel auto`), a USB camera's size (`-video_size 1280x720`).
     pub extra_input_args: Vec<String>,
-    /// How long to wait for a frame, the first one included, before the stream counts as stalled. At most a quarter more
-    /// passes.
+    /// How long to wait for a frame, the first one included, before the stream counts as stalled and is given up.
     pub stall_timeout: Duration,
     /// Most frames a second, above 0; ffmpeg drops the others before they are converted. `None` for all of them.
     pub fps_limit: Option<f64>,
@@ -55,7 +59,7 @@ impl Default for FfmpegOptions {
             pace: Pace::Live,
             repeat: false,
             extra_input_args: Vec::new(),
-            stall_timeout: Duration::from_secs(10),
+            stall_timeout: STALL_TIMEOUT,
             fps_limit: None,
         }
     }
@@ -106,7 +110,7 @@ impl FfmpegSource {
         if self.options.repeat && self.input.is_recording() {
             add(&["-stream_loop", "-1"]);
         }
-        arguments.extend(self.input.options(self.options.stall_timeout));
+        arguments.extend(self.input.options(self.options.stall_timeout * LATER));
         arguments.extend(self.options.extra_input_args.iter().cloned());
         arguments.extend(["-i".to_owned(), self.input.address()]);
         // Timestamps pass as they are, or ffmpeg would double and drop frames to keep a constant rate.
@@ -251,15 +255,16 @@ impl Watchdog {
         Ok(watchdog)
     }
 
-    /// Looks a few times within its patience, so that the reader need not wake it for every frame.
+    /// Sleeps until the wait that it knows of would be too long; the reader need not wake it for every frame.
     fn watch(&self) {
         let mut state = self.lock();
         while state.ended_by.is_none() {
-            if state.waiting_since.is_some_and(|since| since.elapsed() >= self.patience) {
+            let waited = state.waiting_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let Some(left) = self.patience.checked_sub(waited).filter(|left| !left.is_zero()) else {
                 drop(state);
                 return self.end(EndedBy::Stall);
-            }
-            (state, _) = self.ended.wait_timeout(state, self.patience / 4).unwrap_or_else(PoisonError::into_inner);
+            };
+            (state, _) = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

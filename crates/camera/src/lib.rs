@@ -1,13 +1,16 @@
 //! Frames in, sightings out.
 //!
 //! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
-//! seen in one (`look`, `sighting`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`, `pairing`,
-//! `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto frames (`draw`, `annotate`), and annotated videos written to files (`record`).
+//! seen in one (`look`, `sighting`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`,
+//! `pairing`, `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them
+//! together for one camera (`watch`) and what it says of itself (`status`, `report`), boxes and names drawn onto frames
+//! (`draw`, `annotate`), and annotated videos written to files (`record`).
 //! Does not live here: what a sighting means (crate `events`), SQL (crate `store`), HTTP.
 #![deny(unsafe_code)]
 
 mod annotate;
 mod child;
+mod complaint;
 mod decision;
 mod direction;
 mod draw;
@@ -27,10 +30,13 @@ mod newest;
 mod pairing;
 mod record;
 mod region;
+mod report;
 mod rgb0;
 mod sighting;
 mod source;
+mod status;
 mod stop;
+mod timing;
 mod track;
 mod tracker;
 mod votes;
@@ -50,9 +56,12 @@ pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};
 pub use record::Recorder;
 pub use region::{NotARegion, Region};
+pub use report::{CameraReport, LastError, StageTimings};
 pub use rgb0::to_rgb0;
 pub use sighting::{SeenFace, Sighting, SightingTimes, Work};
 pub use source::{Source, Stopper, Stream};
+pub use status::{CameraState, CameraStatus};
 pub use stop::Stop;
-pub use watch::{CameraState, CameraStatus, Watch};
+pub use timing::Timing;
+pub use watch::Watch;
 pub use y4m::{Y4mError, Y4mHeader, Y4mReader};

@@ -53,6 +53,11 @@ impl Look {
         Self { settings, engines, gallery, motion: MotionGate::default(), tracker, looked_at: None }
     }
 
+    /// The camera's id.
+    pub fn camera(&self) -> &Arc<str> {
+        &self.settings.camera
+    }
+
     /// Looks at one frame.
     ///
     /// # Errors

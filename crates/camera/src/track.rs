@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use face::{Embedding, Rect};
+use gallery::Match;
 use models::Gates;
 
 use crate::Frame;
@@ -12,6 +13,10 @@ use crate::votes::{View, Votes};
 
 /// A track with so many usable shots has been seen well enough; more only when they are likely to be better.
 const ENOUGH: usize = 5;
+
+/// The same for a face that is farther than the threshold by less than this, where the false match rate is about 3e-4.
+const ENOUGH_FOR_NEAR: usize = 12;
+const NEARLY: f32 = 0.05;
 
 /// Time between two shots of a face that is not decided yet: pictures taken at the same moment say the same.
 const UNDECIDED_PAUSE: Duration = Duration::from_millis(60);
@@ -125,7 +130,7 @@ impl Track {
         let since = now.saturating_duration_since(last);
         let Some(best) = self.votes.best() else { return since >= USELESS_PAUSE };
         let verdict = self.votes.verdict(rule, gates);
-        if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < ENOUGH) {
+        if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < self.enough(rule)) {
             return since >= UNDECIDED_PAUSE;
         }
         let side = best.area.width().max(best.area.height());
@@ -139,11 +144,17 @@ impl Track {
         since >= refresh || (since >= BETTER_PAUSE && (is_larger || is_more_frontal))
     }
 
+    /// How many shots decide: more for a face that is nearly accepted.
+    fn enough(&self, rule: &Rule) -> usize {
+        let is_near = |nearest: &Match| nearest.distance.value() < rule.threshold.value() + NEARLY;
+        if self.votes.nearest().is_some_and(is_near) { ENOUGH_FOR_NEAR } else { ENOUGH }
+    }
+
     /// Whether nothing is to be learned about the face while the picture stays the same.
     pub(crate) fn is_settled(&self, rule: &Rule, gates: &Gates) -> bool {
         self.only_small
             || (self.stranger.is_none()
-                && (self.votes.len() >= ENOUGH || self.votes.verdict(rule, gates) == Verdict::Pass))
+                && (self.votes.len() >= self.enough(rule) || self.votes.verdict(rule, gates) == Verdict::Pass))
     }
 
     /// The embedder was asked about the face now, whatever came of it.

@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::complaint::Complaint;
 use crate::look::Look;
+use crate::status::{CameraState, CameraStatus};
 use crate::{Buffers, Frame, Newest, Sighting, Source, Stop, Stopper, Stream, Taken, VideoError};
 
 /// How long the working thread waits for a frame before it looks whether it should end.
@@ -14,49 +16,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 /// A stream that ran at least this long was a working one: the pauses start anew.
 const WORKED: Duration = Duration::from_secs(10);
-
-/// How a camera is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CameraState {
-    /// Being opened; no frame yet.
-    Connecting,
-    /// Frames come.
-    Live,
-    /// A recording has been played to its end.
-    Finished,
-    /// It failed, and is tried again: why.
-    Failed(String),
-}
-
-/// The state of a camera as others may read it at any time.
-#[derive(Clone, Debug)]
-pub struct CameraStatus(Arc<Mutex<(CameraState, Instant)>>);
-
-impl CameraStatus {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new((CameraState::Connecting, Instant::now()))))
-    }
-
-    /// That of a camera which cannot even be started: why.
-    pub fn failed(why: impl Into<String>) -> Self {
-        let status = Self::new();
-        status.set(CameraState::Failed(why.into()));
-        status
-    }
-
-    /// The state now, and for how long it has been so.
-    pub fn now(&self) -> (CameraState, Duration) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (held.0.clone(), held.1.elapsed())
-    }
-
-    fn set(&self, state: CameraState) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0 != state {
-            *held = (state, Instant::now());
-        }
-    }
-}
 
 /// Watches one camera: a thread reads frames, the calling thread looks at the newest. Restarts its source with backoff
 /// after each failure; what goes wrong becomes the camera's state and a line in the log, never an error. Ends when it
@@ -71,7 +30,8 @@ pub struct Watch {
 impl Watch {
     /// Nothing is opened before [`run`](Self::run).
     pub fn new(source: Box<dyn Source>, look: Look, sightings: SyncSender<Sighting>) -> Self {
-        Self { source, look, sightings, status: CameraStatus::new() }
+        let status = CameraStatus::new(source.is_live());
+        Self { source, look, sightings, status }
     }
 
     /// How the camera is doing.
@@ -85,7 +45,16 @@ impl Watch {
         let newest = Newest::new();
         let stopper = CurrentStopper::default();
         thread::scope(|scope| {
-            let mut reader = Reader { source, newest: &newest, stopper: &stopper, status: &status, stop, read: 0 };
+            let mut reader = Reader {
+                camera: look.camera().clone(),
+                source,
+                newest: &newest,
+                stopper: &stopper,
+                status: &status,
+                stop,
+                complaint: Complaint::default(),
+                read: 0,
+            };
             scope.spawn(move || reader.run());
             work(&newest, &mut look, &sightings, &status, stop);
             // The reader may be waiting for a frame that never comes, or for its next try.
@@ -103,7 +72,6 @@ fn work(
     status: &CameraStatus,
     stop: &Stop,
 ) {
-    let mut failing = false;
     while !stop.is_stopped() {
         let frame = match newest.take(TICK) {
             Taken::Item(frame) => frame,
@@ -112,49 +80,52 @@ fn work(
         };
         match look.at(frame) {
             Ok(sighting) => {
-                failing = false;
+                status.looked(&sighting);
                 if sightings.send(sighting).is_err() {
                     return;
                 }
             }
             // A model that fails does so on every frame: once is enough to say.
-            Err(error) if !failing => {
-                failing = true;
-                tracing::error!(%error, "frames cannot be looked at");
-                status.set(CameraState::Failed(error.to_string()));
+            Err(error) => {
+                if status.cannot_look(&error.to_string()) {
+                    tracing::error!(camera = &**look.camera(), %error, "frames cannot be looked at");
+                }
             }
-            Err(_) => {}
         }
     }
 }
 
 /// The reading thread of a watch.
 struct Reader<'a> {
+    camera: Arc<str>,
     source: Box<dyn Source>,
     newest: &'a Newest<Arc<Frame>>,
     stopper: &'a CurrentStopper,
     status: &'a CameraStatus,
     stop: &'a Stop,
+    complaint: Complaint,
     read: u64,
 }
 
 impl Reader<'_> {
     fn run(&mut self) {
-        let camera = self.source.describe();
+        // What ffmpeg says, and what else comes from below, does not name the camera by itself.
+        let _camera = tracing::debug_span!("watch", camera = &*self.camera).entered();
         let mut pause = BACKOFF.0;
         while !self.stop.is_stopped() {
             let opened = Instant::now();
             match self.read_to_the_end() {
                 Ok(()) => {
-                    tracing::info!(camera, frames = self.read, "the recording is over");
+                    tracing::info!(camera = &*self.camera, frames = self.read, "the recording is over");
                     self.status.set(CameraState::Finished);
                     break;
                 }
                 Err(VideoError::Stopped { .. }) => break,
                 Err(error) => {
-                    pause = if opened.elapsed() > WORKED { BACKOFF.0 } else { pause };
-                    tracing::warn!(camera, "{error}; trying again in {:.1} s", pause.as_secs_f32());
-                    self.status.set(CameraState::Failed(error.to_string()));
+                    if opened.elapsed() > WORKED {
+                        pause = BACKOFF.0;
+                    }
+                    self.report_failure(&error, pause);
                 }
             }
             if self.stop.sleep(pause) {
@@ -167,13 +138,19 @@ impl Reader<'_> {
     /// One opening of the source. `Ok` is the end of a recording.
     fn read_to_the_end(&mut self) -> Result<(), VideoError> {
         let buffers = Buffers::new();
+        self.status.opening();
         let mut stream = self.source.open()?;
         self.stopper.set(stream.stopper(), self.stop);
         let opened = Instant::now();
+        let mut live_since = None;
         while let Some(image) = stream.next(&buffers)? {
             self.read += 1;
-            if self.status.now().0 != CameraState::Live {
+            let is_first = self.status.frame_read(self.newest.dropped());
+            let since = *live_since.get_or_insert_with(Instant::now);
+            if is_first {
                 self.report_live(stream.as_ref(), &image, opened);
+            } else if since.elapsed() > WORKED {
+                self.complaint.over();
             }
             let frame = Frame::new(image, self.read, opened.elapsed(), &buffers);
             self.newest.put(Arc::new(frame));
@@ -181,15 +158,49 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn report_live(&self, stream: &dyn Stream, image: &face::YuvImage, opened: Instant) {
-        self.status.set(CameraState::Live);
+    fn report_live(&mut self, stream: &dyn Stream, image: &face::YuvImage, opened: Instant) {
+        self.status.describe((image.width(), image.height()), stream.fps());
+        let after_trouble = self.complaint.is_live(Instant::now());
+        // One that comes and goes has been said to be live.
+        if self.complaint.is_on() && after_trouble.is_none() {
+            return;
+        }
         tracing::info!(
-            camera = self.source.describe(),
+            camera = &*self.camera,
+            source = self.source.describe(),
             size = format!("{}×{}", image.width(), image.height()),
             fps = stream.fps(),
-            after_ms = opened.elapsed().as_millis() as u64,
-            "the camera is live"
+            opened_in_ms = opened.elapsed().as_millis() as u64,
+            "{}",
+            after_trouble.map_or("live".to_owned(), |lasted| format!("live again after {}", in_words(lasted)))
         );
+    }
+
+    /// The camera's state, and its line in the log when one is due.
+    fn report_failure(&mut self, error: &VideoError, pause: Duration) {
+        let reason = error.to_string();
+        if let Some(lasting) = self.complaint.failed(Instant::now()) {
+            let so_far = if lasting.is_zero() { String::new() } else { format!(" for {} now", in_words(lasting)) };
+            tracing::warn!(
+                camera = &*self.camera,
+                reason,
+                "failing{so_far}; trying again in {:.1} s",
+                pause.as_secs_f32()
+            );
+        }
+        self.status.set(match error {
+            VideoError::Stalled { .. } => CameraState::Stalled(reason),
+            _ => CameraState::Failed(reason),
+        });
+    }
+}
+
+/// A time span as people say it: `40 s`, `3 min`, `5 h`.
+fn in_words(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
     }
 }
 

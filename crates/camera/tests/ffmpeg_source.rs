@@ -292,7 +292,7 @@ fn a_camera_that_falls_silent_has_stalled() {
     let options = FfmpegOptions { stall_timeout: Duration::from_secs(1), ..FfmpegOptions::default() };
     let message = failure(&format!("http://127.0.0.1:{port}/live"), options);
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
-    assert!(message.contains("has sent no frame for 1 s") || message.contains("cannot be reached"), "{message}");
+    assert!(message.contains("has sent no frame for 1 s"), "{message}");
 }
 
 #[test]

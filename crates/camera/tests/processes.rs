@@ -95,7 +95,7 @@ fn a_frozen_ffmpeg_is_noticed_and_ended() {
             break error;
         }
     };
-    assert_eq!(end.to_string(), format!("{given} has sent no frame for 2 s"));
+    assert!(end.to_string().starts_with(&format!("{given} has sent no frame for 2 s")), "{end}");
     assert!(!exists(process));
 }
 

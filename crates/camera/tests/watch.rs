@@ -158,6 +158,7 @@ fn watch(acts: Vec<Act>, gallery: Gallery) -> Running {
 async fn an_enrolled_person_is_seen_with_name_and_distance_and_a_recording_ends() {
     let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
     let gallery = gallery_with_katya(&folder, &photo).await;
+    let size = (photo.width(), photo.height());
     let running = watch(vec![Act::Show(vec![photo])], gallery);
     let sighting = running.sightings.recv_timeout(LONG).unwrap();
     assert_eq!(&*sighting.camera, "door");
@@ -167,7 +168,12 @@ async fn an_enrolled_person_is_seen_with_name_and_distance_and_a_recording_ends(
     assert!(nearest.distance.value() < 0.01, "{}", nearest.distance);
     assert_eq!(running.sightings.recv_timeout(LONG).unwrap_err(), RecvTimeoutError::Disconnected);
     running.thread.join().unwrap();
-    assert_eq!(running.status.now().0, CameraState::Finished);
+    let report = running.status.report();
+    assert_eq!(report.state, CameraState::Finished);
+    assert_eq!((report.read, report.looked_at, report.dropped, report.restarts), (1, 1, 0, 0));
+    assert_eq!((report.faces, report.embeddings, report.saved), (1, 1, 0));
+    assert_eq!((report.picture, report.source_fps), (Some(size), Some(25.0)));
+    assert!(report.latency.p50 >= report.stages.detect.p50 && report.stages.detect.p50 > Duration::ZERO);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,6 +190,9 @@ async fn a_camera_that_breaks_is_opened_again_and_its_state_says_why() {
     running.sightings.recv_timeout(LONG).unwrap();
     running.thread.join().unwrap();
     assert_eq!(running.opened.load(Ordering::SeqCst), 3);
+    let report = running.status.report();
+    assert_eq!(report.restarts, 2);
+    assert!(report.last_error.unwrap().message.contains("ended"), "kept when it is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

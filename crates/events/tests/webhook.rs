@@ -82,7 +82,7 @@ async fn push(store: &Store, id: &str, url: &str, created_at: Micros) {
 
 async fn until_empty(store: &Store) {
     let started = Instant::now();
-    while store.outbox_depth().await.expect("a depth") > 0 {
+    while store.outbox().await.expect("an outbox").depth > 0 {
         assert!(started.elapsed() < Duration::from_secs(20), "the outbox is not empty after 20 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -117,7 +117,7 @@ async fn what_was_recorded_while_the_receiver_was_down_arrives_in_order_with_its
     for number in 0..5 {
         webhook.record(&pass(number)).await;
     }
-    assert_eq!(store.outbox_depth().await.expect("a depth"), 5, "recorded is durable");
+    assert_eq!(store.outbox().await.expect("an outbox").depth, 5, "recorded is durable");
 
     let mut receiver = Receiver::start(address, ok).await;
     for number in 0..5 {
@@ -322,7 +322,7 @@ async fn an_event_whose_delivery_fails_for_too_long_is_given_up_aloud() {
     let _webhook = Webhook::start(store.clone(), settings).expect("a webhook");
 
     let started = Instant::now();
-    while store.outbox_depth().await.expect("a depth") > 1 {
+    while store.outbox().await.expect("an outbox").depth > 1 {
         assert!(started.elapsed() < Duration::from_secs(20), "it is still there after 20 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

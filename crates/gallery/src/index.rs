@@ -74,6 +74,11 @@ impl Index {
         self.people.len()
     }
 
+    /// Memory of the vectors that are searched, in bytes.
+    pub fn vector_bytes(&self) -> usize {
+        size_of_val(self.means.as_slice())
+    }
+
     /// Whether nobody can be found.
     pub fn is_empty(&self) -> bool {
         self.people.is_empty()

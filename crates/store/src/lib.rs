@@ -26,6 +26,6 @@ pub use db::Store;
 pub use error::StoreError;
 pub use location::Engine;
 pub use micros::Micros;
-pub use outbox::{Delivery, NewDelivery};
+pub use outbox::{Delivery, NewDelivery, Outbox};
 pub use people::{Enrolled, Person, PersonId, Snapshot};
 pub use templates::{NewTemplate, Template};

@@ -39,6 +39,15 @@ pub struct Delivery {
     pub next_attempt_at: Micros,
 }
 
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    /// How many deliveries.
+    pub depth: u64,
+    /// When what the oldest of them tells happened.
+    pub oldest: Option<Micros>,
+}
+
 impl Store {
     /// Puts a delivery last in the outbox; on the disk when it returns. One with the same id that still waits stays
     /// as it is.
@@ -205,16 +214,17 @@ impl Store {
         .await
     }
 
-    /// How many deliveries wait, for all addresses together.
+    /// What waits in the outbox, for all addresses together.
     ///
     /// # Errors
     /// When the database cannot answer.
-    pub async fn outbox_depth(&self) -> Result<u64, StoreError> {
+    pub async fn outbox(&self) -> Result<Outbox, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
-            let depth: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries").fetch_one(&mut *session).await?;
+            let (depth, oldest): (i64, Option<i64>) =
+                sqlx::query_as("SELECT COUNT(*), MIN(created_at) FROM deliveries").fetch_one(&mut *session).await?;
             session.give_back();
-            Ok(depth.unsigned_abs())
+            Ok(Outbox { depth: depth.unsigned_abs(), oldest: oldest.map(Micros) })
         })
         .await
     }

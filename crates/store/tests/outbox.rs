@@ -4,7 +4,7 @@
 mod common;
 
 use common::on_each_engine;
-use store::{Delivery, Micros, NewDelivery, Store};
+use store::{Delivery, Micros, NewDelivery, Outbox, Store};
 
 const URL: &str = "http://gate.example/hook";
 const NOW: Micros = Micros(1_000);
@@ -29,9 +29,12 @@ async fn lease(store: &Store, owner: &str, now: Micros) -> Option<Delivery> {
 async fn deliveries_come_in_order_for_each_address_until_delivered() {
     on_each_engine(async |database| {
         let store = database.open().await;
+        assert_eq!(store.outbox().await.expect("an outbox"), Outbox { depth: 0, oldest: None });
         push(&store, "1", URL, Micros(500)).await;
         push(&store, "other", "http://elsewhere.example", Micros(510)).await;
         push(&store, "2", URL, Micros(520)).await;
+        let waiting = store.outbox().await.expect("an outbox");
+        assert_eq!(waiting, Outbox { depth: 3, oldest: Some(Micros(500)) });
         let first = lease(&store, "a", NOW).await.expect("a delivery");
         let expected = Delivery {
             seq: first.seq,
@@ -49,7 +52,7 @@ async fn deliveries_come_in_order_for_each_address_until_delivered() {
         assert_eq!(second.id, "2");
         store.delivered(second.seq).await.expect("delivered");
         assert_eq!(lease(&store, "a", NOW).await, None);
-        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+        assert_eq!(store.outbox().await.expect("an outbox").depth, 1);
     })
     .await;
 }
@@ -60,7 +63,7 @@ async fn a_delivery_pushed_twice_waits_once() {
         let store = database.open().await;
         push(&store, "1", URL, Micros(500)).await;
         push(&store, "1", URL, Micros(600)).await;
-        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+        assert_eq!(store.outbox().await.expect("an outbox").depth, 1);
         assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").created_at, Micros(500));
     })
     .await;
@@ -133,7 +136,7 @@ async fn a_refused_delivery_makes_way_for_the_next() {
         let first = lease(&store, "a", NOW).await.expect("a delivery");
         store.refused(first.seq).await.expect("refused");
         assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "2");
-        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+        assert_eq!(store.outbox().await.expect("an outbox").depth, 1);
     })
     .await;
 }
@@ -164,7 +167,7 @@ async fn a_delivery_that_another_is_just_trying_is_not_thrown_away() {
         store.failed(first.seq, "connection refused", NOW).await.expect("failed");
         assert!(lease(&store, "b", NOW).await.is_some());
         assert_eq!(store.expire_deliveries(URL, NOW).await.expect("expired"), 0);
-        assert_eq!(store.outbox_depth().await.expect("depth"), 1);
+        assert_eq!(store.outbox().await.expect("an outbox").depth, 1);
     })
     .await;
 }
@@ -191,7 +194,7 @@ async fn deliveries_to_an_address_that_is_no_longer_set_are_dropped_when_they_ar
         push(&store, "new", "http://elsewhere.example", NOW).await;
         assert_eq!(store.drop_abandoned_deliveries(URL, NOW).await.expect("dropped"), 1);
         assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "mine");
-        assert_eq!(store.outbox_depth().await.expect("depth"), 2);
+        assert_eq!(store.outbox().await.expect("an outbox").depth, 2);
     })
     .await;
 }

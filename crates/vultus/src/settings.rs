@@ -9,8 +9,8 @@ use gallery::Distance;
 
 pub use definition::{Definition, FileCameras, Flags, Origin, Resolved, Section, example_file, load, nearest};
 pub use value::{
-    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, Megabytes, Megapixels, Share, Shots,
-    Source, Threshold, Value, Workers, WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels, Share,
+    Shots, Source, Threshold, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -115,6 +115,8 @@ settings! {
         node_name: String = "",
         /// What is logged: error, warn, info, debug, trace, or a filter such as `info,camera=debug`.
         log: LogFilter = "info",
+        /// `text` for people, or `json`: an object a line, for log collectors.
+        log_format: LogFormat = "text",
         /// When set, HTTP and WebSocket ask for it: `X-API-Key`, `Authorization: Bearer`, or `?key=`.
         api_key: ApiKey = "",
         /// `off` lets anybody in on any address, also without API_KEY.

@@ -54,7 +54,7 @@ pub struct Camera {
     origin: Origin,
     /// The node that watches it; null while none does.
     node: Option<String>,
-    /// `state` is `connecting`, `live`, `finished`, `failed` (`reason` says why), `off` (not enabled) or `waiting` (no node
+    /// `state` is `connecting`, `live`, `stalled` or `failed` (`reason` says why), `finished`, `off` (not enabled) or `waiting` (no node
     /// has taken it yet); and since when, and numbers, where a node watches it.
     #[schema(value_type = Object, example = json!({"state": "live", "since_seconds": 12}))]
     state: Value,

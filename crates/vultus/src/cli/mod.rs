@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use output::is_closed_pipe;
 
-use crate::settings::{self, DEFINITIONS, Flags, Settings};
+use crate::settings::{self, DEFINITIONS, Flags, LogFormat, Settings};
 
 /// Face recognition for access control, attendance, gates and smart cameras.
 #[derive(Debug, Parser)]
@@ -192,12 +192,15 @@ fn is_service(command: &Command) -> bool {
 /// LOG asks for more.
 fn start_log(settings: &Settings, is_service: bool) -> anyhow::Result<()> {
     let filter = if !is_service && settings.log.0 == "info" { "warn" } else { &settings.log.0 };
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter).context("LOG")?)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        // The fields of a line beside its message, where collectors look for them.
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::cameras::{Cameras, Fixed, Supervisor};
-use crate::http::{self, Health, Server, Stream, WEBSOCKET_PATH};
+use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
 
 /// `vultus serve`: everything in one process.
@@ -40,6 +40,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             gallery: Some(app.gallery().clone()),
             cameras: Some(cameras.clone()),
             stream: Some(if hub.is_some() { Stream::Here } else { Stream::Off }),
+            requests: Requests::default(),
         });
 
         let mut service = Service::new();
@@ -80,6 +81,7 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
                 Some(url) if settings.ws_enable => Stream::At(url.clone()),
                 _ => Stream::Off,
             }),
+            requests: Requests::default(),
         });
         let mut service = Service::new();
         service.follow_gallery(&app);

@@ -4,13 +4,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use camera::{CameraState, CameraStatus};
 use gallery::Gallery;
 use serde::Serialize;
 use store::Store;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::Requests;
+use super::camera_report::{CameraReport, camera_report};
 use crate::cameras::{Cameras, Here};
 
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
@@ -29,6 +30,8 @@ pub struct Health {
     pub cameras: Option<Cameras>,
     /// Where the live page finds the frames, when this process has one.
     pub stream: Option<Stream>,
+    /// What was asked of it over HTTP.
+    pub requests: Requests,
 }
 
 /// Where the frames are.
@@ -87,23 +90,13 @@ pub(super) struct Report {
     stream: Option<String>,
 }
 
+/// A camera and how it is doing.
 #[derive(Serialize, ToSchema)]
 struct NamedReport {
     id: String,
     name: String,
     #[serde(flatten)]
     report: CameraReport,
-}
-
-/// How a camera is doing.
-#[derive(Serialize, ToSchema)]
-pub struct CameraReport {
-    /// `connecting`, `live`, `finished` or `failed`.
-    state: &'static str,
-    since_seconds: u64,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
 }
 
 /// 200 while this process does its work, 503 while it cannot reach its database. A camera that is away is reported, but
@@ -142,16 +135,4 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
 
 fn named_report(here: &Here) -> NamedReport {
     NamedReport { id: here.id.clone(), name: here.name.clone(), report: camera_report(&here.status) }
-}
-
-/// How a camera is doing, in the form in which everybody is told.
-pub fn camera_report(status: &CameraStatus) -> CameraReport {
-    let (state, since) = status.now();
-    let (state, reason) = match state {
-        CameraState::Connecting => ("connecting", None),
-        CameraState::Live => ("live", None),
-        CameraState::Finished => ("finished", None),
-        CameraState::Failed(reason) => ("failed", Some(reason)),
-    };
-    CameraReport { state, since_seconds: since.as_secs(), reason }
 }

@@ -1,17 +1,21 @@
 //! The HTTP side: routes, who may use them, and how the server starts and ends.
 
 mod auth;
+mod camera_report;
 mod contract;
 mod error;
+mod exposition;
 mod health;
 mod intake;
 mod listen;
+mod metrics;
 mod occasionally;
 mod openapi;
 mod origin;
 mod page;
 mod recognize;
 mod register_faces;
+mod requests;
 mod upload;
 mod v1;
 mod websocket;
@@ -31,13 +35,16 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
+pub use camera_report::camera_report;
 pub use error::ApiError;
-pub use health::{Health, Stream, camera_report};
+pub use health::{Health, Stream};
 pub use intake::Intake;
 pub use listen::serve;
 pub use register_faces::{EntryResult, enrol_all};
+pub use requests::Requests;
 pub use upload::FORM_BYTES;
 
+use self::metrics::Metrics;
 use crate::app::App;
 use crate::cameras::Cameras;
 use crate::settings::{Admission, Auth, Settings};
@@ -69,23 +76,24 @@ pub fn api_router(server: Server) -> Router {
         // Each handler has its own limit, see `upload`.
         .layer(DefaultBodyLimit::disable())
         .with_state(server);
-    if let Some(hub) = hub {
+    if let Some(hub) = hub.clone() {
         guarded = guarded.route(WEBSOCKET_PATH, get(websocket::join).with_state(hub));
     }
-    let open = Router::new().route("/", get(page::live)).route("/healthz", get(health::healthz).with_state(health));
-    finish(open, guarded, admission)
+    finish(Router::new().route("/", get(page::live)), guarded, admission, hub, health)
 }
 
 /// The WebSocket alone, for the hub's own port.
 pub fn hub_router(hub: Hub, admission: Admission, health: Arc<Health>) -> Router {
-    let guarded = Router::new().route(WEBSOCKET_PATH, get(websocket::join).with_state(hub));
-    let open = Router::new().route("/healthz", get(health::healthz).with_state(health));
-    finish(open, guarded, admission)
+    let guarded = Router::new().route(WEBSOCKET_PATH, get(websocket::join).with_state(hub.clone()));
+    finish(Router::new(), guarded, admission, Some(hub), health)
 }
 
-/// Both kinds of routes behind what every request goes through; the guarded ones ask for the key as well.
-fn finish(open: Router, guarded: Router, admission: Admission) -> Router {
-    let admission = Arc::new(admission);
+/// Both kinds of routes, with those that every process has, behind what every request goes through; the guarded ones ask
+/// for the key as well.
+fn finish(open: Router, guarded: Router, admission: Admission, hub: Option<Hub>, health: Arc<Health>) -> Router {
+    let (admission, requests) = (Arc::new(admission), health.requests.clone());
+    let open = open.route("/healthz", get(health::healthz).with_state(health.clone()));
+    let guarded = guarded.route("/metrics", get(metrics::metrics).with_state(Metrics { health, hub }));
     let guarded = guarded.route_layer(middleware::from_fn_with_state(admission.clone(), auth::ask_for_key));
     let no_sniffing = (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     open.merge(guarded)
@@ -96,6 +104,7 @@ fn finish(open: Router, guarded: Router, admission: Admission) -> Router {
         .layer(SetResponseHeaderLayer::if_not_present(no_sniffing.0, no_sniffing.1))
         // Errors are logged where they are made.
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(middleware::from_fn_with_state(requests, requests::count))
 }
 
 /// What the log says of a request: not its query, in which there may be the key.

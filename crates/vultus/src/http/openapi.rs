@@ -11,7 +11,7 @@ use super::{Server, contract, recognize, register_faces};
 /// Title and tags; the paths come from the handlers.
 #[derive(OpenApi)]
 #[openapi(
-    paths(super::health::healthz),
+    paths(super::health::healthz, super::metrics::metrics),
     modifiers(&Key),
     security((), ("key" = [])),
     info(title = "vultus", description = "Face recognition for access control, attendance, gates and smart cameras."),

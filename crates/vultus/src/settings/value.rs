@@ -203,6 +203,27 @@ impl Value for Auth {
     }
 }
 
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line, for log collectors.
+    Json,
+}
+
+impl Value for LogFormat {
+    const ALLOWED: &'static str = "text or json";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 /// A secret that callers show; empty for none.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(pub String);
