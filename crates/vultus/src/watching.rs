@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use camera::{CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Stop, VideoError, Watch};
-use events::{Flow, Live, Outlet, Policy, Webhook, WebhookSettings, WindowSlot};
+use events::{Flow, History, Live, Outlet, Policy, Webhook, WebhookSettings, WindowSlot};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -28,11 +28,17 @@ impl Watching {
     ///
     /// # Errors
     /// A source that cannot be one, a model that cannot be loaded, a webhook address that is none.
-    pub fn start(app: &App, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Self> {
+    pub fn start(
+        app: &App,
+        history: &History,
+        outlets: Vec<Outlet>,
+        window: Option<WindowSlot>,
+    ) -> anyhow::Result<Self> {
         let settings = app.settings();
         let source = ffmpeg_source(settings, &settings.video_source.0, Pace::Live, settings.loop_file)?;
         let look = Look::new(look_settings(settings), app.camera_engines()?, app.gallery().clone());
-        let flow = flow(app, outlets, window)?;
+        let history = history.camera(&settings.camera_name, None, settings.rule(), app.gallery().scale().clone());
+        let flow = flow(app, outlets, window)?.with_history(history);
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         let watch = Watch::new(Box::new(source), look, sender);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use events::{Hub, Outlet, Publisher, WindowSlot};
+use events::{History, Hub, Outlet, Publisher, WindowSlot};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -27,11 +27,12 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         };
         let app = App::open(settings.clone(), settings.engines()).await?;
 
+        let history = History::start(app.store().clone(), settings.history())?;
         let mut outlets: Vec<Outlet> = hub.iter().cloned().map(Outlet::Hub).collect();
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let mut watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut watching = Watching::start(&app, &history, outlets, window(&settings))?;
         let health = Arc::new(Health {
             node: settings.node(),
             store: Some(app.store().clone()),
@@ -46,7 +47,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if let (Some(hub), Some(ws)) = (&hub, ws) {
             service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
-        service.serve(http, http::api_router(Server { app, hub, health }));
+        service.serve(http, http::api_router(Server { app, hub, history: history.clone(), health }));
         // A recording that is over leaves the API running; a camera that broke down for good does not.
         let broken = async { watching.finished().await.err() };
         let ended = service
@@ -59,6 +60,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             .await;
         service.stop_serving();
         watching.end().await;
+        history.shutdown().await;
         service.end().await;
         ended
     })
@@ -79,11 +81,13 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
                 _ => Stream::Off,
             }),
         });
+        let history = History::start(app.store().clone(), settings.history())?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         announce(&settings, &http, None);
-        service.serve(http, http::api_router(Server { app, hub: None, health }));
+        service.serve(http, http::api_router(Server { app, hub: None, history: history.clone(), health }));
         let ended = service.until_stopped(std::future::pending()).await;
+        history.shutdown().await;
         service.end().await;
         ended
     })
@@ -93,13 +97,15 @@ pub fn api(settings: Settings) -> anyhow::Result<ExitCode> {
 pub fn detect(settings: Settings) -> anyhow::Result<ExitCode> {
     run(async move {
         let app = App::open(settings.clone(), 1).await?;
+        let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
-        let mut watching = Watching::start(&app, outlets, window(&settings))?;
+        let mut watching = Watching::start(&app, &history, outlets, window(&settings))?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         let ended = service.until_stopped(watching.finished()).await;
         watching.end().await;
+        history.shutdown().await;
         service.end().await;
         ended
     })

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use face::FaceError;
 use gallery::EnrolError;
 use serde::Serialize;
+use store::StoreError;
 use utoipa::ToSchema;
 
 use super::occasionally::Occasionally;
@@ -121,6 +122,12 @@ impl From<EnrolError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message)
             }
         }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        EnrolError::Store(error).into()
     }
 }
 

@@ -13,6 +13,7 @@ mod page;
 mod recognize;
 mod register_faces;
 mod upload;
+mod v1;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware;
 use axum::routing::get;
-use events::Hub;
+use events::{History, Hub};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -50,6 +51,8 @@ pub struct Server {
     pub app: App,
     /// The hub of this process, when it has one.
     pub hub: Option<Hub>,
+    /// Who passed.
+    pub history: History,
     /// What `/healthz` reports.
     pub health: Arc<Health>,
 }

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Server, contract, recognize, register_faces};
+use super::{Server, contract, recognize, register_faces, v1};
 
 /// Title and tags; the paths come from the handlers.
 #[derive(OpenApi)]
@@ -17,6 +17,7 @@ use super::{Server, contract, recognize, register_faces};
     tags(
         (name = "people", description = "Who is enrolled"),
         (name = "recognition", description = "Who is in a photo"),
+        (name = "events", description = "Who passed, when, and why it was decided so"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -42,6 +43,12 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(contract::faces))
         .routes(routes!(register_faces::register_faces))
         .routes(routes!(recognize::recognize))
+        .routes(routes!(v1::events::list))
+        .routes(routes!(v1::events::export))
+        .routes(routes!(v1::events::follow))
+        .routes(routes!(v1::events::explain))
+        .routes(routes!(v1::events::face))
+        .routes(routes!(v1::events::frame))
 }
 
 /// The OpenAPI document, made from the code.

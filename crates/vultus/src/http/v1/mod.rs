@@ -1,0 +1,3 @@
+//! The API of this product's own: `/api/v1/…`.
+
+pub(super) mod events;
