@@ -1,8 +1,8 @@
 //! Frames in, sightings out.
 //!
 //! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
-//! seen in one (`look`, `sighting`), who is followed from frame to frame and on what evidence accepted (`decision`,
-//! `evidence`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto frames (`draw`, `annotate`), and annotated videos written to files (`record`).
+//! seen in one (`look`, `sighting`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`, `pairing`,
+//! `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them together for one camera (`watch`), boxes and names drawn onto frames (`draw`, `annotate`), and annotated videos written to files (`record`).
 //! Does not live here: what a sighting means (crate `events`), SQL (crate `store`), HTTP.
 #![deny(unsafe_code)]
 
@@ -16,16 +16,24 @@ mod evidence;
 mod ffmpeg;
 mod frame;
 mod input;
+mod kalman;
 mod label;
 mod look;
+#[cfg(test)]
+mod made;
 mod mask;
+mod motion;
 mod newest;
+mod pairing;
 mod record;
 mod region;
 mod rgb0;
 mod sighting;
 mod source;
 mod stop;
+mod track;
+mod tracker;
+mod votes;
 mod watch;
 mod y4m;
 
@@ -43,7 +51,7 @@ pub use newest::{Newest, Taken};
 pub use record::Recorder;
 pub use region::{NotARegion, Region};
 pub use rgb0::to_rgb0;
-pub use sighting::{SeenFace, Sighting, SightingTimes};
+pub use sighting::{SeenFace, Sighting, SightingTimes, Work};
 pub use source::{Source, Stopper, Stream};
 pub use stop::Stop;
 pub use watch::{CameraState, CameraStatus, Watch};

@@ -1,12 +1,18 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use face::{EnginePool, FaceError};
+use face::{Engine, EnginePool, FaceError, StageTimes, yaw};
 use gallery::Gallery;
 
 use crate::decision::Rule;
-use crate::sighting::{SeenFace, Sighting, SightingTimes};
+use crate::evidence::Evidence;
+use crate::motion::{Change, MotionGate};
+use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
+use crate::tracker::{Found, Tracker};
 use crate::{Frame, Region};
+
+/// Even where nothing moves a frame is looked at so often: against what the motion gate cannot see.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// How one camera's frames are looked at.
 #[derive(Clone, Debug)]
@@ -34,12 +40,17 @@ pub struct Look {
     settings: LookSettings,
     engines: EnginePool,
     gallery: Gallery,
+    motion: MotionGate,
+    tracker: Tracker,
+    /// When a frame was last looked at.
+    looked_at: Option<Instant>,
 }
 
 impl Look {
     /// `engines` may be shared by many cameras: each look takes one for as long as it lasts, in turn.
     pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
-        Self { settings, engines, gallery }
+        let tracker = Tracker::new(settings.rule);
+        Self { settings, engines, gallery, motion: MotionGate::default(), tracker, looked_at: None }
     }
 
     /// Looks at one frame.
@@ -47,13 +58,125 @@ impl Look {
     /// # Errors
     /// When a model fails.
     pub fn at(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+        if self.settings.tracking { self.follow(frame) } else { self.judge_alone(frame) }
+    }
+
+    fn follow(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+        let mut sight = Sight::new(&frame);
+        let change = self.motion.change(frame.image());
+        if self.is_worth_a_look(change, frame.read_at) {
+            let Self { settings, engines, gallery, tracker, .. } = self;
+            engines.with(|engine| {
+                sight.got_engine(&frame);
+                let found = sight.find(engine, settings, &frame)?;
+                let mut embed = |five: &_| sight.embed(engine, &frame, five);
+                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)
+            })?;
+            self.motion.looked_at();
+            self.looked_at = Some(frame.read_at);
+        } else {
+            sight.work.still = true;
+            self.tracker.stay(&frame, &self.gallery);
+        }
+        let (faces, ended) = (self.tracker.faces(frame.read_at, &self.gallery), self.tracker.take_ended());
+        Ok(sight.sighting(&self.settings.camera, frame, faces, ended))
+    }
+
+    /// Whether a frame that differs by `change` may show anything that is not known yet.
+    fn is_worth_a_look(&self, change: Change, now: Instant) -> bool {
+        let has_rested = self.looked_at.is_none_or(|last| now.saturating_duration_since(last) >= LONGEST_REST);
+        !self.settings.motion_gate || change != Change::Nothing || has_rested || self.tracker.is_curious(&self.gallery)
+    }
+
+    /// Each face by this one picture, as the original does it.
+    fn judge_alone(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+        let mut sight = Sight::new(&frame);
+        let Self { settings, engines, gallery, .. } = self;
+        let mut faces = Vec::new();
+        engines.with(|engine| {
+            sight.got_engine(&frame);
+            for found in sight.find(engine, settings, &frame)? {
+                let Some(landmarks) = found.landmarks else { continue };
+                if let face::Embedded::Usable(embedding) = sight.embed(engine, &frame, &landmarks)? {
+                    let nearest = gallery.search(&embedding);
+                    let face::Detection { area, score } = found.detection;
+                    let face = face::Face { area, score, landmarks, embedding };
+                    faces.push(SeenFace::alone(face, nearest, &settings.rule));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(sight.sighting(&settings.camera, frame, faces, Vec::new()))
+    }
+}
+
+/// One look at one frame, with what it cost.
+struct Sight {
+    started: Instant,
+    waited: Duration,
+    stages: StageTimes,
+    work: Work,
+}
+
+impl Sight {
+    fn new(frame: &Frame) -> Self {
         let waited = frame.read_at.elapsed();
-        let found = self.engines.with(|engine| engine.faces(frame.image(), self.settings.scale))?;
-        let searching = Instant::now();
-        let rule = &self.settings.rule;
-        let name = |face: face::Face| SeenFace::alone(face.clone(), self.gallery.search(&face.embedding), rule);
-        let faces = found.faces.into_iter().map(name).collect();
-        let times = SightingTimes { waited, stages: found.times, search: searching.elapsed() };
-        Ok(Sighting { camera: self.settings.camera.clone(), frame, faces, ended: Vec::new(), times })
+        Self { started: Instant::now(), waited, stages: StageTimes::default(), work: Work::default() }
+    }
+
+    /// The wait for an engine is over.
+    fn got_engine(&mut self, frame: &Frame) {
+        self.waited = frame.read_at.elapsed();
+        self.started = Instant::now();
+    }
+
+    /// The faces that count on this camera, the largest first.
+    fn find(&mut self, engine: &mut Engine, settings: &LookSettings, frame: &Frame) -> Result<Vec<Found>, FaceError> {
+        let image = frame.image();
+        let started = Instant::now();
+        let detections = engine.detect(image, settings.scale)?;
+        let detected = Instant::now();
+        let size = (image.width(), image.height());
+        let least = settings.min_face_px.max(engine.gates().min_recognise_px);
+        let counts =
+            |area: face::Rect| settings.region.as_ref().is_none_or(|region| region.contains(area.centre(), size));
+        let mut found = Vec::new();
+        for detection in detections.into_iter().filter(|detection| counts(detection.area)) {
+            let is_small = detection.area.longer_side() < least;
+            let landmarks = if is_small { None } else { Some(engine.landmarks(image, &detection)?) };
+            let yaw = landmarks.as_ref().map_or(0.0, yaw);
+            found.push(Found { detection, landmarks, yaw });
+        }
+        self.work.faces = found.iter().filter(|found| found.landmarks.is_some()).count() as u32;
+        self.stages.detect += detected - started;
+        self.stages.landmark += detected.elapsed();
+        Ok(found)
+    }
+
+    fn embed(
+        &mut self,
+        engine: &mut Engine,
+        frame: &Frame,
+        five: &face::FivePoints,
+    ) -> Result<face::Embedded, FaceError> {
+        let started = Instant::now();
+        let embedded = engine.embed(frame.image(), five);
+        self.work.embeddings += 1;
+        self.stages.embed += started.elapsed();
+        embedded
+    }
+
+    fn sighting(
+        self,
+        camera: &Arc<str>,
+        frame: Arc<Frame>,
+        faces: Vec<SeenFace>,
+        ended: Vec<Arc<Evidence>>,
+    ) -> Sighting {
+        let StageTimes { detect, landmark, embed } = self.stages;
+        // What is left is the gallery's, with the little that following faces takes.
+        let search = self.started.elapsed().saturating_sub(detect + landmark + embed);
+        let times = SightingTimes { waited: self.waited, stages: self.stages, search };
+        Sighting { camera: Arc::clone(camera), frame, faces, ended, times, work: self.work }
     }
 }

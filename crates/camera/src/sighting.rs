@@ -22,6 +22,19 @@ pub struct Sighting {
     pub ended: Vec<Arc<Evidence>>,
     /// Where the time went.
     pub times: SightingTimes,
+    /// What was done for it.
+    pub work: Work,
+}
+
+/// What one look at a frame took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Faces large enough to be recognised.
+    pub faces: u32,
+    /// Embeddings computed for them; without tracking there is one a face.
+    pub embeddings: u32,
+    /// Nothing had moved, so that nothing was looked for: the faces are those of the frame before.
+    pub still: bool,
 }
 
 /// A face in a frame or a photo.

@@ -63,7 +63,7 @@ impl Policy {
 mod tests {
     use std::time::SystemTime;
 
-    use camera::{Buffers, Frame, Rule, SightingTimes};
+    use camera::{Buffers, Frame, Rule, SightingTimes, Work};
     use face::{Embedding, Face, Point, Rect, YuvImage};
     use gallery::{Distance, Match, RawDistance};
     use store::PersonId;
@@ -99,6 +99,7 @@ mod tests {
             faces,
             ended: Vec::new(),
             times: SightingTimes::default(),
+            work: Work::default(),
         }
     }
 

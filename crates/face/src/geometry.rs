@@ -41,6 +41,11 @@ impl Rect {
         self.width().max(self.height()) as u32
     }
 
+    /// Its middle.
+    pub fn centre(&self) -> Point {
+        Point { x: (self.left + self.right) / 2.0, y: (self.top + self.bottom) / 2.0 }
+    }
+
     /// Area in square pixels.
     pub fn area(&self) -> f32 {
         self.width().max(0.0) * self.height().max(0.0)

@@ -21,6 +21,6 @@ pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
 pub use error::FaceError;
 pub use geometry::{Point, Rect, Similarity};
 pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, decode, looks_like_image};
-pub use landmark::FivePoints;
+pub use landmark::{FivePoints, yaw};
 pub use pool::EnginePool;
 pub use session::{Runtime, relative_difference};

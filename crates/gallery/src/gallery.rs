@@ -4,7 +4,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use face::Embedding;
 use models::{Gates, Pack};
-use store::{Feed, NewTemplate, Store, StoreError};
+use store::{Feed, NewTemplate, Store, StoreError, Version};
 use tokio::sync::Mutex;
 
 use crate::index::{Index, Match};
@@ -61,7 +61,17 @@ impl Gallery {
 
     /// The person nearest to a face, and the second nearest. `None` when nobody is enrolled.
     pub fn search(&self, probe: &Embedding) -> Option<Match> {
-        self.shared.index.load().search(&probe.vector, &self.shared.scale)
+        self.search_vector(&probe.vector)
+    }
+
+    /// The same for a bare unit vector.
+    pub fn search_vector(&self, probe: &[f32]) -> Option<Match> {
+        self.shared.index.load().search(probe, &self.shared.scale)
+    }
+
+    /// The version of what is searched.
+    pub fn version(&self) -> Version {
+        self.shared.index.load().version()
     }
 
     /// The index as it is now.

@@ -18,3 +18,4 @@ pub use error::EnrolError;
 pub use gallery::{Enrolled, Gallery};
 pub use index::{Index, Match, RunnerUp};
 pub use scale::{Distance, RawDistance, Scale};
+pub use store::Version;

@@ -68,6 +68,11 @@ impl Scale {
         })
     }
 
+    /// Distance of two embeddings, unit vectors of the same length.
+    pub fn between(&self, a: &[f32], b: &[f32]) -> Distance {
+        self.distance(self.raw_of_dot(a.iter().zip(b).map(|(a, b)| a * b).sum()))
+    }
+
     /// Raw to scale. Beyond the curve's ends the outermost piece goes on.
     pub fn distance(&self, raw: RawDistance) -> Distance {
         let [from, to] = match self.curve.as_slice() {

@@ -47,6 +47,7 @@ struct Totals {
     accepted: u64,
     decode: Duration,
     times: SightingTimes,
+    embeddings: u64,
     write: Duration,
 }
 
@@ -59,6 +60,7 @@ impl<'a> Run<'a> {
             accepted: 0,
             decode: Duration::ZERO,
             times: SightingTimes::default(),
+            embeddings: 0,
             write: Duration::ZERO,
         };
         let out = BufWriter::new(std::io::stdout());
@@ -75,7 +77,10 @@ impl<'a> Run<'a> {
             self.totals.frames += 1;
             let fps = stream.fps().unwrap_or(USUAL_FPS);
             let position = Duration::from_secs_f64((self.totals.frames - 1) as f64 / fps);
-            let frame = Arc::new(Frame::new(image, self.totals.frames, position, &buffers));
+            let mut frame = Frame::new(image, self.totals.frames, position, &buffers);
+            // Faces are followed by the recording's own clock, however fast it is read.
+            frame.read_at = self.totals.started + position;
+            let frame = Arc::new(frame);
             let sighting = self.look.at(frame)?;
             let writing = Instant::now();
             self.tell(&sighting)?;
@@ -93,6 +98,7 @@ impl<'a> Run<'a> {
         self.totals.faces += views.len() as u64;
         self.totals.accepted += accepted.len() as u64;
         self.totals.times += sighting.times;
+        self.totals.embeddings += u64::from(sighting.work.embeddings);
         let time = (sighting.frame.position.as_secs_f64() * 1000.0).round() / 1000.0;
         if self.command.json() {
             let faces = faces_json(&sighting.faces, &views, self.command.embedding())?;
@@ -142,12 +148,13 @@ impl Totals {
         let a_frame = |total: Duration| total.as_secs_f64() * 1e3 / self.frames.max(1) as f64;
         let stages = self.times.stages;
         eprintln!(
-            "{} frames in {seconds:.2} s: {:.1} frames a second; {} faces, {} recognised; ms a frame: wait for video \
+            "{} frames in {seconds:.2} s: {:.1} frames a second; {} faces, {} recognised, {} embeddings; ms a frame: wait for video \
              {:.2}, detect {:.2}, landmarks {:.2}, embed {:.2}, search {:.3}, write {:.2}",
             self.frames,
             self.frames as f64 / seconds,
             self.faces,
             self.accepted,
+            self.embeddings,
             a_frame(self.decode),
             a_frame(stages.detect),
             a_frame(stages.landmark),

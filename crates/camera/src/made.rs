@@ -1,0 +1,66 @@
+//! Made-up people for the tests of tracks and votes: embeddings of a chosen distance, in a real gallery.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use face::{Embedding, YuvImage};
+use gallery::{Distance, Gallery, PersonName};
+use models::Catalog;
+use store::Store;
+
+use crate::decision::Rule;
+use crate::{Buffers, Frame};
+
+/// Who is enrolled; the database is gone with this value.
+pub(crate) struct Enrolled {
+    pub gallery: Gallery,
+    runtime: tokio::runtime::Runtime,
+    _folder: tempfile::TempDir,
+}
+
+impl Enrolled {
+    /// A gallery of these people, each enrolled by [`person`] of the same number.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pack = Catalog::builtin().pack("default").unwrap().clone();
+        let gallery = runtime.block_on(async { Gallery::load(Store::open(&url).await.unwrap(), &pack).await.unwrap() });
+        let enrolled = Self { gallery, runtime, _folder: folder };
+        (0..).zip(names).for_each(|(number, name)| enrolled.enrol(name, person(number)));
+        enrolled
+    }
+
+    pub(crate) fn enrol(&self, name: &str, vector: Vec<f32>) {
+        let name = PersonName::parse(name).unwrap();
+        self.runtime.block_on(self.gallery.enrol(&name, &[Embedding { vector, norm: 4.0 }])).unwrap();
+    }
+}
+
+/// The rule of the default settings.
+pub(crate) fn rule() -> Rule {
+    Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 }
+}
+
+/// A person as a direction of its own; two of them are as far apart as strangers are on the average.
+pub(crate) fn person(number: usize) -> Vec<f32> {
+    let mut vector = vec![0.0; 512];
+    vector[number] = 1.0;
+    vector
+}
+
+/// A shot of a person at a raw distance; `salt` chooses what it differs by. `norm` is its quality.
+pub(crate) fn shot(number: usize, raw: f32, salt: usize, norm: f32) -> Embedding {
+    let mut vector = vec![0.0; 512];
+    vector[number] = 1.0 - raw;
+    vector[100 + salt % 400] = (1.0 - (1.0 - raw) * (1.0 - raw)).max(0.0).sqrt();
+    Embedding { vector, norm }
+}
+
+/// A grey frame, so long after `start`.
+pub(crate) fn frame(start: Instant, after: Duration) -> Arc<Frame> {
+    let image = YuvImage::new(32, 32, vec![128; YuvImage::len_for(32, 32)]).unwrap();
+    let mut frame = Frame::new(image, 1, after, &Buffers::new());
+    frame.read_at = start + after;
+    Arc::new(frame)
+}

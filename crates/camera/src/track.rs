@@ -1,0 +1,211 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use face::{Embedding, Rect};
+use models::Gates;
+
+use crate::Frame;
+use crate::decision::{Reason, Rule, Verdict};
+use crate::evidence::{BestShot, Evidence, TrackId};
+use crate::kalman::BoxFilter;
+use crate::votes::{View, Votes};
+
+/// A track with so many usable shots has been seen well enough; more only when they are likely to be better.
+const ENOUGH: usize = 5;
+
+/// Time between two shots of a face that is not decided yet: pictures taken at the same moment say the same.
+const UNDECIDED_PAUSE: Duration = Duration::from_millis(60);
+
+/// The same for a face of which no shot has been usable so far.
+const USELESS_PAUSE: Duration = Duration::from_millis(250);
+
+/// And for a face that was known and whose last shot was useless.
+const TURNED_AWAY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A shot that is likely to be better is taken no sooner after the last one.
+const BETTER_PAUSE: Duration = Duration::from_millis(250);
+
+/// A face that was decided is looked at again after so long: somebody else may stand there.
+const PASS_REFRESH: Duration = Duration::from_secs(2);
+const REJECT_REFRESH: Duration = Duration::from_secs(1);
+
+/// A face that stays where it is but was not seen clearly for so long is not accepted any more: somebody else may have stepped
+/// in with the face turned away. Longer than a refresh, so that one or two bad shots do not matter.
+const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+
+/// A face this much larger, or turned this many degrees less to the side, is likely to make a better shot. Beyond the embedder's
+/// own input more pixels do not help.
+const LARGER: f32 = 1.2;
+const LARGE_ENOUGH: f32 = 112.0;
+const MORE_FRONTAL: f32 = 10.0;
+
+/// One face, followed from frame to frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Track {
+    pub id: TrackId,
+    filter: BoxFilter,
+    pub votes: Votes,
+    started_at: SystemTime,
+    last_seen_at: SystemTime,
+    last_seen: Instant,
+    predicted_at: Instant,
+    last_shot: Option<Instant>,
+    last_usable: Option<Instant>,
+    frames: u32,
+    best: Option<BestShot>,
+    /// The newest shot, when it was of somebody else: one more and the track is split.
+    pub stranger: Option<(View, Embedding)>,
+    /// Whether every detection so far was too small to be recognised.
+    only_small: bool,
+    evidence: Option<Arc<Evidence>>,
+}
+
+/// A detection as far as a track is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub area: Rect,
+    pub yaw: f32,
+    pub is_small: bool,
+}
+
+impl Track {
+    pub(crate) fn new(id: TrackId, area: &Rect, frame: &Frame) -> Self {
+        Self {
+            id,
+            filter: BoxFilter::new(area),
+            votes: Votes::default(),
+            started_at: frame.captured_at,
+            last_seen_at: frame.captured_at,
+            last_seen: frame.read_at,
+            predicted_at: frame.read_at,
+            last_shot: None,
+            last_usable: None,
+            frames: 0,
+            best: None,
+            stranger: None,
+            only_small: true,
+            evidence: None,
+        }
+    }
+
+    /// Moves the expected box on to `now`.
+    pub(crate) fn predict(&mut self, now: Instant) {
+        self.filter.predict(now.saturating_duration_since(self.predicted_at).as_secs_f32());
+        self.predicted_at = now;
+    }
+
+    /// Where the face is expected, or was just seen.
+    pub(crate) fn area(&self) -> Rect {
+        self.filter.area()
+    }
+
+    /// The face was detected in `frame`.
+    pub(crate) fn saw(&mut self, seen: &Seen, frame: &Frame) {
+        self.filter.correct(&seen.area);
+        self.frames += 1;
+        self.only_small &= seen.is_small;
+        self.stays(frame);
+    }
+
+    /// The face is taken to be where it was: nothing has moved.
+    pub(crate) fn stays(&mut self, frame: &Frame) {
+        self.last_seen = frame.read_at;
+        self.last_seen_at = frame.captured_at;
+        self.predicted_at = frame.read_at;
+    }
+
+    /// For how long the face has not been seen.
+    pub(crate) fn unseen(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_seen)
+    }
+
+    /// Whether another look at the face with the embedder is worth its price.
+    pub(crate) fn wants_shot(&self, seen: &Seen, now: Instant, rule: &Rule, gates: &Gates) -> bool {
+        let Some(last) = self.last_shot else { return true };
+        let since = now.saturating_duration_since(last);
+        let Some(best) = self.votes.best() else { return since >= USELESS_PAUSE };
+        let verdict = self.votes.verdict(rule, gates);
+        if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < ENOUGH) {
+            return since >= UNDECIDED_PAUSE;
+        }
+        let side = best.area.width().max(best.area.height());
+        let is_larger = side < LARGE_ENOUGH && seen.area.longer_side() as f32 >= LARGER * side;
+        let is_more_frontal = seen.yaw.abs() + MORE_FRONTAL <= best.yaw.abs();
+        let refresh = match verdict {
+            _ if self.last_usable < self.last_shot => TURNED_AWAY_PAUSE,
+            Verdict::Pass => PASS_REFRESH,
+            Verdict::Reject(_) => REJECT_REFRESH,
+        };
+        since >= refresh || (since >= BETTER_PAUSE && (is_larger || is_more_frontal))
+    }
+
+    /// Whether nothing is to be learned about the face while the picture stays the same.
+    pub(crate) fn is_settled(&self, rule: &Rule, gates: &Gates) -> bool {
+        self.only_small
+            || (self.stranger.is_none()
+                && (self.votes.len() >= ENOUGH || self.votes.verdict(rule, gates) == Verdict::Pass))
+    }
+
+    /// The embedder was asked about the face now, whatever came of it.
+    pub(crate) fn shot_taken(&mut self, now: Instant) {
+        self.last_shot = Some(now);
+    }
+
+    /// Why the face is not accepted whatever was decided: it was not seen clearly for too long.
+    pub(crate) fn unconfirmed(&self, now: Instant) -> Option<Reason> {
+        let since = now.saturating_duration_since(self.last_usable?);
+        (since > UNCONFIRMED_AFTER).then(|| self.votes.why_refused())
+    }
+
+    /// Keeps `frame` if the newest shot is the best so far.
+    pub(crate) fn keep_best(&mut self, frame: &Arc<Frame>, area: Rect, norm: f32) {
+        self.last_usable = Some(frame.read_at);
+        if self.votes.best().is_none_or(|best| norm >= best.quality) {
+            self.best = Some(BestShot { frame: Arc::clone(frame), area });
+        }
+        self.evidence = None;
+    }
+
+    /// As long as no shot can be recognised, the frame in which the face is largest shows it best.
+    pub(crate) fn keep_largest(&mut self, frame: &Arc<Frame>, area: Rect) {
+        let is_larger = self.best.as_ref().is_none_or(|best| area.area() > best.area.area());
+        if self.votes.is_empty() && is_larger {
+            self.best = Some(BestShot { frame: Arc::clone(frame), area });
+        }
+    }
+
+    /// What is known by now is to be told anew.
+    pub(crate) fn changed(&mut self) {
+        self.evidence = None;
+    }
+
+    /// What is known of the face: made when it has changed, and shared until it changes again.
+    pub(crate) fn evidence(&mut self, rule: &Rule, gates: &Gates) -> Arc<Evidence> {
+        match &self.evidence {
+            Some(evidence) => Arc::clone(evidence),
+            None => Arc::clone(self.evidence.insert(Arc::new(self.snapshot(rule, gates)))),
+        }
+    }
+
+    /// The last word about a face that has gone.
+    pub(crate) fn end(self, rule: &Rule, gates: &Gates) -> Arc<Evidence> {
+        Arc::new(self.snapshot(rule, gates))
+    }
+
+    fn snapshot(&self, rule: &Rule, gates: &Gates) -> Evidence {
+        let too_small = self.votes.is_empty() && self.only_small;
+        Evidence {
+            track: self.id,
+            started_at: self.started_at,
+            last_seen_at: self.last_seen_at,
+            frames: self.frames,
+            shots: self.votes.shots(),
+            fused: self.votes.fused().cloned(),
+            nearest: self.votes.nearest().cloned(),
+            agreeing: self.votes.agreeing(rule),
+            verdict: if too_small { Verdict::Reject(Reason::TooSmall) } else { self.votes.verdict(rule, gates) },
+            rule: *rule,
+            best: self.best.clone(),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use face::{Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
+use gallery::{Distance, Gallery};
+
+use crate::Frame;
+use crate::decision::{Rule, Verdict};
+use crate::evidence::{Evidence, TrackId};
+use crate::pairing::{Pairing, pair};
+use crate::sighting::SeenFace;
+use crate::track::{Seen, Track};
+use crate::votes::View;
+
+/// A face that is not seen for so long has gone. Until then it is the same track when it is back.
+const GONE_AFTER: Duration = Duration::from_secs(3);
+
+/// The same for one that was never seen well enough to be known again.
+const UNKNOWN_GONE_AFTER: Duration = Duration::from_secs(1);
+
+/// Embeddings nearer than this are of the same face: one pair in a thousand of strangers is (the contract's scale).
+const SAME: f32 = 0.5437;
+
+/// A clear shot farther than this from all shots of a track together is of somebody else: of a person's own pairs on LFW one
+/// in a hundred is, mostly unclear ones.
+const OTHER: f32 = 0.6190;
+
+/// Tracks at a time; a crowd beyond that is not told apart anyway, and hostile pictures must not fill the memory.
+const MOST_TRACKS: usize = 64;
+
+/// Follows faces from frame to frame, and asks the embedder about each only when that is worth its price.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    rule: Rule,
+    tracks: Vec<Track>,
+    next_id: TrackId,
+    /// Faces of the frame that was looked at last.
+    present: Vec<Present>,
+    ended: Vec<Arc<Evidence>>,
+}
+
+/// A detection with what is needed to follow it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub detection: Detection,
+    /// `None` for a face that is too small to be recognised.
+    pub landmarks: Option<FivePoints>,
+    /// Turned to the side by so many degrees.
+    pub yaw: f32,
+}
+
+/// A face that is there, and its track.
+#[derive(Clone, Debug)]
+struct Present {
+    track: TrackId,
+    found: Found,
+    embedding: Option<Embedding>,
+}
+
+/// A detection whose track is not sure by its place, and what the embedder made of it.
+struct Doubt {
+    found: Found,
+    likely: Option<TrackId>,
+    shot: Option<Embedded>,
+}
+
+/// Turns five points into an embedding; asked only where it is worth its price.
+pub(crate) type Embed<'a> = dyn FnMut(&FivePoints) -> Result<Embedded, FaceError> + 'a;
+
+impl Found {
+    fn area(&self) -> Rect {
+        self.detection.area
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { area: self.area(), yaw: self.yaw, is_small: self.landmarks.is_none() }
+    }
+
+    fn view(&self, frame: &Frame) -> View {
+        View { at: frame.captured_at, area: self.area(), score: self.detection.score, yaw: self.yaw }
+    }
+}
+
+impl Tracker {
+    pub(crate) fn new(rule: Rule) -> Self {
+        Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), ended: Vec::new() }
+    }
+
+    /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
+    pub(crate) fn follow(
+        &mut self,
+        frame: &Arc<Frame>,
+        found: Vec<Found>,
+        is_other_scene: bool,
+        gallery: &Gallery,
+        embed: &mut Embed<'_>,
+    ) -> Result<(), FaceError> {
+        let now = frame.read_at;
+        self.tracks.iter_mut().for_each(|track| track.predict(now));
+        let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.unseen(now))).collect();
+        let areas: Vec<_> = found.iter().map(Found::area).collect();
+        let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
+        self.present.clear();
+        let mut doubts = Vec::new();
+        for (found, pairing) in found.into_iter().zip(pair(&expected, &areas)) {
+            match pairing {
+                _ if is_other_scene => doubts.push(doubt(found, None, embed)?),
+                Pairing::Sure(at) => self.go_on(ids[at], found, frame, gallery, embed)?,
+                Pairing::Doubtful(at) => doubts.push(doubt(found, Some(ids[at]), embed)?),
+                Pairing::Nobody => doubts.push(doubt(found, None, embed)?),
+            }
+        }
+        self.settle(doubts, frame, gallery);
+        self.let_go(now, gallery);
+        Ok(())
+    }
+
+    /// Nothing has moved since the last frame: whoever was there still is.
+    pub(crate) fn stay(&mut self, frame: &Frame, gallery: &Gallery) {
+        for present in &mut self.present {
+            present.embedding = None;
+            if let Some(track) = self.tracks.iter_mut().find(|track| track.id == present.track) {
+                track.stays(frame);
+            }
+        }
+        self.let_go(frame.read_at, gallery);
+    }
+
+    /// Whether more would be learned by looking at a picture in which nothing moves.
+    pub(crate) fn is_curious(&self, gallery: &Gallery) -> bool {
+        let is_open = |present: &Present| {
+            self.track(present.track).is_some_and(|track| !track.is_settled(&self.rule, gallery.gates()))
+        };
+        self.present.iter().any(is_open)
+    }
+
+    /// The faces of the newest frame that can be recognised, the largest first.
+    pub(crate) fn faces(&mut self, now: Instant, gallery: &Gallery) -> Vec<SeenFace> {
+        let (tracks, rule, gates) = (&mut self.tracks, &self.rule, gallery.gates());
+        let mut faces: Vec<_> = self
+            .present
+            .iter()
+            .filter_map(|present| {
+                let landmarks = present.found.landmarks?;
+                let track = tracks.iter_mut().find(|track| track.id == present.track)?;
+                if track.votes.follow(gallery) {
+                    track.changed();
+                }
+                let quality = track.votes.best()?.quality;
+                let evidence = track.evidence(rule, gates);
+                let verdict = track.unconfirmed(now).map_or(evidence.verdict, Verdict::Reject);
+                Some(SeenFace {
+                    detection: present.found.detection,
+                    landmarks,
+                    quality,
+                    embedding: present.embedding.clone(),
+                    nearest: evidence.nearest.clone(),
+                    verdict,
+                    evidence: Some(evidence),
+                })
+            })
+            .collect();
+        faces.sort_by(|a, b| b.detection.area.area().total_cmp(&a.detection.area.area()));
+        faces
+    }
+
+    /// Tracks that are over since this was last asked.
+    pub(crate) fn take_ended(&mut self) -> Vec<Arc<Evidence>> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// A face whose place says whose it is.
+    fn go_on(
+        &mut self,
+        id: TrackId,
+        found: Found,
+        frame: &Arc<Frame>,
+        gallery: &Gallery,
+        embed: &mut Embed<'_>,
+    ) -> Result<(), FaceError> {
+        let Some(at) = self.tracks.iter().position(|track| track.id == id) else { return Ok(()) };
+        let seen = found.seen();
+        let wanted = self.tracks[at].wants_shot(&seen, frame.read_at, &self.rule, gallery.gates());
+        let shot = match found.landmarks.as_ref().filter(|_| wanted) {
+            Some(landmarks) => Some(embed(landmarks)?),
+            None => None,
+        };
+        match shot {
+            Some(Embedded::Usable(embedding)) if self.is_stranger(at, &embedding, gallery) => {
+                self.meet_stranger(at, found, embedding, frame, gallery);
+            }
+            Some(Embedded::Usable(embedding)) if self.tracks[at].votes.is_empty() => {
+                self.is_known_now(id, found, embedding, frame, gallery);
+            }
+            shot => self.belongs(at, found, shot, frame, gallery),
+        }
+        Ok(())
+    }
+
+    /// The first usable shot of a face: it may be one that was lost when it turned away.
+    fn is_known_now(&mut self, id: TrackId, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
+        let mut doubts = [Doubt { found, likely: Some(id), shot: Some(Embedded::Usable(shot)) }];
+        let lost = self.nearest_pair(&doubts, gallery).map(|(_, track)| self.tracks[track].id);
+        if lost.is_some() {
+            self.tracks.retain(|track| track.id != id);
+        }
+        doubts[0].likely = lost.or(Some(id));
+        self.settle(doubts.into(), frame, gallery);
+    }
+
+    /// A clear shot that is far from all others of the track.
+    fn is_stranger(&self, at: usize, embedding: &Embedding, gallery: &Gallery) -> bool {
+        let distance = self.tracks[at].votes.distance(&embedding.vector, gallery.scale());
+        embedding.norm >= gallery.gates().enrol_norm && distance.is_some_and(|d| d > Distance::new(OTHER))
+    }
+
+    /// Somebody else seems to stand where the track's face was. One such shot is put aside; with a second that is like it, the
+    /// track is over and a new one begins, so that nobody inherits what another was decided.
+    fn meet_stranger(&mut self, at: usize, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
+        let (view, same) = (found.view(frame), Distance::new(SAME));
+        let is_same = |other: &Embedding| gallery.scale().between(&other.vector, &shot.vector) <= same;
+        match self.tracks[at].stranger.take() {
+            Some((first_view, first)) if is_same(&first) => {
+                let left = self.tracks.remove(at);
+                self.ended.push(left.end(&self.rule, gallery.gates()));
+                let new = self.begin(&found, frame);
+                self.tracks[new].votes.add(first_view, first, gallery.gates(), gallery);
+                self.belongs(new, found, Some(Embedded::Usable(shot)), frame, gallery);
+            }
+            _ => {
+                let track = &mut self.tracks[at];
+                track.stranger = Some((view, shot));
+                track.shot_taken(frame.read_at);
+                // Whose face it is stays open: the track keeps its place, and says nothing for this frame.
+                track.saw(&found.seen(), frame);
+            }
+        }
+    }
+
+    /// Finds out by their looks whose faces those are that are not sure by their place.
+    fn settle(&mut self, mut doubts: Vec<Doubt>, frame: &Arc<Frame>, gallery: &Gallery) {
+        while let Some((doubt, track)) = self.nearest_pair(&doubts, gallery) {
+            let Doubt { found, shot, .. } = doubts.swap_remove(doubt);
+            self.belongs(track, found, shot, frame, gallery);
+        }
+        for Doubt { found, likely, shot } in doubts {
+            let likely = likely.filter(|id| self.present.iter().all(|present| present.track != *id));
+            let at = likely.and_then(|id| self.tracks.iter().position(|track| track.id == id));
+            let at = at.filter(|&at| self.may_be(at, shot.as_ref(), gallery));
+            match at {
+                Some(at) => self.belongs(at, found, shot, frame, gallery),
+                None if self.tracks.len() < MOST_TRACKS => {
+                    let new = self.begin(&found, frame);
+                    self.belongs(new, found, shot, frame, gallery);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Whether a doubtful face may be taken for the track that is expected at its place. One that nothing is known of is not: it
+    /// would inherit what somebody else was decided.
+    fn may_be(&self, at: usize, shot: Option<&Embedded>, gallery: &Gallery) -> bool {
+        let votes = &self.tracks[at].votes;
+        match shot {
+            Some(Embedded::Usable(embedding)) => {
+                let distance = votes.distance(&embedding.vector, gallery.scale());
+                distance.is_none_or(|distance| distance <= Distance::new(OTHER))
+            }
+            _ => votes.is_empty(),
+        }
+    }
+
+    /// The doubtful face and the track without a face that are most alike, and alike enough.
+    fn nearest_pair(&self, doubts: &[Doubt], gallery: &Gallery) -> Option<(usize, usize)> {
+        let is_free = |track: &Track| self.present.iter().all(|present| present.track != track.id);
+        let free: Vec<_> = self.tracks.iter().enumerate().filter(|(_, track)| is_free(track)).collect();
+        let mut nearest: Option<(Distance, usize, usize)> = None;
+        for (at_doubt, doubt) in doubts.iter().enumerate() {
+            let Some(Embedded::Usable(embedding)) = &doubt.shot else { continue };
+            for (at, track) in &free {
+                let distance = track.votes.distance(&embedding.vector, gallery.scale());
+                let Some(distance) = distance.filter(|d| *d <= Distance::new(SAME)) else { continue };
+                if nearest.is_none_or(|(best, ..)| distance < best) {
+                    nearest = Some((distance, at_doubt, *at));
+                }
+            }
+        }
+        nearest.map(|(_, doubt, track)| (doubt, track))
+    }
+
+    fn begin(&mut self, found: &Found, frame: &Frame) -> usize {
+        self.tracks.push(Track::new(self.next_id, &found.area(), frame));
+        self.next_id += 1;
+        self.tracks.len() - 1
+    }
+
+    /// The face belongs to the track, and its shot, where there is one, to the track's votes.
+    fn belongs(&mut self, at: usize, found: Found, shot: Option<Embedded>, frame: &Arc<Frame>, gallery: &Gallery) {
+        let track = &mut self.tracks[at];
+        let view = found.view(frame);
+        track.saw(&found.seen(), frame);
+        let mut embedding = None;
+        match shot {
+            Some(Embedded::Usable(usable)) => {
+                track.stranger = None;
+                track.shot_taken(frame.read_at);
+                let norm = usable.norm;
+                track.votes.add(view, usable.clone(), gallery.gates(), gallery);
+                track.keep_best(frame, view.area, norm);
+                embedding = Some(usable);
+            }
+            Some(Embedded::Useless { norm }) => {
+                track.shot_taken(frame.read_at);
+                track.votes.refuse(view, norm);
+                track.keep_largest(frame, view.area);
+            }
+            None => track.keep_largest(frame, view.area),
+        }
+        let track = track.id;
+        self.present.push(Present { track, found, embedding });
+    }
+
+    /// Ends the tracks of faces that have gone.
+    fn let_go(&mut self, now: Instant, gallery: &Gallery) {
+        let has_gone = |track: &mut Track| {
+            let patience = if track.votes.is_empty() { UNKNOWN_GONE_AFTER } else { GONE_AFTER };
+            track.unseen(now) > patience
+        };
+        let gone: Vec<_> = self.tracks.extract_if(.., has_gone).collect();
+        self.ended.extend(gone.into_iter().map(|track| track.end(&self.rule, gallery.gates())));
+    }
+
+    fn track(&self, id: TrackId) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.id == id)
+    }
+}
+
+fn doubt(found: Found, likely: Option<TrackId>, embed: &mut Embed<'_>) -> Result<Doubt, FaceError> {
+    let shot = found.landmarks.as_ref().map(embed).transpose()?;
+    Ok(Doubt { found, likely, shot })
+}
+
+#[cfg(test)]
+mod tests;

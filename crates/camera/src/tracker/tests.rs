@@ -1,0 +1,208 @@
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use face::{Detection, Embedded, FivePoints, Point, Rect};
+use proptest::prelude::*;
+
+use super::{Found, Tracker};
+use crate::decision::{Reason, Verdict};
+use crate::evidence::TrackId;
+use crate::made::{Enrolled, frame, rule, shot};
+
+/// What the embedder would say of a face.
+#[derive(Clone, Copy, Debug)]
+enum Looks {
+    /// A clear shot of the person with this number.
+    Like(usize),
+    /// Turned away: no use.
+    Useless,
+}
+
+/// A face in a frame: the middle of its box, its size, and who it is.
+#[derive(Clone, Copy, Debug)]
+struct Put {
+    x: f32,
+    size: f32,
+    looks: Looks,
+}
+
+fn put(x: f32, looks: Looks) -> Put {
+    Put { x, size: 100.0, looks }
+}
+
+/// A camera that sees made-up people.
+struct Scene {
+    enrolled: Enrolled,
+    tracker: Tracker,
+    start: Instant,
+    now: Duration,
+    embeddings: usize,
+    is_other_scene: bool,
+}
+
+/// What is told of a face: its track, verdict and nearest person.
+type Told = (TrackId, Verdict, String);
+
+impl Scene {
+    fn new(names: &[&str]) -> Self {
+        let (tracker, start) = (Tracker::new(rule()), Instant::now());
+        let enrolled = Enrolled::of(names);
+        Self { enrolled, tracker, start, now: Duration::ZERO, embeddings: 0, is_other_scene: false }
+    }
+
+    /// A frame 100 ms later.
+    fn sees(&mut self, faces: &[Put]) -> Vec<Told> {
+        self.now += Duration::from_millis(100);
+        let frame = frame(self.start, self.now);
+        let found = faces.iter().map(found).collect();
+        let mut count = self.embeddings;
+        let mut embed = |five: &FivePoints| {
+            count += 1;
+            let looks = faces.iter().find(|face| face.x == five[2].x).unwrap().looks;
+            Ok(match looks {
+                Looks::Like(person) => Embedded::Usable(shot(person, 0.3, count, 3.6)),
+                Looks::Useless => Embedded::Useless { norm: 2.0 },
+            })
+        };
+        self.tracker.follow(&frame, found, self.is_other_scene, &self.enrolled.gallery, &mut embed).unwrap();
+        self.embeddings = count;
+        let told = self.tracker.faces(frame.read_at, &self.enrolled.gallery);
+        told.into_iter()
+            .map(|seen| {
+                let name = seen.nearest.map_or(String::new(), |nearest| nearest.name.to_string());
+                (seen.evidence.unwrap().track, seen.verdict, name)
+            })
+            .collect()
+    }
+
+    /// The last of some frames that all show the same.
+    fn keeps_seeing(&mut self, frames: usize, faces: &[Put]) -> Vec<Told> {
+        (0..frames).map(|_| self.sees(faces)).last().unwrap_or_default()
+    }
+}
+
+fn found(put: &Put) -> Found {
+    let half = put.size / 2.0;
+    let area = Rect { left: put.x - half, top: 200.0 - half, right: put.x + half, bottom: 200.0 + half };
+    // The nose, in the middle, tells who it is.
+    let landmarks = Some([Point { x: put.x, y: 200.0 }; 5]);
+    Found { detection: Detection { area, score: 0.99 }, landmarks, yaw: 0.0 }
+}
+
+const KATYA: Looks = Looks::Like(0);
+const ZERO: Looks = Looks::Like(1);
+const STRANGER: Looks = Looks::Like(60);
+
+#[test]
+fn a_face_keeps_its_number_and_costs_few_embeddings() {
+    let mut scene = Scene::new(&["katya"]);
+    let first = scene.sees(&[put(300.0, KATYA)]);
+    assert_eq!(first, [(1, Verdict::Pass, "katya".to_owned())]);
+    for step in 0..100u8 {
+        assert_eq!(scene.sees(&[put(300.0 + 5.0 * f32::from(step), KATYA)]), first);
+    }
+    // One to know her, and one each two seconds.
+    assert!((5..=8).contains(&scene.embeddings), "{} embeddings for 101 frames", scene.embeddings);
+}
+
+#[test]
+fn people_who_cross_keep_their_numbers_and_names() {
+    let mut scene = Scene::new(&["katya", "zero"]);
+    let mut names = HashMap::new();
+    for step in 0..40u8 {
+        let way = 10.0 * f32::from(step);
+        for (track, _, name) in scene.sees(&[put(100.0 + way, KATYA), put(500.5 - way, ZERO)]) {
+            assert_eq!(names.entry(track).or_insert_with(|| name.clone()), &name, "in frame {step}");
+        }
+    }
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_face_that_was_hidden_for_two_seconds_is_the_same_wherever_it_comes_back() {
+    let mut scene = Scene::new(&["katya"]);
+    let before = scene.keeps_seeing(5, &[put(100.0, KATYA)]);
+    assert!(scene.keeps_seeing(20, &[]).is_empty());
+    assert_eq!(scene.sees(&[put(600.0, KATYA)]), before);
+    scene.keeps_seeing(35, &[]);
+    assert_eq!(scene.sees(&[put(600.0, KATYA)])[0].0, before[0].0 + 1, "after more than three it is a new visit");
+}
+
+#[test]
+fn whoever_takes_a_place_does_not_take_the_decision_along() {
+    let mut scene = Scene::new(&["katya"]);
+    let katya = scene.keeps_seeing(10, &[put(300.0, KATYA)]);
+    assert_eq!(katya[0].1, Verdict::Pass);
+    let stranger = scene.keeps_seeing(25, &[put(300.0, STRANGER)]);
+    assert_eq!((stranger[0].0, stranger[0].1), (2, Verdict::Reject(Reason::BelowThreshold)));
+    // Her own track has come to its end, with what was decided for her.
+    let ended = scene.tracker.take_ended();
+    assert!(ended.iter().any(|evidence| evidence.track == 1 && evidence.verdict == Verdict::Pass));
+}
+
+#[test]
+fn a_single_odd_shot_does_not_end_a_track() {
+    let mut scene = Scene::new(&["katya"]);
+    let before = scene.keeps_seeing(20, &[put(300.0, KATYA)]);
+    scene.sees(&[put(300.0, STRANGER)]);
+    assert_eq!(scene.keeps_seeing(30, &[put(300.0, KATYA)]), before);
+}
+
+#[test]
+fn in_another_scene_a_face_turned_away_is_not_who_stood_there_before() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.keeps_seeing(10, &[put(300.0, KATYA)]);
+    scene.is_other_scene = true;
+    assert!(scene.sees(&[put(300.0, Looks::Useless)]).is_empty());
+    scene.is_other_scene = false;
+    assert!(scene.keeps_seeing(10, &[put(300.0, Looks::Useless)]).is_empty());
+    // It was her after all.
+    assert_eq!(scene.keeps_seeing(4, &[put(300.0, KATYA)]), [(1, Verdict::Pass, "katya".to_owned())]);
+}
+
+#[test]
+fn a_face_that_stays_turned_away_is_not_accepted_for_ever() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.keeps_seeing(10, &[put(300.0, KATYA)]);
+    assert_eq!(scene.keeps_seeing(20, &[put(300.0, Looks::Useless)])[0].1, Verdict::Pass);
+    assert!(matches!(scene.keeps_seeing(40, &[put(300.0, Looks::Useless)])[0].1, Verdict::Reject(_)));
+    assert_eq!(scene.keeps_seeing(6, &[put(300.0, KATYA)])[0], (1, Verdict::Pass, "katya".to_owned()));
+}
+
+#[test]
+fn a_crowd_beyond_all_measure_does_not_fill_the_memory() {
+    let mut scene = Scene::new(&[]);
+    for step in 0..30u16 {
+        let faces: Vec<_> = (0..100u16).map(|n| put(f32::from(n * 200 + step * 97), Looks::Useless)).collect();
+        scene.sees(&faces);
+    }
+    assert!(scene.tracker.tracks.len() <= super::MOST_TRACKS);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn each_face_has_one_number_each_number_one_face_and_no_number_comes_again(
+        frames in prop::collection::vec(
+            prop::collection::vec((0.0f32..900.0, 40.0f32..160.0, 0usize..6), 0..6), 1..40,
+        ),
+    ) {
+        let mut scene = Scene::new(&["katya", "zero", "ema"]);
+        let mut over = HashSet::new();
+        for faces in frames {
+            let faces: Vec<_> = faces
+                .iter()
+                .map(|&(x, size, who)| Put { x, size, looks: if who == 5 { Looks::Useless } else { Looks::Like(who) } })
+                .collect();
+            let told = scene.sees(&faces);
+            prop_assert!(told.len() <= faces.len());
+            let ids: HashSet<_> = told.iter().map(|(track, ..)| *track).collect();
+            prop_assert_eq!(ids.len(), told.len());
+            over.extend(scene.tracker.take_ended().iter().map(|evidence| evidence.track));
+            prop_assert!(ids.is_disjoint(&over));
+            for (_, verdict, name) in told {
+                prop_assert!(verdict != Verdict::Pass || ["katya", "zero", "ema"].contains(&name.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use std::time::SystemTime;
+
+use face::{Embedding, Rect};
+use proptest::prelude::*;
+
+use super::{View, Votes};
+use crate::decision::{Reason, Rule, Verdict};
+use crate::made::{Enrolled, person, rule, shot};
+
+fn view(yaw: f32) -> View {
+    let area = Rect { left: 0.0, top: 0.0, right: 100.0, bottom: 100.0 };
+    View { at: SystemTime::UNIX_EPOCH, area, score: 0.99, yaw }
+}
+
+fn votes(enrolled: &Enrolled, shots: impl IntoIterator<Item = Embedding>) -> Votes {
+    let mut votes = Votes::default();
+    for shot in shots {
+        votes.add(view(0.0), shot, enrolled.gallery.gates(), &enrolled.gallery);
+    }
+    votes
+}
+
+fn verdict(enrolled: &Enrolled, shots: impl IntoIterator<Item = Embedding>) -> (Verdict, Option<String>) {
+    let votes = votes(enrolled, shots);
+    let name = votes.nearest().map(|nearest| nearest.name.to_string());
+    (votes.verdict(&rule(), enrolled.gallery.gates()), name)
+}
+
+/// Raw distances in the middle of what counts as strong, as near enough, and as too far.
+const STRONG: f32 = 0.3;
+const WEAK: f32 = 0.55;
+const FAR: f32 = 0.7;
+
+#[test]
+fn one_strong_shot_is_enough_and_of_weaker_ones_two_must_agree() {
+    let enrolled = Enrolled::of(&["katya", "zero"]);
+    let katya = Some("katya".to_owned());
+    assert_eq!(verdict(&enrolled, [shot(0, STRONG, 1, 3.6)]), (Verdict::Pass, katya.clone()));
+    assert_eq!(verdict(&enrolled, [shot(0, WEAK, 1, 3.6)]), (Verdict::Reject(Reason::TooFewShots), katya.clone()));
+    assert_eq!(verdict(&enrolled, [shot(0, WEAK, 1, 3.6), shot(0, WEAK, 2, 3.6)]), (Verdict::Pass, katya));
+}
+
+#[test]
+fn a_strong_shot_that_is_unclear_does_not_count_for_two() {
+    let enrolled = Enrolled::of(&["katya"]);
+    assert_eq!(verdict(&enrolled, [shot(0, STRONG, 1, 2.9)]).0, Verdict::Reject(Reason::TooFewShots));
+}
+
+#[test]
+fn how_many_shots_must_agree_is_the_rules_choice() {
+    let enrolled = Enrolled::of(&["katya"]);
+    let shots: Vec<_> = (0..3).map(|salt| shot(0, WEAK, salt, 3.6)).collect();
+    let asks = |shots: u32| Rule { shots, ..rule() };
+    let votes = votes(&enrolled, shots);
+    assert_eq!(votes.verdict(&asks(3), enrolled.gallery.gates()), Verdict::Pass);
+    assert_eq!(votes.verdict(&asks(4), enrolled.gallery.gates()), Verdict::Reject(Reason::TooFewShots));
+}
+
+#[test]
+fn one_bad_frame_neither_opens_the_door_nor_flips_the_name() {
+    let enrolled = Enrolled::of(&["katya", "zero"]);
+    // A stranger, once blurred into somebody.
+    let stranger = [shot(50, 0.3, 1, 3.6), shot(1, WEAK, 2, 2.6), shot(50, 0.3, 3, 3.6)];
+    assert!(matches!(verdict(&enrolled, stranger).0, Verdict::Reject(_)));
+    // Katya, once blurred into somebody else.
+    let katya = [shot(0, 0.4, 1, 3.6), shot(1, WEAK, 2, 2.6), shot(0, 0.4, 3, 3.6)];
+    assert_eq!(verdict(&enrolled, katya), (Verdict::Pass, Some("katya".to_owned())));
+}
+
+#[test]
+fn two_people_who_are_equally_near_let_nobody_pass() {
+    let enrolled = Enrolled::of(&["katya"]);
+    let mut twin = person(0);
+    (twin[0], twin[1]) = (0.999, 0.0447);
+    enrolled.enrol("twin", twin);
+    assert_eq!(verdict(&enrolled, [shot(0, STRONG, 7, 3.6)]).0, Verdict::Reject(Reason::TooNearToTwo));
+}
+
+#[test]
+fn a_face_that_is_not_recognised_has_a_reason() {
+    let enrolled = Enrolled::of(&["katya"]);
+    let reason = |shot, yaw| {
+        let mut votes = Votes::default();
+        votes.add(view(yaw), shot, enrolled.gallery.gates(), &enrolled.gallery);
+        votes.verdict(&rule(), enrolled.gallery.gates()).reason()
+    };
+    assert_eq!(reason(shot(0, FAR, 1, 3.6), 0.0), Some(Reason::BelowThreshold));
+    assert_eq!(reason(shot(0, FAR, 1, 2.7), 0.0), Some(Reason::Blurred));
+    assert_eq!(reason(shot(0, FAR, 1, 2.7), -50.0), Some(Reason::TurnedAway));
+    let nobody = Enrolled::of(&[]);
+    assert_eq!(verdict(&nobody, [shot(0, STRONG, 1, 3.6)]).0, Verdict::Reject(Reason::NobodyEnrolled));
+    let mut useless = Votes::default();
+    useless.refuse(view(60.0), 2.0);
+    assert_eq!(useless.verdict(&rule(), enrolled.gallery.gates()), Verdict::Reject(Reason::TurnedAway));
+}
+
+#[test]
+fn somebody_enrolled_while_in_view_is_known_by_the_shots_that_are_there() {
+    let enrolled = Enrolled::of(&["zero"]);
+    let mut votes = votes(&enrolled, [shot(3, 0.4, 1, 3.6), shot(3, 0.4, 2, 3.6)]);
+    assert!(!votes.follow(&enrolled.gallery));
+    enrolled.enrol("ema", person(3));
+    assert!(votes.follow(&enrolled.gallery));
+    assert_eq!(votes.verdict(&rule(), enrolled.gallery.gates()), Verdict::Pass);
+    assert_eq!(votes.nearest().unwrap().name.as_ref(), "ema");
+}
+
+#[test]
+fn a_long_visit_keeps_its_best_shots_only() {
+    let enrolled = Enrolled::of(&["katya"]);
+    let votes = votes(&enrolled, (0..500).map(|n| shot(0, 0.4, n, 2.6 + (n % 10) as f32 / 10.0)));
+    assert_eq!(votes.shots().len(), 12);
+    assert!(votes.shots().iter().all(|shot| shot.quality > 3.4));
+    assert!((votes.fused().unwrap().vector.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn whoever_passes_is_the_one_most_of_the_weight_is_for(
+        own in prop::collection::vec((0.2f32..0.5, 3.0f32..4.5), 2..8),
+        other in (0.2f32..0.5, 2.5f32..2.99),
+        at in 0usize..8,
+    ) {
+        let enrolled = Enrolled::of(&["katya", "zero"]);
+        let mut shots: Vec<_> = own.iter().enumerate().map(|(n, &(raw, norm))| shot(0, raw, n, norm)).collect();
+        shots.insert(at.min(shots.len()), shot(1, other.0, 99, other.1));
+        let (verdict, name) = verdict(&enrolled, shots);
+        prop_assert_eq!(name.as_deref(), Some("katya"));
+        prop_assert_eq!(verdict, Verdict::Pass);
+    }
+}
