@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camera::{Buffers, Frame, Rule, SeenFace, Sighting, SightingTimes, Verdict};
+use camera::{Buffers, Frame, Rule, SeenFace, Sighting, SightingTimes, Verdict, Work};
 use events::{History, HistorySettings, Phase, Picture};
 use face::{DecodeLimits, Detection, Point, Rect, YuvImage, decode};
 use gallery::{Distance, Match, RawDistance, Scale};
@@ -94,6 +94,7 @@ fn sighting(name: &str) -> Sighting {
         faces: vec![face],
         ended: Vec::new(),
         times: SightingTimes::default(),
+        work: Work::default(),
     }
 }
 

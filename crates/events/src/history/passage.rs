@@ -223,8 +223,7 @@ impl Passage {
 
     fn distance_to(&self, other: &Passage, scale: &Scale) -> Option<Distance> {
         let (one, two) = (self.evidence.fused.as_ref()?, other.evidence.fused.as_ref()?);
-        let dot = one.vector.iter().zip(&two.vector).map(|(a, b)| a * b).sum();
-        Some(scale.distance(scale.raw_of_dot(dot)))
+        Some(scale.between(&one.vector, &two.vector))
     }
 
     /// `later` is the same person, come back.

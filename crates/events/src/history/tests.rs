@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camera::{
     BestShot, Buffers, Direction, Evidence, Frame, Reason, Rule, SeenFace, Shot, Sighting, SightingTimes, TrackId,
-    Verdict,
+    Verdict, Work,
 };
 use face::{Detection, Embedding, Point, Rect, YuvImage};
 use gallery::{Distance, Match, RawDistance, RunnerUp, Scale};
@@ -134,7 +134,7 @@ impl Day {
         let faces = seen.iter().map(face).collect();
         let ended = ended.iter().map(|seen| self.evidence(seen, ms, &frame)).collect();
         let times = SightingTimes::default();
-        self.passages.follow(&Sighting { camera: "door".into(), frame, faces, ended, times })
+        self.passages.follow(&Sighting { camera: "door".into(), frame, faces, ended, times, work: Work::default() })
     }
 
     fn time(&self, ms: u64) -> Micros {
@@ -329,7 +329,14 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
             evidence: None,
         };
         let times = SightingTimes::default();
-        day.passages.follow(&Sighting { camera: "door".into(), frame, faces: vec![face], ended: vec![], times })
+        day.passages.follow(&Sighting {
+            camera: "door".into(),
+            frame,
+            faces: vec![face],
+            ended: vec![],
+            times,
+            work: Work::default(),
+        })
     };
     assert!(at(0, Verdict::Reject(Reason::BelowThreshold)).is_empty());
     let first = only(at(100, Verdict::Pass));
