@@ -9,6 +9,7 @@ mod auth;
 mod bad_input;
 mod cli;
 mod contract;
+mod events;
 mod faults;
 mod hostile;
 mod network_camera;

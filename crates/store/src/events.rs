@@ -188,19 +188,17 @@ impl Store {
         long_before: Micros,
     ) -> Result<usize, StoreError> {
         self.within(async {
+            let mut session = self.reading().await?;
+            let is_any = !abandoned(&mut session, node, before, long_before).await?.is_empty();
+            session.give_back();
+            // Mostly there is none, and then nobody needs to be kept from writing.
+            if !is_any {
+                return Ok(0);
+            }
             let mut session = self.writing().await?;
             let mut transaction = session.begin().await?;
-            // First of all, as for every change: nobody else writes events until this is done.
             take_numbers(&mut transaction, 0).await?;
-            let left: Vec<String> = sqlx::query_scalar(
-                "SELECT id FROM events WHERE ended = 0 AND ((node = $1 AND last_seen_at < $2) OR last_seen_at < $3) \
-                 ORDER BY id",
-            )
-            .bind(node)
-            .bind(before.0)
-            .bind(long_before.0)
-            .fetch_all(&mut *transaction)
-            .await?;
+            let left = abandoned(&mut transaction, node, before, long_before).await?;
             for id in &left {
                 let seq = take_numbers(&mut transaction, 1).await?;
                 sqlx::query("UPDATE events SET ended = 1, seq = $1 WHERE id = $2")
@@ -262,6 +260,18 @@ impl Store {
         })
         .await
     }
+}
+
+/// Events that nobody will end.
+async fn abandoned(
+    connection: &mut AnyConnection,
+    node: &str,
+    before: Micros,
+    long_before: Micros,
+) -> Result<Vec<String>, sqlx::Error> {
+    let sql = "SELECT id FROM events WHERE ended = 0 AND ((node = $1 AND last_seen_at < $2) OR last_seen_at < $3) \
+               ORDER BY id";
+    sqlx::query_scalar(sql).bind(node).bind(before.0).bind(long_before.0).fetch_all(connection).await
 }
 
 /// A value for a place in a query.

@@ -8,14 +8,14 @@ use super::media::{Media, MediaLimits};
 use crate::trouble::Trouble;
 
 /// How often events are looked for that nobody will end.
-const ROUND: Duration = Duration::from_secs(20);
+const ROUND: Duration = Duration::from_secs(5);
 
 /// How often what is too old is removed.
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 
 /// An event of this node that was not seen for so long was left open by a process that is no more: one that lasts is
 /// written every few seconds.
-const ABANDONED: Duration = Duration::from_secs(40);
+const ABANDONED: Duration = Duration::from_secs(20);
 
 /// The same for another node, which may only be cut off from the database.
 const ABANDONED_ELSEWHERE: Duration = Duration::from_hours(1);

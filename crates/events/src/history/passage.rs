@@ -97,25 +97,25 @@ pub(super) struct Change {
 }
 
 impl Passage {
-    /// Somebody who is on a track that nobody was on before. Not an event yet.
-    pub fn on_track(evidence: &Arc<Evidence>, now: Moment) -> Self {
-        Self { tracks: vec![evidence.track], ..Self::new(evidence, true, now) }
+    /// Somebody who is on this track since `started_at`. Not an event yet.
+    pub fn on_track(evidence: &Arc<Evidence>, started_at: SystemTime, now: Moment) -> Self {
+        Self { tracks: vec![evidence.track], ..Self::new(evidence, started_at, true, now) }
     }
 
     /// Somebody who is not followed from frame to frame.
     pub fn unfollowed(evidence: &Arc<Evidence>, now: Moment) -> Self {
-        Self::new(evidence, false, now)
+        Self::new(evidence, evidence.started_at, false, now)
     }
 
-    fn new(evidence: &Arc<Evidence>, followed: bool, now: Moment) -> Self {
+    fn new(evidence: &Arc<Evidence>, started_at: SystemTime, followed: bool, now: Moment) -> Self {
         Self {
-            id: id_of(evidence.started_at),
+            id: id_of(started_at),
             is_told: false,
             tracks: Vec::new(),
             evidence: Arc::clone(evidence),
             followed,
-            started_at: evidence.started_at,
-            seen_at: evidence.last_seen_at,
+            started_at,
+            seen_at: evidence.last_seen_at.max(started_at),
             seen: now.read_at,
             frames: 0,
             told: None,

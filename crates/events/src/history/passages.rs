@@ -58,9 +58,9 @@ impl Passages {
             Some(at) if self.passages[at].agrees_with(evidence) => &mut self.passages[at],
             Some(at) => {
                 self.passages[at].leave(evidence.track);
-                self.add(Passage::on_track(evidence, now))
+                self.add(Passage::on_track(evidence, now.captured_at, now))
             }
-            None => self.add(Passage::on_track(evidence, now)),
+            None => self.add(Passage::on_track(evidence, evidence.started_at, now)),
         }
     }
 
@@ -96,7 +96,7 @@ impl Passages {
         while at < self.passages.len() {
             if !self.passages[at].is_due(now) {
                 at += 1;
-            } else if let Some(earlier) = self.earlier(at) {
+            } else if let Some(earlier) = self.earlier(at, now) {
                 let later = self.passages.remove(at);
                 let earlier = if earlier < at { earlier } else { earlier - 1 };
                 self.passages[earlier].join(later);
@@ -108,9 +108,9 @@ impl Passages {
     }
 
     /// The event that the passage at this place goes on from: of several, the nearest.
-    fn earlier(&self, at: usize) -> Option<usize> {
+    fn earlier(&self, at: usize, now: Moment) -> Option<usize> {
         let later = &self.passages[at];
-        let told = self.passages.iter().enumerate().filter(|(_, passage)| passage.is_told());
+        let told = self.passages.iter().enumerate().filter(|(_, passage)| passage.is_told() && !passage.is_over(now));
         let near = told.filter_map(|(at, passage)| Some((at, later.goes_on_from(passage, &self.scale)?)));
         near.min_by(|(_, one), (_, two)| one.total_cmp(two)).map(|(at, _)| at)
     }
