@@ -206,7 +206,8 @@ impl Passage {
 
     fn is_flicker(&self) -> bool {
         let lasted = self.seen_at.duration_since(self.started_at).unwrap_or_default();
-        self.evidence.fused.is_none() && (self.frames < FLICKER.0 || lasted < FLICKER.1)
+        let is_unknowable = self.person().is_none() && self.evidence.fused.is_none();
+        is_unknowable && (self.frames < FLICKER.0 || lasted < FLICKER.1)
     }
 
     /// Whether this passage, of which nobody was told yet, goes on from `earlier`, and if so, how near the faces are: 0 for

@@ -170,6 +170,7 @@ fn a_pass_is_an_event_at_once_and_ends_at_the_last_sight() {
     assert!(start.picture.is_some() && !start.event.ended);
     assert!(day.at(100, &[pass(1, ANN)], &[]).is_empty(), "one event, not one a frame");
     assert!(day.at(3_000, &[], &[pass(1, ANN)]).is_empty());
+    assert_eq!(only(day.at(5_000, &[], &[])).event.last_seen_at, day.time(3_000));
     assert!(day.at(12_900, &[], &[]).is_empty(), "may come back");
     let end = only(day.at(13_100, &[], &[]));
     assert_eq!((end.phase, end.event.ended, &end.event.id), (Phase::End, true, &start.event.id));
