@@ -78,7 +78,7 @@ impl Janitor {
         let media = self.media.clone();
         match tokio::task::spawn_blocking(move || media.sweep(limits)).await {
             Ok(Ok(removed)) if removed > 0 => {
-                tracing::info!(removed, "pictures removed by MEDIA_DAYS and MEDIA_MAX_MB")
+                tracing::info!(removed, "pictures removed by MEDIA_DAYS and MEDIA_MAX_MB");
             }
             Ok(Err(error)) => tracing::warn!(%error, "old pictures cannot be removed: see to MEDIA_DIR"),
             // Nothing to remove, or the process is ending.

@@ -21,8 +21,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// What was never fit to be recognised is an event only if it was seen in so many frames and for so long: the detector
-/// flickers.
-const FLICKER: (u32, Duration) = (5, Duration::from_millis(500));
+/// flickers. On the demo video it takes something beside a person for a face during half a second.
+const FLICKER: (u32, Duration) = (5, Duration::from_secs(1));
 
 /// When a frame was read, on both clocks.
 #[derive(Clone, Copy, Debug)]

@@ -107,7 +107,7 @@ impl Day {
             last_seen_at: at,
             frames: seen.frames,
             shots: vec![shot],
-            fused: seen.usable.then(|| Embedding { vector, norm: seen.quality }),
+            fused: seen.usable.then_some(Embedding { vector, norm: seen.quality }),
             nearest,
             agreeing: 2,
             verdict: seen.verdict,
@@ -281,12 +281,12 @@ fn a_track_that_goes_over_to_somebody_else_is_another_event() {
 #[test]
 fn a_flicker_of_the_detector_is_no_event_and_a_face_that_stays_unclear_is_one() {
     let unclear = |frames| Seen { usable: false, frames, ..seen(1, 7, Verdict::Reject(Reason::Blurred)) };
-    for (frames, ms) in [(4, 5_000), (50, 400)] {
+    for (frames, ms) in [(4, 5_000), (50, 900)] {
         let mut day = Day::new();
         assert!(day.at(ms, &[], &[unclear(frames)]).is_empty());
         assert!(day.at(20_000, &[], &[]).is_empty() && day.passages.end().is_empty());
     }
-    let event = only(Day::new().at(600, &[], &[unclear(5)])).event;
+    let event = only(Day::new().at(1_000, &[], &[unclear(5)])).event;
     assert_eq!((event.reason.as_deref(), event.distance), (Some("blurred"), None));
 }
 

@@ -97,7 +97,7 @@ fn table(events: &[Event], heading: bool) -> csv::Result<Bytes> {
     for event in events {
         table.write_record(row(event).iter().map(|cell| &**cell))?;
     }
-    Ok(table.into_inner().map_err(|error| error.into_error())?.into())
+    Ok(table.into_inner().map_err(csv::IntoInnerError::into_error)?.into())
 }
 
 fn row(event: &Event) -> [Cow<'_, str>; COLUMNS.len()] {
