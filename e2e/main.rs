@@ -10,6 +10,7 @@ mod bad_input;
 mod cameras;
 mod cli;
 mod contract;
+mod events;
 mod faults;
 mod hostile;
 mod logs;

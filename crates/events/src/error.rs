@@ -33,4 +33,12 @@ pub enum EventsError {
         /// What the HTTP library said.
         reason: String,
     },
+    /// This system can make no pictures of events.
+    #[error(
+        "no pictures of events can be made ({reason}): most likely there is too little memory, or too many threads"
+    )]
+    Pictures {
+        /// What the system said.
+        reason: String,
+    },
 }

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use camera::{Newest, SeenFace, Sighting, SightingTimes};
 use face::{FaceError, YuvImage};
 use gallery::Distance;
-use store::Micros;
 use tokio::runtime::Handle;
 
 use crate::event::FaceEvent;
+use crate::history::CameraHistory;
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
 use crate::{Hub, Msg, Pass, Publisher, Webhook};
@@ -61,6 +61,7 @@ pub struct Flow {
     annotate: bool,
     outlets: Vec<Outlet>,
     webhook: Option<Arc<Webhook>>,
+    history: Option<CameraHistory>,
     window: Option<WindowSlot>,
     pace: Pace,
 }
@@ -68,7 +69,16 @@ pub struct Flow {
 impl Flow {
     /// What is seen is shown on `live`; `annotate` sends frames with boxes and names drawn into them.
     pub fn new(policy: Policy, live: Live, annotate: bool) -> Self {
-        Self { policy, live, annotate, outlets: Vec::new(), webhook: None, window: None, pace: Pace::default() }
+        Self {
+            policy,
+            live,
+            annotate,
+            outlets: Vec::new(),
+            webhook: None,
+            history: None,
+            window: None,
+            pace: Pace::default(),
+        }
     }
 
     /// Sends every processed frame to `outlet`.
@@ -85,6 +95,13 @@ impl Flow {
         self
     }
 
+    /// Keeps each passage as an event.
+    #[must_use]
+    pub fn with_history(mut self, history: CameraHistory) -> Self {
+        self.history = Some(history);
+        self
+    }
+
     /// Shows annotated frames in a window.
     #[must_use]
     pub fn with_window(mut self, window: WindowSlot) -> Self {
@@ -96,11 +113,17 @@ impl Flow {
     pub fn run(mut self, sightings: &Receiver<Sighting>, runtime: &Handle) {
         for sighting in sightings {
             self.announce(&sighting, runtime);
+            if let Some(history) = &mut self.history {
+                history.follow(&sighting);
+            }
             self.pace.count(&sighting);
             let frame = self.live.show(sighting);
             if let Err(error) = self.send(&frame) {
                 tracing::error!(camera = &*frame.sighting().camera, %error, "a frame could not be shown");
             }
+        }
+        if let Some(history) = &mut self.history {
+            history.end();
         }
     }
 
@@ -137,13 +160,9 @@ fn pass_of(sighting: &Sighting, face: &SeenFace) -> Option<Pass> {
     Some(Pass {
         name: nearest.name.to_string(),
         distance: nearest.distance.value(),
-        timestamp: micros(sighting.frame.captured_at),
+        timestamp: sighting.frame.captured_at.into(),
         camera: sighting.camera.to_string(),
     })
-}
-
-fn micros(time: SystemTime) -> Micros {
-    Micros(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64))
 }
 
 /// Frames a second and where the time goes, for the log.

@@ -1,7 +1,7 @@
 //! Sightings in, events out.
 //!
 //! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
-//! sinks (`flow`), the newest picture of a camera (`live`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
+//! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
 //! with its deliveries from the outbox (`webhook`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
@@ -10,16 +10,19 @@ mod address;
 mod error;
 mod event;
 mod flow;
+mod history;
 mod hub;
 mod live;
 mod policy;
 mod publish;
+mod trouble;
 mod viewer_count;
 mod webhook;
 
 pub use error::EventsError;
 pub use event::{FaceEvent, FaceView};
 pub use flow::{Flow, Outlet, WindowSlot};
+pub use history::{CameraHistory, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use policy::{Policy, Status};

@@ -2,7 +2,6 @@
 mod deliver;
 mod memory;
 mod post;
-mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;

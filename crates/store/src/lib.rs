@@ -2,7 +2,7 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -13,6 +13,7 @@ mod changes;
 mod claims;
 mod db;
 mod error;
+mod events;
 mod location;
 mod micros;
 mod outbox;
@@ -24,6 +25,7 @@ pub use changes::{Change, ChangeKind, Feed, Version};
 pub use claims::Claim;
 pub use db::Store;
 pub use error::StoreError;
+pub use events::{Event, EventFilter, NumberedEvent, PersonFilter};
 pub use location::Engine;
 pub use micros::Micros;
 pub use outbox::{Delivery, NewDelivery, Outbox};

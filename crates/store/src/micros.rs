@@ -8,7 +8,14 @@ pub struct Micros(pub i64);
 impl Micros {
     /// The wall clock of this machine. A clock before 1970 reads as 0, one after the year 294,246 as the largest value.
     pub fn now() -> Micros {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        SystemTime::now().into()
+    }
+}
+
+impl From<SystemTime> for Micros {
+    /// A time before 1970 is 0, one after the year 294,246 the largest value.
+    fn from(time: SystemTime) -> Micros {
+        let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
     }
 }

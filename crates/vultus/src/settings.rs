@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use camera::Rule;
+use events::HistorySettings;
 use gallery::Distance;
 
 pub use definition::{Definition, FileCameras, Flags, Origin, Resolved, Section, example_file, load, nearest};
 pub use value::{
-    AllowedOrigins, ApiKey, Auth, Cooldown, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels, Share,
-    Shots, Source, Threshold, Value, Workers, WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, Days, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels,
+    Share, Shots, Source, Threshold, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -101,6 +102,14 @@ settings! {
         ws_jpeg_quality: JpegQuality = "70",
         /// Draw boxes and names into the frames that are sent.
         ws_annotate: bool = "true",
+        /// Days for which events are kept. 0: for ever.
+        events_days: Days = "365",
+        /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.
+        media_dir: PathBuf = "",
+        /// Days for which the pictures of events are kept. 0: for ever.
+        media_days: Days = "30",
+        /// Most that all pictures of events together may take, in MB; the oldest are removed.
+        media_max_mb: Megabytes = "2000",
     }
     Service {
         /// Address of the HTTP API and the live page.
@@ -150,6 +159,19 @@ impl Settings {
             format!("sqlite:{}", self.home().join("vultus.db").display())
         } else {
             self.database_url.clone()
+        }
+    }
+
+    /// How events are kept.
+    pub fn history(&self) -> HistorySettings {
+        let media =
+            if self.media_dir.as_os_str().is_empty() { self.home().join("media") } else { self.media_dir.clone() };
+        HistorySettings {
+            node: self.node(),
+            media,
+            keep_events: self.events_days.duration(),
+            keep_media: self.media_days.duration(),
+            media_bytes: self.media_max_mb.bytes(),
         }
     }
 

@@ -7,8 +7,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
 use super::post::{Post, PostError};
-use super::trouble::Trouble;
 use super::{WebhookSettings, stopping};
+use crate::trouble::Trouble;
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
 
 use super::stopping;
-use super::trouble::Trouble;
+use crate::trouble::Trouble;
 
 /// Events kept while the database is away; at one a second it is almost three hours.
 const MOST_KEPT: usize = 10_000;

@@ -1,3 +1,4 @@
+use super::Area;
 use super::sample::{Grid, Plane, Rows, Spot, Texels};
 use crate::geometry::Point;
 
@@ -65,6 +66,25 @@ impl YuvImage {
         self.planes
     }
 
+    /// The part of the picture that covers `area`, with whole pairs of pixels: up to one more at each side. `None` when
+    /// `area` is not inside the picture, or empty.
+    pub fn crop(&self, area: Area) -> Option<YuvImage> {
+        let (left, top) = (area.left / 2 * 2, area.top / 2 * 2);
+        let right = area.left.checked_add(area.width)?.checked_next_multiple_of(2)?;
+        let bottom = area.top.checked_add(area.height)?.checked_next_multiple_of(2)?;
+        if area.width == 0 || area.height == 0 || right > self.width || bottom > self.height {
+            return None;
+        }
+        let mut planes = Vec::with_capacity(Self::len_for(right - left, bottom - top));
+        for (plane, step) in [(self.luma(), 1), (self.chroma_u(), 2), (self.chroma_v(), 2)] {
+            let [left, top, right, bottom, stride] =
+                [left, top, right, bottom, self.width].map(|pixels| pixels as usize / step);
+            let rows = plane.chunks_exact(stride).take(bottom).skip(top);
+            rows.for_each(|row| planes.extend_from_slice(&row[left..right]));
+        }
+        Self::new(right - left, bottom - top, planes)
+    }
+
     fn luma_len(&self) -> usize {
         self.width as usize * self.height as usize
     }
@@ -128,5 +148,32 @@ impl Texels for YuvImage {
     fn grey(&self, at: Point) -> f32 {
         let plane = self.luma_plane();
         Spot::in_plane(at, plane.width, plane.height).of(&plane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 6×4 pixels: each plane counts up from another number.
+    fn counting() -> YuvImage {
+        YuvImage::new(6, 4, (0..24).chain(100..106).chain(200..206).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_crop_holds_the_pixels_of_its_area_and_the_chroma_that_belongs_to_them() {
+        let crop = counting().crop(Area { left: 2, top: 2, width: 2, height: 2 }).unwrap();
+        assert_eq!((crop.luma(), crop.chroma_u(), crop.chroma_v()), (&[14, 15, 20, 21][..], &[104][..], &[204][..]));
+        let odd = counting().crop(Area { left: 3, top: 1, width: 2, height: 1 }).unwrap();
+        assert_eq!((odd.width(), odd.height(), odd.luma()[0]), (4, 2, 2), "whole pairs");
+    }
+
+    #[test]
+    fn a_crop_beyond_the_picture_or_of_nothing_is_none() {
+        for (left, top, width, height) in [(0, 0, 7, 1), (5, 0, 2, 1), (0, 4, 1, 1), (0, 0, 0, 1), (9, 0, u32::MAX, 1)]
+        {
+            assert_eq!(counting().crop(Area { left, top, width, height }), None);
+        }
+        assert_eq!(counting().crop(Area { left: 0, top: 0, width: 6, height: 4 }), Some(counting()));
     }
 }

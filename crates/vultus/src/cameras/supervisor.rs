@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use camera::CameraStatus;
-use events::{Outlet, WindowSlot};
+use events::{History, Outlet, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -48,14 +48,26 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the models cannot be loaded.
-    pub fn start(app: &App, fixed: Fixed, outlets: Vec<Outlet>, window: Option<WindowSlot>) -> anyhow::Result<Self> {
+    pub fn start(
+        app: &App,
+        fixed: Fixed,
+        history: &History,
+        outlets: Vec<Outlet>,
+        window: Option<WindowSlot>,
+    ) -> anyhow::Result<Self> {
         let (settings, store) = (app.settings().clone(), app.store().clone());
         let node = settings.node();
         let cameras = Cameras::new(store.clone(), node.clone(), fixed);
         let (stop, stopped) = watch::channel(false);
         let (over, is_over) = watch::channel(false);
         let floor = Floor {
-            shared: Shared { settings, engines: app.camera_engines()?, gallery: app.gallery().clone(), outlets },
+            shared: Shared {
+                settings,
+                engines: app.camera_engines()?,
+                gallery: app.gallery().clone(),
+                history: history.clone(),
+                outlets,
+            },
             claims: Claims::new(store.clone(), node),
             webhooks: Webhooks::new(store.clone()),
             store,

@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use camera::{
-    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Stop, VideoError, Watch,
+    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
-use events::{Flow, Live, Outlet, Policy, Webhook, WindowSlot};
+use events::{Flow, History, Live, Outlet, Policy, Webhook, WindowSlot};
 use face::EnginePool;
 use gallery::{Distance, Gallery};
 
@@ -26,6 +26,8 @@ pub struct Shared {
     pub engines: EnginePool,
     /// Who is recognised.
     pub gallery: Gallery,
+    /// Where passages are kept.
+    pub history: History,
     /// Where processed frames go.
     pub outlets: Vec<Outlet>,
 }
@@ -65,7 +67,9 @@ impl Watching {
         let source = FfmpegSource::new(&camera.source, options)?;
         let look = Look::new(look_of(camera, settings), shared.engines.clone(), shared.gallery.clone());
         let live = Live::new(settings.ws_jpeg_quality.0)?;
-        let flow = flow(camera, shared, live.clone(), webhook, window);
+        let scale = shared.gallery.scale().clone();
+        let history = shared.history.camera(&camera.id, camera.direction, rule_of(camera, settings), scale);
+        let flow = flow(camera, shared, live.clone(), webhook, window).with_history(history);
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         let watch = Watch::new(Box::new(source), look, sender);
@@ -125,10 +129,14 @@ fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
         scale: camera.scale.map_or(settings.scale.0, |scale| scale as f32),
         region: camera.region.clone(),
         min_face_px: camera.min_face_px.unwrap_or_default(),
-        rule: camera.th_accept.map_or(settings.rule(), |th| settings.rule_below(Distance::new(th as f32))),
+        rule: rule_of(camera, settings),
         tracking: settings.tracking,
         motion_gate: settings.motion_gate,
     }
+}
+
+fn rule_of(camera: &Definition, settings: &Settings) -> Rule {
+    camera.th_accept.map_or(settings.rule(), |th| settings.rule_below(Distance::new(th as f32)))
 }
 
 /// An ffmpeg source by the settings, for a recording that is read as fast as it goes.

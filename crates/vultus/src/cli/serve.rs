@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use events::{Hub, Outlet, Publisher, WindowSlot};
+use events::{History, Hub, Outlet, Publisher, WindowSlot};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -28,11 +28,12 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         };
         let app = App::open(settings.clone(), settings.engines()).await?;
 
+        let history = History::start(app.store().clone(), settings.history())?;
         let mut outlets: Vec<Outlet> = hub.iter().cloned().map(Outlet::Hub).collect();
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let mut supervisor = Supervisor::start(&app, fixed, outlets, window(&settings))?;
+        let mut supervisor = Supervisor::start(&app, fixed, &history, outlets, window(&settings))?;
         let cameras = supervisor.cameras();
         let health = Arc::new(Health {
             node: settings.node(),
@@ -49,7 +50,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if let (Some(hub), Some(ws)) = (&hub, ws) {
             service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
-        service.serve(http, http::api_router(Server { app, cameras, hub, health }));
+        service.serve(http, http::api_router(Server { app, cameras, hub, history: history.clone(), health }));
         // Recordings that are over leave the API running; a supervisor that is gone does not.
         let broken = async {
             match supervisor.finished().await {
@@ -60,6 +61,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let ended = service.until_stopped(broken).await;
         service.stop_serving();
         supervisor.end().await;
+        history.shutdown().await;
         service.end().await;
         ended
     })
@@ -83,11 +85,13 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
             }),
             requests: Requests::default(),
         });
+        let history = History::start(app.store().clone(), settings.history())?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         announce(&settings, &http, None);
-        service.serve(http, http::api_router(Server { app, cameras, hub: None, health }));
+        service.serve(http, http::api_router(Server { app, cameras, hub: None, history: history.clone(), health }));
         let ended = service.until_stopped(std::future::pending()).await;
+        history.shutdown().await;
         service.end().await;
         ended
     })
@@ -98,13 +102,15 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
     let fixed = Fixed::of(&settings, resolved)?;
     run(async move {
         let app = App::open(settings.clone(), 1).await?;
+        let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
-        let mut supervisor = Supervisor::start(&app, fixed, outlets, window(&settings))?;
+        let mut supervisor = Supervisor::start(&app, fixed, &history, outlets, window(&settings))?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         let ended = service.until_stopped(supervisor.finished()).await;
         supervisor.end().await;
+        history.shutdown().await;
         service.end().await;
         ended
     })

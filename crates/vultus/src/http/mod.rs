@@ -29,7 +29,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware;
 use axum::routing::get;
-use events::Hub;
+use events::{History, Hub};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -61,6 +61,8 @@ pub struct Server {
     pub cameras: Cameras,
     /// The hub of this process, when it has one.
     pub hub: Option<Hub>,
+    /// Who passed.
+    pub history: History,
     /// What `/healthz` reports.
     pub health: Arc<Health>,
 }

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{cameras, pictures};
+use super::v1::{cameras, events, pictures};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -19,6 +19,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "people", description = "Who is enrolled"),
         (name = "recognition", description = "Who is in a photo"),
         (name = "cameras", description = "What is watched, and what it sees"),
+        (name = "events", description = "Who passed, when, and why it was decided so"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -48,6 +49,12 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(cameras::get, cameras::change, cameras::remove))
         .routes(routes!(pictures::snapshot))
         .routes(routes!(pictures::stream))
+        .routes(routes!(events::list))
+        .routes(routes!(events::export))
+        .routes(routes!(events::follow))
+        .routes(routes!(events::explain))
+        .routes(routes!(events::face))
+        .routes(routes!(events::frame))
 }
 
 /// The OpenAPI document, made from the code.

@@ -143,6 +143,25 @@ impl Value for JpegQuality {
     }
 }
 
+/// How long something is kept; 0 for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(pub u32);
+
+impl Days {
+    /// `None` for ever.
+    pub fn duration(self) -> Option<Duration> {
+        (self.0 > 0).then(|| Duration::from_hours(24 * u64::from(self.0)))
+    }
+}
+
+impl Value for Days {
+    const ALLOWED: &'static str = "days, 0 to 36500 (0: for ever)";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| *v <= 36_500).map(Self)
+    }
+}
+
 /// Millions of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Megabytes(pub u32);

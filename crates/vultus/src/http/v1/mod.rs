@@ -1,4 +1,5 @@
-//! Version 1 of the API beyond the original's calls.
+//! The API of this product's own: `/api/v1/…`.
 
-pub mod cameras;
-pub mod pictures;
+pub(super) mod cameras;
+pub(super) mod events;
+pub(super) mod pictures;

@@ -5,13 +5,13 @@ const SAY_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// Whether there is trouble now, and when it was last spoken of.
 #[derive(Debug, Default)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     last_said: Option<Instant>,
 }
 
 impl Trouble {
     /// Notes a failure. True if it should be said: it is the first of its run, or a minute has passed since the last.
-    pub(super) fn failed(&mut self) -> bool {
+    pub(crate) fn failed(&mut self) -> bool {
         let say = self.last_said.is_none_or(|last| last.elapsed() >= SAY_AGAIN_AFTER);
         if say {
             self.last_said = Some(Instant::now());
@@ -20,12 +20,12 @@ impl Trouble {
     }
 
     /// Whether the last thing noted was a failure.
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.last_said.is_some()
     }
 
     /// Notes that it works. True if it did not before.
-    pub(super) fn over(&mut self) -> bool {
+    pub(crate) fn over(&mut self) -> bool {
         self.last_said.take().is_some()
     }
 }

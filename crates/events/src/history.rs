@@ -1,0 +1,193 @@
+//! Passages of people, kept as events: one a person and passage, with pictures, and with what was decided and why.
+mod decision;
+mod janitor;
+mod media;
+mod memory;
+mod passage;
+mod passages;
+mod pictures;
+mod seconds;
+mod view;
+mod why;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use camera::{Direction, Rule, Sighting};
+use gallery::Scale;
+use store::Store;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+pub use decision::Decision;
+pub use media::{Media, Picture};
+pub use view::{EventView, PassageNews, Phase};
+
+use self::janitor::Janitor;
+use self::memory::Memory;
+use self::passage::{Change, Place};
+use self::passages::Passages;
+use self::pictures::Pictures;
+use self::writer::Writer;
+use crate::EventsError;
+
+/// How often the database is asked whether another process wrote an event, while anybody follows. A look reads one row.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Time for the last pictures and the last writes, each, of a service that stops.
+const LAST_WORK: Duration = Duration::from_secs(3);
+
+/// How events are kept.
+#[derive(Clone, Debug)]
+pub struct HistorySettings {
+    /// What this machine is called among those that share a database.
+    pub node: String,
+    /// Where the pictures are kept.
+    pub media: PathBuf,
+    /// How long events are kept; `None` for ever.
+    pub keep_events: Option<Duration>,
+    /// How long their pictures are kept; `None` for ever.
+    pub keep_media: Option<Duration>,
+    /// How many bytes all pictures together may have.
+    pub media_bytes: u64,
+}
+
+/// The history of who passed: takes what cameras see, and tells those who follow. Cheap to clone; all clones are one.
+///
+/// A thread makes pictures and tasks write, remove what is too old, and look whether another process wrote. They retry for
+/// ever, what goes wrong is logged, and they end with [`History::shutdown`], or at once with the last clone.
+#[derive(Clone, Debug)]
+pub struct History {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    node: Arc<str>,
+    media: Media,
+    memory: Arc<Memory>,
+    pictures: Pictures,
+    newest: watch::Sender<i64>,
+    stop: watch::Sender<bool>,
+    writer: Mutex<JoinSet<()>>,
+    /// What may be cut off at any time.
+    _helpers: JoinSet<()>,
+}
+
+impl History {
+    /// Starts to keep events in `store`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`EventsError::Pictures`] when this system can make no pictures.
+    pub fn start(store: Store, settings: HistorySettings) -> Result<Self, EventsError> {
+        let (memory, media) = (Arc::new(Memory::new()), Media::new(&settings.media));
+        let pictures = Pictures::start(media.clone(), Arc::clone(&memory))?;
+        let (stop, stopped) = watch::channel(false);
+        let newest = watch::Sender::new(0);
+        let node = settings.node.as_str().into();
+        let (mut writer, mut helpers) = (JoinSet::new(), JoinSet::new());
+        writer.spawn(Writer::new(store.clone(), Arc::clone(&memory), newest.clone(), stopped).run());
+        helpers.spawn(look_for_news(store.clone(), newest.clone()));
+        helpers.spawn(Janitor::new(store, media.clone(), settings).run());
+        let writer = Mutex::new(writer);
+        let shared = Shared { node, media, memory, pictures, newest, stop, writer, _helpers: helpers };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What a camera needs to have its passages kept. `rule` explains faces that are not followed from frame to frame,
+    /// `scale` says how near two faces are.
+    pub fn camera(&self, camera: &str, direction: Option<Direction>, rule: Rule, scale: Scale) -> CameraHistory {
+        let place = Place { camera: camera.into(), direction, node: Arc::clone(&self.shared.node) };
+        CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
+    }
+
+    /// Every state of every passage before this process's own cameras, as it comes about. Who is too slow misses some.
+    pub fn subscribe(&self) -> broadcast::Receiver<PassageNews> {
+        self.shared.memory.subscribe()
+    }
+
+    /// Changes when an event was written, by this process (at once) or another (within about half a second). Says that
+    /// there is something to read, not everything that was: [`Store::events_since`] does.
+    pub fn written(&self) -> watch::Receiver<i64> {
+        self.shared.newest.subscribe()
+    }
+
+    /// The pictures of this machine's events.
+    pub fn media(&self) -> &Media {
+        &self.shared.media
+    }
+
+    /// What this machine is called.
+    pub fn node(&self) -> &str {
+        &self.shared.node
+    }
+
+    /// Makes the pictures and writes the events that are still waiting, for some seconds at most. The cameras must have
+    /// ended before.
+    pub async fn shutdown(&self) {
+        if timeout(LAST_WORK, self.shared.pictures.finish()).await.is_err() {
+            tracing::warn!("the last pictures of events could not be made in time");
+        }
+        self.shared.stop.send_replace(true);
+        let mut writer = std::mem::take(&mut *self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = async { while writer.join_next().await.is_some() {} };
+        if timeout(LAST_WORK, ended).await.is_err() {
+            writer.abort_all();
+        }
+        let lost = self.shared.memory.len();
+        if lost > 0 {
+            tracing::error!(lost, "the database did not come back, events that were in memory are lost");
+        }
+    }
+
+    /// The record comes first: the event is there whatever becomes of its picture.
+    fn keep(&self, Change { event, phase, picture }: Change) {
+        let Shared { memory, pictures, .. } = &*self.shared;
+        let id = event.id.clone();
+        memory.put(event, phase, picture.is_some());
+        if let Some(shot) = picture
+            && !pictures.take(&id, shot)
+        {
+            memory.pictured(&id, pictures::Kept::default());
+        }
+    }
+}
+
+/// Takes the sightings of one camera. Never waits, for the database or the disk.
+#[derive(Debug)]
+pub struct CameraHistory {
+    history: History,
+    passages: Passages,
+}
+
+impl CameraHistory {
+    /// What was seen in the newest frame. When this returns, a PASS is on its way into the database.
+    pub fn follow(&mut self, sighting: &Sighting) {
+        self.passages.follow(sighting).into_iter().for_each(|change| self.history.keep(change));
+    }
+
+    /// The camera has ended, and with it every passage.
+    pub fn end(&mut self) {
+        self.passages.end().into_iter().for_each(|change| self.history.keep(change));
+    }
+}
+
+/// Looks for events of other processes while anybody follows.
+async fn look_for_news(store: Store, newest: watch::Sender<i64>) {
+    loop {
+        sleep(LOOK_EVERY).await;
+        if newest.receiver_count() == 0 {
+            continue;
+        }
+        // A database that is away is complained of by who needs it more.
+        if let Ok(seq) = store.newest_event_seq().await {
+            newest.send_if_modified(|known| std::mem::replace(known, seq) != seq);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId};
+use gallery::{Distance, Match, RawDistance, Scale};
+use serde::Serialize;
+use store::{Event, PersonId};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::decision::{Decision, accepted};
+use super::view::Phase;
+use crate::Status;
+
+/// Somebody who is not seen for so long is gone; who comes back sooner is still on the same passage.
+pub(super) const GAP: Duration = Duration::from_secs(10);
+
+/// A face that is not accepted by then becomes an event while it is still there.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How often the time of the last sight is written.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// What was never fit to be recognised is an event only if it was seen in so many frames and for so long: the detector
+/// flickers. On the demo video it takes something beside a person for a face during half a second.
+const FLICKER: (u32, Duration) = (5, Duration::from_secs(1));
+
+/// When a frame was read, on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// On the clock that never jumps.
+    pub read_at: Instant,
+    /// On the wall clock.
+    pub captured_at: SystemTime,
+}
+
+impl From<&Frame> for Moment {
+    fn from(frame: &Frame) -> Self {
+        Self { read_at: frame.read_at, captured_at: frame.captured_at }
+    }
+}
+
+/// Where people pass.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The camera's id.
+    pub camera: Arc<str>,
+    /// Which way they go.
+    pub direction: Option<Direction>,
+    /// The node that watches the camera.
+    pub node: Arc<str>,
+}
+
+/// One person before one camera, from the first sight until nothing was seen for [`GAP`]; perhaps on several tracks, one
+/// after the other.
+#[derive(Debug)]
+pub(super) struct Passage {
+    id: Uuid,
+    /// Whether it is an event: told of, and kept.
+    is_told: bool,
+    /// The tracks that it is seen on now.
+    tracks: Vec<TrackId>,
+    /// What its decision rests on: of several tracks, that which says most.
+    evidence: Arc<Evidence>,
+    /// Whether the face is followed from frame to frame.
+    followed: bool,
+    started_at: SystemTime,
+    /// The last sight.
+    seen_at: SystemTime,
+    seen: Instant,
+    frames: u32,
+    /// When it was last told of.
+    told: Option<Instant>,
+    /// What is to be told, and how soon.
+    news: News,
+    /// The frame whose pictures are kept.
+    pictured: Weak<Frame>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    None,
+    /// It was seen again.
+    Seen,
+    /// Somebody was recognised.
+    Recognised,
+}
+
+/// A state of a passage that is to be kept and told.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The state.
+    pub event: Event,
+    /// What has become of the passage.
+    pub phase: Phase,
+    /// The picture that shows the face best, when it is better than that which is kept.
+    pub picture: Option<BestShot>,
+}
+
+impl Passage {
+    /// Somebody who is on this track since `started_at`. Not an event yet.
+    pub fn on_track(evidence: &Arc<Evidence>, started_at: SystemTime, now: Moment) -> Self {
+        Self { tracks: vec![evidence.track], ..Self::new(evidence, started_at, true, now) }
+    }
+
+    /// Somebody who is not followed from frame to frame.
+    pub fn unfollowed(evidence: &Arc<Evidence>, now: Moment) -> Self {
+        Self::new(evidence, evidence.started_at, false, now)
+    }
+
+    fn new(evidence: &Arc<Evidence>, started_at: SystemTime, followed: bool, now: Moment) -> Self {
+        Self {
+            id: id_of(started_at),
+            is_told: false,
+            tracks: Vec::new(),
+            evidence: Arc::clone(evidence),
+            followed,
+            started_at,
+            seen_at: evidence.last_seen_at.max(started_at),
+            seen: now.read_at,
+            frames: 0,
+            told: None,
+            news: News::Seen,
+            pictured: Weak::new(),
+        }
+    }
+
+    pub fn is_on(&self, track: TrackId) -> bool {
+        self.tracks.contains(&track)
+    }
+
+    /// Whether anybody is followed on it now.
+    pub fn is_followed_now(&self) -> bool {
+        !self.tracks.is_empty()
+    }
+
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// When it was last seen, for finding the one that was seen longest ago.
+    pub fn seen(&self) -> Instant {
+        self.seen
+    }
+
+    /// Who was accepted.
+    pub fn person(&self) -> Option<PersonId> {
+        accepted(&self.evidence).map(|person| person.person)
+    }
+
+    /// Whether what `evidence` says can be said of the one who passes here: not when it names another person than was
+    /// accepted before.
+    pub fn agrees_with(&self, evidence: &Evidence) -> bool {
+        match (self.person(), accepted(evidence)) {
+            (Some(here), Some(there)) => here == there.person,
+            _ => true,
+        }
+    }
+
+    /// It was seen in the frame of `now`.
+    pub fn see(&mut self, evidence: &Arc<Evidence>, now: Moment) {
+        self.frames += 1;
+        self.touch(now.read_at, now.captured_at);
+        self.learn(evidence);
+    }
+
+    /// A track of it is over.
+    pub fn end_track(&mut self, evidence: &Arc<Evidence>, now: Moment) {
+        self.leave(evidence.track);
+        self.frames = self.frames.max(evidence.frames);
+        self.touch(now.read_at, evidence.last_seen_at);
+        self.learn(evidence);
+    }
+
+    /// `track` belongs to somebody else.
+    pub fn leave(&mut self, track: TrackId) {
+        self.tracks.retain(|held| *held != track);
+    }
+
+    fn touch(&mut self, seen: Instant, seen_at: SystemTime) {
+        self.seen = self.seen.max(seen);
+        self.seen_at = self.seen_at.max(seen_at);
+        self.news = self.news.max(News::Seen);
+    }
+
+    /// Once somebody was accepted only what accepts as well replaces it: the door is open by then.
+    fn learn(&mut self, evidence: &Arc<Evidence>) {
+        let replaces = match (self.person(), accepted(evidence)) {
+            (Some(_), None) => false,
+            (None, Some(_)) => {
+                self.news = News::Recognised;
+                true
+            }
+            _ => evidence.track == self.evidence.track && self.followed || quality(evidence) > quality(&self.evidence),
+        };
+        if replaces {
+            self.evidence = Arc::clone(evidence);
+        }
+    }
+
+    /// Whether it is time to make an event of it: when somebody is accepted, or will not be.
+    pub fn is_due(&self, now: Moment) -> bool {
+        let waited = now.captured_at.duration_since(self.started_at).unwrap_or_default();
+        let decided = self.person().is_some() || !self.is_followed_now() || waited >= LONGEST_WAIT;
+        !self.is_told && decided && !self.is_flicker()
+    }
+
+    fn is_flicker(&self) -> bool {
+        let lasted = self.seen_at.duration_since(self.started_at).unwrap_or_default();
+        let is_unknowable = self.person().is_none() && self.evidence.fused.is_none();
+        is_unknowable && (self.frames < FLICKER.0 || lasted < FLICKER.1)
+    }
+
+    /// Whether this passage, of which nobody was told yet, goes on from `earlier`, and if so, how near the faces are: 0 for
+    /// the same person by name.
+    pub fn goes_on_from(&self, earlier: &Passage, scale: &Scale) -> Option<f32> {
+        if self.person().is_some() && self.person() == earlier.person() {
+            return Some(0.0);
+        }
+        // A face without a name is that of somebody who is not in view any more; two at once are two.
+        let could_be = self.agrees_with(&earlier.evidence) && !earlier.is_followed_now();
+        let distance = could_be.then(|| self.distance_to(earlier, scale)).flatten()?;
+        (distance < self.evidence.rule.threshold).then_some(distance.value())
+    }
+
+    fn distance_to(&self, other: &Passage, scale: &Scale) -> Option<Distance> {
+        let (one, two) = (self.evidence.fused.as_ref()?, other.evidence.fused.as_ref()?);
+        Some(scale.between(&one.vector, &two.vector))
+    }
+
+    /// `later` is the same person, come back.
+    pub fn join(&mut self, later: Passage) {
+        self.tracks.extend(later.tracks);
+        self.frames = self.frames.saturating_add(later.frames);
+        self.touch(later.seen, later.seen_at);
+        self.learn(&later.evidence);
+    }
+
+    /// Makes an event of it.
+    pub fn tell(&mut self) {
+        self.is_told = true;
+    }
+
+    /// Whether nothing of it was seen for so long that it is over.
+    pub fn is_over(&self, now: Moment) -> bool {
+        now.read_at.saturating_duration_since(self.seen) > GAP
+    }
+
+    /// Forgets tracks that ended without a word.
+    pub fn lose_tracks(&mut self) {
+        self.tracks.clear();
+    }
+
+    /// What is to be told of it now.
+    pub fn change(&mut self, now: Instant, place: &Place) -> Option<Change> {
+        let is_time = self.told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY);
+        let wanted = match self.news {
+            News::None => false,
+            News::Seen => is_time,
+            News::Recognised => true,
+        };
+        if !self.is_told || !wanted {
+            return None;
+        }
+        let phase = if self.told.is_none() { Phase::Start } else { Phase::Update };
+        let picture = if self.told.is_none() || self.news == News::Recognised { self.better_picture() } else { None };
+        self.news = News::None;
+        self.told = Some(now);
+        Some(Change { event: self.event(place, false), phase, picture })
+    }
+
+    /// Its end, if it is an event, or has become worth one.
+    pub fn end(&mut self, place: &Place) -> Option<Change> {
+        let is_worth_one = self.is_told || !self.is_flicker();
+        let picture = is_worth_one.then(|| self.better_picture())?;
+        Some(Change { event: self.event(place, true), phase: Phase::End, picture })
+    }
+
+    fn better_picture(&mut self) -> Option<BestShot> {
+        let best = self.evidence.best.as_ref()?;
+        let frame = Arc::downgrade(&best.frame);
+        if frame.ptr_eq(&self.pictured) {
+            return None;
+        }
+        self.pictured = frame;
+        Some(best.clone())
+    }
+
+    fn event(&self, place: &Place, ended: bool) -> Event {
+        let evidence = &*self.evidence;
+        let (person, nearest) = (accepted(evidence), evidence.nearest.as_ref());
+        Event {
+            id: self.id.to_string(),
+            person_id: person.map(|person| person.person.0),
+            person: person.map(|person| person.name.to_string()),
+            status: code(&Status::from(evidence.verdict)),
+            reason: evidence.verdict.reason().as_ref().map(code::<Reason>),
+            camera: place.camera.to_string(),
+            direction: place.direction.map(|direction| direction.as_str().to_owned()),
+            node: place.node.to_string(),
+            track: self.followed.then(|| i64::try_from(evidence.track).unwrap_or(i64::MAX)),
+            distance: nearest.map(|Match { distance, .. }| rounded(distance.value())),
+            raw_distance: nearest.map(|Match { raw: RawDistance(raw), .. }| rounded(*raw)),
+            quality: quality(evidence).map(rounded),
+            started_at: self.started_at.into(),
+            last_seen_at: self.seen_at.into(),
+            ended,
+            has_face: false,
+            has_frame: false,
+            // Numbers and strings, which always have a form in JSON.
+            decision: serde_json::to_string(&Decision::of(evidence, self.followed)).unwrap_or_default(),
+        }
+    }
+}
+
+/// Of the best shot; `None` without one.
+fn quality(evidence: &Evidence) -> Option<f32> {
+    evidence.shots.iter().map(|shot| shot.quality).max_by(f32::total_cmp)
+}
+
+/// The text that `value` is in JSON.
+fn code<T: Serialize>(value: &T) -> String {
+    let json = serde_json::to_value(value).ok();
+    json.and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
+}
+
+fn id_of(started_at: SystemTime) -> Uuid {
+    let since = started_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, since.as_secs(), since.subsec_nanos()))
+}

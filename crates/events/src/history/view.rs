@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use camera::{Direction, Reason};
+use serde::Serialize;
+use store::Event;
+use utoipa::ToSchema;
+
+use super::seconds::UnixSeconds;
+use crate::Status;
+
+/// A passage as others are told of it: in lists, in streams, over the WebSocket.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EventView {
+    /// A UUIDv7: ids sort by the time of start.
+    #[schema(example = "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")]
+    id: String,
+    /// Who was accepted; null for somebody unknown.
+    #[schema(example = "katya")]
+    person: Option<String>,
+    /// `PASS` or `REJECT`.
+    #[schema(value_type = Status)]
+    status: String,
+    /// Why it is no PASS.
+    #[schema(value_type = Option<Reason>)]
+    reason: Option<String>,
+    /// Which camera.
+    camera: String,
+    /// Which way people go there.
+    #[schema(value_type = Option<Direction>)]
+    direction: Option<String>,
+    /// Distance to the nearest person, on the contract's scale.
+    #[schema(example = 0.3121)]
+    distance: Option<f64>,
+    /// The same in the model's own terms.
+    raw_distance: Option<f64>,
+    /// Quality of the best shot: the norm of the raw embedding.
+    quality: Option<f64>,
+    /// The camera's number for the face that was followed, as in the frames of the WebSocket.
+    track: Option<i64>,
+    /// When the person was first seen, in Unix seconds.
+    #[schema(value_type = f64, example = 1_736_400_000.125)]
+    start: UnixSeconds,
+    /// When the person was last seen; null while the passage lasts.
+    #[schema(value_type = Option<f64>)]
+    end: Option<UnixSeconds>,
+    /// When the person was last seen, as far as is known.
+    #[schema(value_type = f64)]
+    last_seen: UnixSeconds,
+    /// Which node saw it.
+    node: String,
+    /// Where the picture of the face is; null when there is none (yet).
+    #[schema(example = "/api/v1/events/01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0/face.jpg")]
+    face: Option<String>,
+    /// Where the picture of the whole frame is.
+    frame: Option<String>,
+}
+
+impl EventView {
+    /// `event` as others are told of it.
+    pub fn of(event: &Event) -> Self {
+        let picture = |there: bool, name: &str| there.then(|| format!("/api/v1/events/{}/{name}", event.id));
+        Self {
+            id: event.id.clone(),
+            person: event.person.clone(),
+            status: event.status.clone(),
+            reason: event.reason.clone(),
+            camera: event.camera.clone(),
+            direction: event.direction.clone(),
+            distance: event.distance,
+            raw_distance: event.raw_distance,
+            quality: event.quality,
+            track: event.track,
+            start: event.started_at.into(),
+            end: event.ended.then(|| event.last_seen_at.into()),
+            last_seen: event.last_seen_at.into(),
+            node: event.node.clone(),
+            face: picture(event.has_face, "face.jpg"),
+            frame: picture(event.has_frame, "frame.jpg"),
+        }
+    }
+
+    /// The camera's id.
+    pub fn camera(&self) -> &str {
+        &self.camera
+    }
+}
+
+/// What has become of a passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It is told of for the first time.
+    Start,
+    /// More is known of it.
+    Update,
+    /// It is over.
+    End,
+}
+
+impl Phase {
+    /// `start`, `update` or `end`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Update => "update",
+            Self::End => "end",
+        }
+    }
+}
+
+/// The newest state of a passage that this process sees.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PassageNews {
+    /// What has become of it.
+    pub phase: Phase,
+    /// Its newest state.
+    #[serde(flatten)]
+    #[schema(value_type = EventView)]
+    pub event: Arc<EventView>,
+}

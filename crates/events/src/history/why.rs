@@ -1,0 +1,83 @@
+//! Decisions in words: what a reason means, and what to do.
+
+use camera::{Evidence, Reason};
+
+/// Why a passage was decided as it was. `strong`: one shot counted for all.
+pub(super) fn sentence(evidence: &Evidence, strong: bool, followed: bool) -> String {
+    match (evidence.verdict.reason(), &evidence.nearest) {
+        (None, nearest) => accepted(evidence, nearest.as_ref().map_or("?", |nearest| &nearest.name), strong, followed),
+        (Some(reason), _) => refused(evidence, reason),
+    }
+}
+
+fn accepted(evidence: &Evidence, name: &str, strong: bool, followed: bool) -> String {
+    let rule = &evidence.rule;
+    let threshold = rule.threshold;
+    if !followed {
+        return format!("Accepted as {name}: nearer than {threshold} in one frame, and TRACKING is off.");
+    }
+    match (evidence.agreeing, strong) {
+        (agreeing, true) => format!(
+            "Accepted as {name}: a shot nearer than {} counts for all {} that are asked for; {agreeing} agree in all.",
+            rule.strong, rule.shots
+        ),
+        (1, false) => format!("Accepted as {name}: one shot is nearer than {threshold}, and one is asked for."),
+        (agreeing, false) => format!(
+            "Accepted as {name}: {agreeing} shots agree, each nearer than {threshold}, and {} are asked for.",
+            rule.shots
+        ),
+    }
+}
+
+fn refused(evidence: &Evidence, reason: Reason) -> String {
+    let rule = &evidence.rule;
+    match reason {
+        Reason::TooSmall => {
+            "The face had too few pixels to recognise anybody by. Mount the camera nearer, zoom in, or use a \
+                             higher resolution."
+                .to_owned()
+        }
+        Reason::Blurred => {
+            "The face was seen too unclearly: blurred, dark, or hardly a face. More light, a shorter exposure \
+                            and a clean, focused lens help."
+                .to_owned()
+        }
+        Reason::TurnedAway => {
+            "The face was only seen from the side. Mount the camera where people look when they come, at \
+                               the height of their heads."
+                .to_owned()
+        }
+        Reason::NobodyEnrolled => "Nobody is enrolled, so nobody can be recognised. Register people first.".to_owned(),
+        Reason::BelowThreshold => below_threshold(evidence),
+        Reason::TooNearToTwo => too_near_to_two(evidence),
+        Reason::TooFewShots => format!(
+            "Only {} of the {} shots that are asked for were nearer than {}, none of them nearer than {}. Let people stay \
+             in view longer, enrol better photos, or lower PASS_SHOTS.",
+            evidence.agreeing, rule.shots, rule.threshold, rule.strong
+        ),
+    }
+}
+
+fn below_threshold(evidence: &Evidence) -> String {
+    let threshold = evidence.rule.threshold;
+    match &evidence.nearest {
+        Some(nearest) => format!(
+            "Nobody enrolled is near enough: {} is nearest with {}, and below {threshold} is asked for. If it was {0}, enrol \
+             one more photo, taken by this camera.",
+            nearest.name, nearest.distance
+        ),
+        None => format!("Nobody enrolled is nearer than {threshold}."),
+    }
+}
+
+fn too_near_to_two(evidence: &Evidence) -> String {
+    let named = evidence.nearest.as_ref().and_then(|nearest| Some((nearest, nearest.runner_up.as_ref()?)));
+    match named {
+        Some((nearest, second)) => format!(
+            "{} ({}) and {} ({}) are about equally near: a difference of more than {} is asked for. If they are one person \
+             enrolled twice, remove one; if they look alike, enrol more photos of both.",
+            nearest.name, nearest.distance, second.name, second.distance, evidence.rule.margin
+        ),
+        None => "Two people are about equally near. Enrol more photos of both.".to_owned(),
+    }
+}
