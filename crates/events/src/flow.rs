@@ -3,15 +3,14 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 use camera::{Newest, SeenFace, Sighting, SightingTimes};
-use face::{FaceError, YuvImage};
+use face::YuvImage;
 use gallery::Distance;
 use store::Micros;
 use tokio::runtime::Handle;
 
-use crate::event::FaceEvent;
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Hub, Msg, Pass, Publisher, Webhook};
+use crate::{Hub, Message, Pass, Publisher, Webhook};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -26,16 +25,10 @@ pub enum Outlet {
 }
 
 impl Outlet {
-    fn is_wanted(&self) -> bool {
+    /// Tells whoever listens; makes only what is wanted there.
+    fn send(&self, message: &Message) {
         match self {
-            Self::Hub(hub) => hub.viewers() > 0,
-            Self::Publisher(publisher) => publisher.wanted(),
-        }
-    }
-
-    fn send(&self, message: Msg) {
-        match self {
-            Self::Hub(hub) => hub.broadcast(message),
+            Self::Hub(hub) => hub.send(message),
             Self::Publisher(publisher) => publisher.send(message),
         }
     }
@@ -89,9 +82,7 @@ impl Flow {
             self.announce(&sighting, runtime);
             self.pace.count(&sighting);
             let frame = self.live.show(sighting);
-            if let Err(error) = self.send(&frame) {
-                tracing::error!(camera = &*frame.sighting().camera, %error, "a frame could not be shown");
-            }
+            self.send(frame);
         }
         runtime.block_on(self.end());
     }
@@ -107,20 +98,16 @@ impl Flow {
         }
     }
 
-    /// A frame is drawn, encoded and sent once, and not at all when nobody looks.
-    fn send(&mut self, frame: &LiveFrame) -> Result<(), FaceError> {
+    /// A frame is drawn and encoded once, and not at all when nobody looks.
+    fn send(&mut self, frame: Arc<LiveFrame>) {
         if self.window.as_ref().is_some_and(|window| window.is_closed()) {
             self.window = None;
         }
         if let Some(window) = &self.window {
             window.put(frame.annotated_picture());
         }
-        if self.outlets.iter().any(Outlet::is_wanted) {
-            let jpeg = frame.jpeg(self.annotate)?;
-            let message = Msg::from(FaceEvent::of(frame.sighting(), &jpeg, self.annotate).to_json());
-            self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
-        }
-        Ok(())
+        let message = Message::seen(frame, self.annotate);
+        self.outlets.iter().for_each(|outlet| outlet.send(&message));
     }
 
     async fn end(self) {

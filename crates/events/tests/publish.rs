@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Publisher};
+use events::{EventsError, Message as Said, Publisher};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -97,7 +97,7 @@ async fn messages_sent_while_the_hub_is_away_are_reduced_to_the_newest() {
     drop(listener);
     let publisher = publisher(address);
     for number in 0..100 {
-        publisher.send(number.to_string());
+        publisher.send(&Said::relayed(number.to_string()));
     }
     assert!(!publisher.connected());
 
@@ -115,7 +115,7 @@ async fn a_publisher_returns_to_a_hub_that_was_restarted() {
     let (listener, address) = listener().await;
     let publisher = publisher(address);
     let mut client = Client::accept(&listener).await;
-    publisher.send("before");
+    publisher.send(&Said::relayed("before"));
     assert_eq!(client.next().await.as_deref(), Some("before"));
 
     drop((client, listener));
@@ -123,7 +123,7 @@ async fn a_publisher_returns_to_a_hub_that_was_restarted() {
     let listener = TcpListener::bind(address).await.expect("the port again");
     let mut client = Client::accept(&listener).await;
     until(|| publisher.connected()).await;
-    publisher.send("after");
+    publisher.send(&Said::relayed("after"));
     assert_eq!(client.next().await.as_deref(), Some("after"));
 }
 
@@ -156,7 +156,7 @@ async fn a_hub_that_does_not_read_never_blocks_the_sender_and_gets_the_newest_la
     let frame = "x".repeat(100_000);
     let started = Instant::now();
     for number in 0..2_000 {
-        publisher.send(format!("{number} {frame}"));
+        publisher.send(&Said::relayed(format!("{number} {frame}")));
         tokio::task::yield_now().await;
     }
     assert!(started.elapsed() < Duration::from_secs(10), "sending took {:?}", started.elapsed());
@@ -176,7 +176,7 @@ async fn a_publisher_that_ends_sends_what_is_queued() {
     let (listener, address) = listener().await;
     let publisher = publisher(address);
     for message in ["one", "two", "three"] {
-        publisher.send(message);
+        publisher.send(&Said::relayed(message));
     }
     let (mut client, ()) = tokio::join!(Client::accept(&listener), publisher.shutdown());
     for message in ["one", "two", "three"] {
@@ -190,7 +190,7 @@ async fn a_publisher_ends_within_seconds_when_the_hub_is_away() {
     let (listener, address) = listener().await;
     drop(listener);
     let publisher = publisher(address);
-    publisher.send("nobody hears this");
+    publisher.send(&Said::relayed("nobody hears this"));
     within(publisher.shutdown()).await;
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP side: routes, who may use them, and how the server starts and ends.
 
 mod auth;
+mod choice;
 mod contract;
 mod error;
 mod health;
