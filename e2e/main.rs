@@ -7,6 +7,7 @@
 mod apart;
 mod auth;
 mod bad_input;
+mod choices;
 mod cli;
 mod contract;
 mod faults;

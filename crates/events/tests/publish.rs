@@ -1,11 +1,13 @@
 //! The publisher, seen by real hubs on this machine.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod seats;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Message as Said, Publisher};
+use events::{EventsError, Message as Said, Phase, Publisher};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -144,6 +146,46 @@ async fn messages_are_wanted_while_the_hub_has_viewers_or_does_not_say() {
 
     drop((client, listener));
     until(|| !publisher.wanted()).await;
+}
+
+#[tokio::test]
+async fn a_hub_whose_first_viewer_comes_when_the_camera_shows_no_more_gets_its_last_picture_once() {
+    let (listener, address) = listener().await;
+    let publisher = publisher(address);
+    publisher.send(&seats::seen("door", 6));
+    publisher.send(&seats::seen("door", 7));
+    for _ in 0..2 {
+        let mut client = Client::accept(&listener).await;
+        client.say(r#"{"type":"viewers","count":0}"#).await;
+        client.say(r#"{"type":"viewers","count":1}"#).await;
+        client.say(r#"{"type":"viewers","count":2}"#).await;
+        let event: serde_json::Value = serde_json::from_str(&client.next().await.expect("a frame")).expect("JSON");
+        assert_eq!((&event["frame_id"], &event["late"]), (&7.into(), &true.into()));
+        assert!(event["frame"].is_string());
+        until(|| publisher.wanted()).await;
+        publisher.send(&Said::relayed("nothing in between"));
+        assert_eq!(client.next().await.as_deref(), Some("nothing in between"));
+        // A hub that is started anew knows nothing.
+        drop(client);
+        until(|| !publisher.connected()).await;
+    }
+}
+
+#[tokio::test]
+async fn passages_go_only_to_a_hub_that_knows_of_them_and_none_is_lost() {
+    let (listener, address) = listener().await;
+    let publisher = publisher(address);
+    for number in 0..100 {
+        publisher.send(&seats::passage(Phase::Start, "door", &number.to_string()));
+    }
+    publisher.send(&Said::relayed("for everybody"));
+    let mut client = Client::accept(&listener).await;
+    assert_eq!(client.next().await.as_deref(), Some("for everybody"));
+    client.say(r#"{"type":"viewers","count":0}"#).await;
+    for number in 0..100 {
+        let event: serde_json::Value = serde_json::from_str(&client.next().await.expect("a passage")).expect("JSON");
+        assert_eq!((&event["phase"], &event["id"]), (&"start".into(), &number.to_string().into()));
+    }
 }
 
 #[tokio::test]
