@@ -28,10 +28,7 @@ pub fn client_kind(query: &str) -> Result<ClientKind, ApiError> {
                 continue;
             }
             "camera" => add_cameras(&mut choice.cameras, value)?,
-            "view" => {
-                choice.view =
-                    one_of("view", value, [("frames", View::Frames), ("events", View::Events), ("all", View::All)])?
-            }
+            "view" => choice.view = view(value)?,
             "format" => is_binary = one_of("format", value, [("json", false), ("binary", true)])?,
             "pictures" => has_pictures = one_of("pictures", value, [("on", true), ("off", false)])?,
             _ => continue,
@@ -58,6 +55,10 @@ fn add_cameras(cameras: &mut Vec<Arc<str>>, ids: &str) -> Result<(), ApiError> {
         cameras.push(id.into());
     }
     Ok(())
+}
+
+fn view(given: &str) -> Result<View, ApiError> {
+    one_of("view", given, [("frames", View::Frames), ("events", View::Events), ("all", View::All)])
 }
 
 fn one_of<T: Copy, const N: usize>(name: &str, given: &str, known: [(&str, T); N]) -> Result<T, ApiError> {
