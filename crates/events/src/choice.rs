@@ -11,8 +11,8 @@ pub struct Choice {
     pub view: View,
     /// How a frame is written.
     pub form: Form,
-    /// Whether it wants to know at once how things stand, however long ago that was seen. Without this it gets only what was
-    /// seen within the last two seconds: who acts on each PASS must not be told of an old one as if it were news.
+    /// Whether it wants to know at once how things stand, however long ago that was seen. Without this it gets only what comes
+    /// from now on: who acts on each PASS must not be told of an old one as if it were news.
     pub catch_up: bool,
 }
 

@@ -144,10 +144,13 @@ impl Room {
         let mut state = self.state();
         let number = state.number();
         state.viewers.insert(number, viewer.clone());
-        for passage in state.memory.passages(choice) {
+        let (passages, frames) = match choice.catch_up {
+            true => (state.memory.passages(choice), state.memory.frames(choice)),
+            false => Default::default(),
+        };
+        for passage in passages {
             passage.wire(choice.form).map(|wire| viewer.queue.put(&passage, wire));
         }
-        let frames = state.memory.frames(choice);
         drop(state);
 
         if choice.wants_frames() {

@@ -14,8 +14,6 @@ const BYTES_OF_OTHERS: usize = 32 << 20;
 const PASSAGES: usize = 256;
 /// A passage of which nothing was heard for so long is over; whoever was to tell of it is gone.
 const LONGEST_PASSAGE: Duration = Duration::from_secs(600);
-/// What was seen within this is news to who has just come.
-const NEWS: Duration = Duration::from_secs(2);
 
 /// How things stand, for viewers that come later: the newest frame of each camera, and the passages that go on.
 #[derive(Debug, Default)]
@@ -48,8 +46,7 @@ impl Memory {
 
     /// The newest frames that a viewer of this choice wants to see.
     pub(crate) fn frames(&self, choice: &Choice) -> Vec<Message> {
-        let is_news = |kept: &Remembered| choice.catch_up || kept.at.elapsed() < NEWS;
-        let frames = self.newest.values().filter(|kept| kept.is_remembered() && is_news(kept));
+        let frames = self.newest.values().filter(|kept| kept.is_remembered());
         frames.map(|kept| kept.message.clone()).filter(|message| choice.fits(message)).collect()
     }
 
