@@ -8,6 +8,7 @@ mod apart;
 mod auth;
 mod bad_input;
 mod cameras;
+mod choices;
 mod cli;
 mod contract;
 mod events;

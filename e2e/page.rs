@@ -41,6 +41,20 @@ async fn the_page_of_a_guarded_service_asks_for_the_key_and_is_not_harmed_by_wha
     browser.ends_well();
 }
 
+#[tokio::test]
+async fn several_cameras_share_the_page_and_one_that_is_away_takes_nothing_from_the_others() {
+    let home = watching(clip(1, 6).to_str().unwrap());
+    home.enrol("Barack Obama", "obama.jpg");
+    let service = home.start(&["serve"]).await;
+    let screenshot = Path::new(env!("CARGO_TARGET_TMPDIR")).join("live-page-several.png");
+    let mut browser = Browser::start("several.mjs", &[&service.url("/"), screenshot.to_str().unwrap()]);
+    assert_eq!(browser.tells("seen")["seen"], serde_json::json!(["camera", "gate", "lobby", "yard"]));
+    let listed = browser.tells("listed")["listed"].to_string();
+    assert!(listed.contains("PASS") && listed.contains("0.31"), "{listed}");
+    browser.tells("away");
+    browser.ends_well();
+}
+
 fn watching(source: &str) -> Home {
     Home::new().with("VIDEO_SOURCE", source).with("LOOP_FILE", "true")
 }

@@ -43,7 +43,7 @@ async function takesTheKeyFromTheAddress(page) {
 async function survivesHostileMessages(page) {
   await page.evaluate(([key, name]) => new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws://${location.host}/ws/face-stream?key=${encodeURIComponent(key)}`);
-    const frame = document.querySelector('#picture').toDataURL('image/jpeg').split(',')[1];
+    const frame = document.querySelector('.picture').toDataURL('image/jpeg').split(',')[1];
     const face = { type: 'face_event', status: 'PASS', name, distance: 0.1, box: [20, 60, 90, 130], timestamp: 1e300, frame };
     const odd = [{ frame: '!' }, { faces: [null, 7, { box: 'x' }] }, { box: [null, 1, 2, 3] }, { box: [9e9, -9e9, 1, 0] }, { distance: {} }];
     const messages = ['', 'null', '[]', '{', '{"type":"face_event"}', ...odd.map((part) => JSON.stringify({ ...face, ...part }))];

@@ -35,7 +35,7 @@ await withBrowser(async (browser) => {
     if (order === 'down') {
       isDown = true;
       await page.waitForFunction(() => document.querySelector('#link').dataset.state === 'lost');
-      await page.locator('#veil').waitFor();
+      await page.locator('.veil').waitFor();
       check((await page.locator('#badge').getAttribute('data-status')) === 'WAIT', 'the badge still speaks of an old frame');
       tell({ lost: await page.locator('#link').textContent() });
     } else if (order === 'up') {
@@ -51,7 +51,7 @@ await withBrowser(async (browser) => {
 /** Waits until the badge names `name` while a box other than `before` is drawn in green over the face. */
 async function faceOf(page, name, before) {
   const found = await page.waitForFunction(([name, before]) => {
-    const badge = document.querySelector('#badge'), overlay = document.querySelector('#overlay'), picture = document.querySelector('#picture');
+    const badge = document.querySelector('#badge'), overlay = document.querySelector('.overlay'), picture = document.querySelector('.picture');
     if (badge.dataset.status !== 'PASS' || document.querySelector('#who').textContent !== name) return false;
     const box = JSON.parse(overlay.dataset.boxes)[JSON.parse(overlay.dataset.names).indexOf(name)];
     if (!box || JSON.stringify(box) === JSON.stringify(before)) return false;

@@ -27,7 +27,7 @@ async fn a_snapshot_is_the_newest_picture_plain_or_annotated() {
     }
     assert_ne!(pictures[0], pictures[1]);
     assert_eq!(vultus.get(&format!("{LIST}/gate/snapshot.jpg")).await.error(), "404 unknown_camera");
-    assert_eq!(vultus.get(&format!("{LIST}/door/snapshot.jpg?annotated=perhaps")).await.error(), "400 bad_query");
+    assert_eq!(vultus.get(&format!("{LIST}/door/snapshot.jpg?annotated=perhaps")).await.error(), "400 bad_parameter");
     add(&vultus, &json!({"id": "dark", "source": "missing.mp4"})).await;
     assert_eq!(vultus.get(&format!("{LIST}/dark/snapshot.jpg")).await.error(), "503 no_picture");
 }
@@ -37,7 +37,7 @@ async fn a_stream_sends_picture_after_picture_and_ends_when_the_camera_goes() {
     let vultus = no_camera_of_its_own().start(&["serve"]).await;
     add(&vultus, &camera("door", 3)).await;
     is_in_state(&vultus, "door", "live").await;
-    assert_eq!(vultus.get(&format!("{LIST}/door/stream.mjpg?fps=0")).await.error(), "400 bad_query");
+    assert_eq!(vultus.get(&format!("{LIST}/door/stream.mjpg?fps=0")).await.error(), "400 bad_parameter");
     let at = vultus.url(&format!("{LIST}/door/stream.mjpg?fps=5&annotated=true"));
     let answer = client().get(at).send().await.unwrap();
     let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();

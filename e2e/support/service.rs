@@ -121,6 +121,11 @@ impl Service {
         Viewer::connect(&self.ws_url()).await
     }
 
+    /// A client of the WebSocket that chooses what it wants, by the query of the address.
+    pub async fn viewer_of(&self, query: &str) -> Viewer {
+        Viewer::connect(format!("{}?{query}", self.ws_url())).await
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         Answer::to(client().get(self.url(path))).await
     }

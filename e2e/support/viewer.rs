@@ -32,6 +32,22 @@ impl Viewer {
         .await
     }
 
+    /// The JSON and the picture of the next message that is binary.
+    pub async fn binary(&mut self) -> (Value, Vec<u8>) {
+        within_patience("a binary message", async {
+            loop {
+                if let Message::Binary(bytes) =
+                    self.socket.next().await.expect("an open WebSocket").expect("an open WebSocket")
+                {
+                    let (length, rest) = bytes.split_first_chunk().expect("a length");
+                    let (header, picture) = rest.split_at(u32::from_be_bytes(*length) as usize);
+                    return (serde_json::from_slice(header).expect("JSON"), picture.to_vec());
+                }
+            }
+        })
+        .await
+    }
+
     /// The next event.
     pub async fn event(&mut self) -> Value {
         serde_json::from_str(&self.text().await).expect("JSON")

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use camera::{Reason, SeenFace, Sighting, TrackId};
 use gallery::{Distance, RawDistance};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::policy::Status;
@@ -13,20 +13,40 @@ use crate::policy::Status;
 /// One processed frame as the WebSocket tells of it: the contract's fields describe the main face (an accepted one
 /// before a refused one, then the largest); the others are added beside them.
 #[derive(Debug, Serialize)]
-pub struct FaceEvent<'a> {
+pub(crate) struct FaceEvent<'a> {
     r#type: &'static str,
     name: Option<Arc<str>>,
     distance: Option<Distance>,
     status: Status,
     r#box: Option<[i32; 4]>,
     timestamp: u64,
-    frame: String,
+    frame: Picture<'a>,
     faces: Vec<FaceView>,
     camera: &'a str,
     width: u32,
     height: u32,
     frame_id: u64,
     annotated: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
+}
+
+/// The picture of a frame as it stands in its message.
+#[derive(Debug)]
+pub(crate) enum Picture<'a> {
+    /// In it, as base64.
+    Jpeg(&'a [u8]),
+    /// Beside it or nowhere: null.
+    Elsewhere,
+}
+
+impl Serialize for Picture<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Jpeg(jpeg) => serializer.collect_str(&Base64Display::new(jpeg, &STANDARD)),
+            Self::Elsewhere => serializer.serialize_none(),
+        }
+    }
 }
 
 /// One face of a frame or photo.
@@ -84,8 +104,8 @@ fn rounded(value: f32) -> f64 {
 }
 
 impl<'a> FaceEvent<'a> {
-    /// The event of a sighting, with its frame as JPEG.
-    pub fn of(sighting: &'a Sighting, jpeg: &[u8], annotated: bool) -> Self {
+    /// The event of a sighting; `late` when it is no news.
+    pub fn of(sighting: &'a Sighting, frame: Picture<'a>, annotated: bool, late: bool) -> Self {
         let faces: Vec<FaceView> = sighting.faces.iter().map(FaceView::of).collect();
         // Faces come largest first, so the first accepted one is the largest of those accepted.
         let main = faces.iter().find(|face| face.status == Status::Pass).or(faces.first());
@@ -97,12 +117,13 @@ impl<'a> FaceEvent<'a> {
             status: main.map_or(Status::NoFace, |face| face.status),
             r#box: main.map(|face| face.r#box),
             timestamp: sighting.frame.captured_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            frame: STANDARD.encode(jpeg),
+            frame,
             camera: &sighting.camera,
             width: image.width(),
             height: image.height(),
             frame_id: sighting.frame.id,
             annotated,
+            late,
             faces,
         }
     }

@@ -3,15 +3,13 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use camera::{Newest, SeenFace, Sighting, SightingTimes};
-use face::{FaceError, YuvImage};
-use gallery::Distance;
+use face::YuvImage;
 use tokio::runtime::Handle;
 
-use crate::event::FaceEvent;
 use crate::history::CameraHistory;
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Hub, Msg, Pass, Publisher, Webhook};
+use crate::{Hub, Message, Pass, Publisher, Webhook};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -26,17 +24,19 @@ pub enum Outlet {
 }
 
 impl Outlet {
-    fn is_wanted(&self) -> bool {
+    /// Tells whoever listens; makes only what is wanted there.
+    pub fn send(&self, message: &Message) {
         match self {
-            Self::Hub(hub) => hub.viewers() > 0,
-            Self::Publisher(publisher) => publisher.wanted(),
+            Self::Hub(hub) => hub.send(message),
+            Self::Publisher(publisher) => publisher.send(message),
         }
     }
 
-    fn send(&self, message: Msg) {
+    /// Forgets what a camera has shown that is not watched here any more.
+    pub fn forget_camera(&self, camera: &str) {
         match self {
-            Self::Hub(hub) => hub.broadcast(message),
-            Self::Publisher(publisher) => publisher.send(message),
+            Self::Hub(hub) => hub.forget_camera(camera),
+            Self::Publisher(publisher) => publisher.forget_camera(camera),
         }
     }
 
@@ -118,9 +118,7 @@ impl Flow {
             }
             self.pace.count(&sighting);
             let frame = self.live.show(sighting);
-            if let Err(error) = self.send(&frame) {
-                tracing::error!(camera = &*frame.sighting().camera, %error, "a frame could not be shown");
-            }
+            self.send(frame);
         }
         if let Some(history) = &mut self.history {
             history.end();
@@ -131,27 +129,23 @@ impl Flow {
     fn announce(&mut self, sighting: &Sighting, runtime: &Handle) {
         for face in self.policy.announce(sighting) {
             let Some(pass) = pass_of(sighting, face) else { continue };
-            tracing::info!(camera = pass.camera, name = pass.name, distance = %Distance::new(pass.distance), "PASS");
+            tracing::info!(camera = pass.camera, name = pass.name, distance = four_decimals(pass.distance), "PASS");
             if let Some(webhook) = &self.webhook {
                 runtime.block_on(webhook.record(&pass));
             }
         }
     }
 
-    /// A frame is drawn, encoded and sent once, and not at all when nobody looks.
-    fn send(&mut self, frame: &LiveFrame) -> Result<(), FaceError> {
+    /// A frame is drawn and encoded once, and not at all when nobody looks.
+    fn send(&mut self, frame: Arc<LiveFrame>) {
         if self.window.as_ref().is_some_and(|window| window.is_closed()) {
             self.window = None;
         }
         if let Some(window) = &self.window {
             window.put(frame.annotated_picture());
         }
-        if self.outlets.iter().any(Outlet::is_wanted) {
-            let jpeg = frame.jpeg(self.annotate)?;
-            let message = Msg::from(FaceEvent::of(frame.sighting(), &jpeg, self.annotate).to_json());
-            self.outlets.iter().for_each(|outlet| outlet.send(message.clone()));
-        }
-        Ok(())
+        let message = Message::seen(frame, self.annotate);
+        self.outlets.iter().for_each(|outlet| outlet.send(&message));
     }
 }
 
@@ -163,6 +157,11 @@ fn pass_of(sighting: &Sighting, face: &SeenFace) -> Option<Pass> {
         timestamp: sighting.frame.captured_at.into(),
         camera: sighting.camera.to_string(),
     })
+}
+
+/// As the contract shows distances.
+fn four_decimals(distance: f32) -> f64 {
+    (f64::from(distance) * 1e4).round() / 1e4
 }
 
 /// Frames a second and where the time goes, for the log.

@@ -1,18 +1,17 @@
-//! One stream of text messages, many listeners.
+//! One stream of messages, many listeners, each with a choice of its own.
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::Msg;
+use crate::choice::{Choice, Form};
+use crate::memory::Memory;
+use crate::message::{Message, Wire};
+use crate::queue::{Queue, Take};
 use crate::viewer_count::ViewerCount;
 
-/// Messages kept for a viewer that is slow. Few, because what it would get later is the past: at 15 frames a second
-/// four of them are a quarter of a second.
-const KEPT_FOR_SLOW_VIEWERS: usize = 4;
-
-/// Gives every message to all who listen. Knows nothing of sockets: a connection joins, and carries what its
+/// Gives every message to all who want it. Knows nothing of sockets: a connection joins, and carries what its
 /// [`Seat`] yields.
 ///
 /// Clones are the same hub. When the last clone is dropped the hub has ended: every seat yields what is left to it, then
@@ -24,18 +23,34 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct Room {
-    messages: broadcast::Sender<Msg>,
-    viewers: watch::Sender<usize>,
+    state: Mutex<State>,
+    /// How many viewers want frames.
+    lookers: watch::Sender<usize>,
     dropped: AtomicU64,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    /// Counts messages and viewers alike, so that it is known which came first.
+    next: u64,
+    viewers: HashMap<u64, Arc<Viewer>>,
+    memory: Memory,
+}
+
+/// One viewer; its key says since when it is here.
+#[derive(Debug)]
+struct Viewer {
+    choice: Choice,
+    queue: Queue,
+}
+
 /// What a client of the hub came for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ClientKind {
-    /// Wants every message.
-    Viewer,
-    /// Sends messages and does not want its own back: it gets only the number of viewers, as
-    /// `{"type":"viewers","count":N}`, when it joins and whenever that number changes.
+    /// Wants the messages of its choice.
+    Viewer(Choice),
+    /// Sends messages and does not want its own back: it gets only the number of viewers that want frames, as
+    /// `{"type":"viewers","count":N}`, when it joins and whenever a viewer comes or goes.
     Publisher,
 }
 
@@ -43,50 +58,50 @@ impl Hub {
     /// A hub with nobody in it.
     #[must_use]
     pub fn new() -> Hub {
-        let room = Room {
-            messages: broadcast::Sender::new(KEPT_FOR_SLOW_VIEWERS),
-            viewers: watch::Sender::new(0),
-            dropped: AtomicU64::new(0),
-        };
+        let room = Room { state: Mutex::default(), lookers: watch::Sender::new(0), dropped: AtomicU64::new(0) };
         Hub { room: Arc::new(room) }
     }
 
-    /// Gives `message` to every viewer. Never waits: a viewer that has not taken its last few messages loses the
-    /// oldest of them. Without viewers the message is gone.
-    pub fn broadcast(&self, message: impl Into<Msg>) {
-        // The error says that nobody listens, which is no fault.
-        let _ = self.room.messages.send(message.into());
+    /// Gives `message` to every viewer that wants it, in the form that it wants, and remembers it for those who come later.
+    /// Makes the forms that are wanted, which may take milliseconds. Never waits for a viewer: one that is slow loses the oldest of
+    /// what waits for it.
+    pub fn send(&self, message: &Message) {
+        let (number, wanted) = self.room.note(message);
+        // Outside the lock: one camera's picture must not hold up another's.
+        for form in wanted {
+            message.wire(form);
+        }
+        self.room.deliver(message, number);
     }
 
-    /// Takes a seat. A viewer gets the messages broadcast from now on.
+    /// Takes a seat. A viewer gets how things stand, as far as it wants to know, and then what is sent from now on. Makes
+    /// pictures for that, which may take milliseconds.
     #[must_use]
     pub fn join(&self, kind: ClientKind) -> Seat {
-        let inbox = match kind {
-            ClientKind::Viewer => {
-                let messages = self.room.messages.subscribe();
-                self.room.viewers.send_modify(|viewers| *viewers += 1);
-                Inbox::Messages(messages)
+        let room = Arc::downgrade(&self.room);
+        match kind {
+            ClientKind::Viewer(choice) => {
+                let (number, viewer) = self.room.admit(choice);
+                Seat { room, inbox: Inbox::Viewer { number, viewer } }
             }
             ClientKind::Publisher => {
-                let mut viewers = self.room.viewers.subscribe();
+                let mut lookers = self.room.lookers.subscribe();
                 // The count as it stands is news to who has just come.
-                viewers.mark_changed();
-                Inbox::Viewers(viewers)
+                lookers.mark_changed();
+                Seat { room, inbox: Inbox::Publisher(lookers) }
             }
-        };
-        Seat { room: Arc::downgrade(&self.room), inbox }
+        }
+    }
+
+    /// Forgets what it remembers of a camera that is no more.
+    pub fn forget_camera(&self, camera: &str) {
+        self.room.state().memory.forget(camera);
     }
 
     /// How many viewers there are now; publishers are not counted.
     #[must_use]
     pub fn viewers(&self) -> usize {
-        *self.room.viewers.borrow()
-    }
-
-    /// The number of viewers as it changes, for a producer that makes pictures only while somebody looks.
-    #[must_use]
-    pub fn watch_viewers(&self) -> watch::Receiver<usize> {
-        self.room.viewers.subscribe()
+        self.room.state().viewers.len()
     }
 
     /// How many messages slow viewers have lost since the hub began, all viewers together.
@@ -102,6 +117,80 @@ impl Default for Hub {
     }
 }
 
+impl Room {
+    /// Remembers `message`. Returns its number, and the forms in which somebody wants it now.
+    fn note(&self, message: &Message) -> (u64, Vec<Form>) {
+        let mut state = self.state();
+        state.memory.note(message);
+        let wanted = |form: &Form| state.viewers.values().any(|v| v.choice.form == *form && v.choice.fits(message));
+        let forms = Form::ALL.into_iter().filter(wanted).collect();
+        (state.number(), forms)
+    }
+
+    /// Gives `message` to who was here when it came. Who has come since has it already, see [`admit`](Self::admit).
+    fn deliver(&self, message: &Message, number: u64) {
+        let state = self.state();
+        let here = state.viewers.iter().filter(|(since, viewer)| **since < number && viewer.choice.fits(message));
+        let lost: u64 =
+            here.filter_map(|(_, viewer)| Some(viewer.queue.put(message, message.ready(viewer.choice.form)?))).sum();
+        drop(state);
+        self.dropped.fetch_add(lost, Ordering::Relaxed);
+    }
+
+    /// Lets a viewer in and gives it how things stand.
+    fn admit(&self, choice: Choice) -> (u64, Arc<Viewer>) {
+        let viewer = Arc::new(Viewer { choice, queue: Queue::default() });
+        let choice = &viewer.choice;
+        let mut state = self.state();
+        let number = state.number();
+        state.viewers.insert(number, viewer.clone());
+        let (passages, frames) = match choice.catch_up {
+            true => (state.memory.passages(choice), state.memory.frames(choice)),
+            false => Default::default(),
+        };
+        for passage in passages {
+            passage.wire(choice.form).map(|wire| viewer.queue.put(&passage, wire));
+        }
+        drop(state);
+
+        if choice.wants_frames() {
+            self.lookers.send_modify(|lookers| *lookers += 1);
+        }
+        // Outside the lock, since pictures are made. What has been delivered meanwhile is newer.
+        for frame in frames {
+            if let Some(wire) = frame.wire(choice.form) {
+                viewer.queue.put_first(&frame, wire);
+            }
+        }
+        (number, viewer)
+    }
+
+    fn dismiss(&self, number: u64) {
+        let viewer = self.state().viewers.remove(&number);
+        if viewer.is_some_and(|viewer| viewer.choice.wants_frames()) {
+            self.lookers.send_modify(|lookers| *lookers -= 1);
+        }
+    }
+
+    /// Whole after every statement, so a panic elsewhere does not spoil it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.state().viewers.values().for_each(|viewer| viewer.queue.close());
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
 /// One client's place in the [`Hub`]; it leaves when dropped.
 #[derive(Debug)]
 pub struct Seat {
@@ -112,40 +201,28 @@ pub struct Seat {
 
 #[derive(Debug)]
 enum Inbox {
-    Messages(broadcast::Receiver<Msg>),
-    Viewers(watch::Receiver<usize>),
+    Viewer { number: u64, viewer: Arc<Viewer> },
+    Publisher(watch::Receiver<usize>),
 }
 
 impl Seat {
     /// The next message for this client, `None` once the hub has ended. Cancel safe: a call given up loses nothing.
-    pub async fn next(&mut self) -> Option<Msg> {
+    pub async fn next(&mut self) -> Option<Wire> {
         match &mut self.inbox {
-            Inbox::Messages(messages) => loop {
-                match messages.recv().await {
-                    Ok(message) => return Some(message),
-                    Err(RecvError::Lagged(lost)) => count_dropped(&self.room, lost),
-                    Err(RecvError::Closed) => return None,
-                }
-            },
-            Inbox::Viewers(viewers) => {
-                viewers.changed().await.ok()?;
-                let count = *viewers.borrow_and_update();
-                Some(ViewerCount(count).to_message())
+            Inbox::Viewer { viewer, .. } => viewer.queue.next(Take::Everything).await,
+            Inbox::Publisher(lookers) => {
+                lookers.changed().await.ok()?;
+                let count = *lookers.borrow_and_update();
+                Some(Wire::Text(ViewerCount(count).to_message()))
             }
         }
     }
 }
 
-fn count_dropped(room: &Weak<Room>, lost: u64) {
-    if let Some(room) = room.upgrade() {
-        room.dropped.fetch_add(lost, Ordering::Relaxed);
-    }
-}
-
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let (Inbox::Messages(_), Some(room)) = (&self.inbox, self.room.upgrade()) {
-            room.viewers.send_modify(|viewers| *viewers -= 1);
+        if let (Inbox::Viewer { number, .. }, Some(room)) = (&self.inbox, self.room.upgrade()) {
+            room.dismiss(*number);
         }
     }
 }

@@ -1,30 +1,39 @@
 //! Sightings in, events out.
 //!
 //! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
-//! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that many clients listen to (`hub`), the way to a hub in another process (`publish`), and the webhook
-//! with its deliveries from the outbox (`webhook`).
+//! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
+//! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
+//! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
+//! the outbox (`webhook`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
 mod address;
+mod choice;
 mod error;
 mod event;
 mod flow;
 mod history;
 mod hub;
 mod live;
+mod memory;
+mod message;
 mod policy;
 mod publish;
+mod queue;
+mod relayed;
 mod trouble;
 mod viewer_count;
 mod webhook;
 
+pub use choice::{Choice, Form, View};
 pub use error::EventsError;
-pub use event::{FaceEvent, FaceView};
+pub use event::FaceView;
 pub use flow::{Flow, Outlet, WindowSlot};
 pub use history::{CameraHistory, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
+pub use message::{Message, Wire};
 pub use policy::{Policy, Status};
 pub use publish::Publisher;
 pub use webhook::{Pass, Webhook, WebhookSettings};

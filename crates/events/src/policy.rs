@@ -69,7 +69,7 @@ mod tests {
     use store::PersonId;
 
     use super::*;
-    use crate::FaceEvent;
+    use crate::event::{FaceEvent, Picture};
 
     fn seen(name: Option<&str>, distance: f32, width: f32) -> SeenFace {
         let area = Rect { left: 10.0, top: 20.0, right: 10.0 + width, bottom: 20.0 + width };
@@ -114,7 +114,7 @@ mod tests {
 
     fn event(faces: Vec<SeenFace>) -> serde_json::Value {
         let sighting = sighting(Instant::now(), 0, faces);
-        let event = FaceEvent::of(&sighting, b"jpeg", false);
+        let event = FaceEvent::of(&sighting, Picture::Jpeg(b"jpeg"), false, false);
         serde_json::from_str(&event.to_json()).unwrap()
     }
 

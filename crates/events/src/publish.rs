@@ -1,26 +1,30 @@
 //! The detector's side of a hub that is another process.
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Url;
 use tokio::net::TcpStream;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue};
-use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message as WsMessage};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::EventsError;
 use crate::address::{masked, masked_text, parse, with_causes};
+use crate::choice::Form;
+use crate::memory::KEPT_FROM_OTHERS;
+use crate::message::{Message, Wire};
+use crate::queue::{Queue, Take};
 use crate::viewer_count::ViewerCount;
-use crate::{EventsError, Msg};
 
-/// Messages that wait for a slow or absent hub; older ones are dropped, because latency beats completeness.
-const KEPT_FOR_SLOW_HUB: usize = 4;
 const SHORTEST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,25 +36,35 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Publishes messages to the hub of another process, as a WebSocket client of it.
+/// Publishes what one camera sees to the hub of another process, as a WebSocket client of it.
 ///
 /// Starts a task that connects, and after each failure waits (0.25 s, doubling to 5 s) and connects again, for ever; it
 /// ends when the publisher is dropped, and uses at most a second to send what is still queued. What goes wrong is
 /// a log line, one for each change between connected and not, never an error to the caller.
 ///
-/// ```no_run
-/// # fn example(event: String) -> Result<(), events::EventsError> {
-/// let publisher = events::Publisher::start("ws://localhost:3001/ws/face-stream", None)?;
-/// if publisher.wanted() {
-///     publisher.send(event);
-/// }
-/// # Ok(()) }
-/// ```
+/// While the hub is slow or away only the newest few frames are kept, because latency beats completeness, and the last 256 passages.
 #[derive(Debug)]
 pub struct Publisher {
-    queue: broadcast::Sender<Msg>,
+    outbox: Arc<Outbox>,
     link: watch::Receiver<Link>,
+    /// Dropped with the publisher, which tells the task.
+    presence: oneshot::Sender<Infallible>,
     task: JoinHandle<()>,
+}
+
+/// What is to be sent, and what could be.
+#[derive(Debug, Default)]
+struct Outbox {
+    queue: Queue,
+    newest: Mutex<HashMap<Arc<str>, Newest>>,
+}
+
+/// A camera's newest frame, for viewers that come when the camera shows no more.
+#[derive(Debug)]
+struct Newest {
+    message: Message,
+    /// When it was handed to the hub.
+    told_at: Option<Instant>,
 }
 
 /// What is known of the hub.
@@ -73,22 +87,37 @@ impl Publisher {
     /// header can carry.
     pub fn start(url: &str, api_key: Option<&str>) -> Result<Publisher, EventsError> {
         let request = handshake(url, api_key)?;
-        let (queue, queued) = broadcast::channel(KEPT_FOR_SLOW_HUB);
+        let outbox = Arc::<Outbox>::default();
         let (state, link) = watch::channel(Link::Down);
-        let connection = Connection { shown: masked_text(url), request, queued, link: state.clone() };
+        let (presence, absence) = oneshot::channel();
+        let shown = masked_text(url);
+        let connection = Connection { shown, request, outbox: outbox.clone(), link: state };
+        let kept = outbox.clone();
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = connection.run() => {}
-                () = linger(&state) => {}
+                () = linger(absence, &kept.queue) => {}
             }
         });
-        Ok(Publisher { queue, link, task })
+        Ok(Publisher { outbox, link, presence, task })
     }
 
-    /// Queues `message` and returns at once. While the hub is slow or away only the newest few are kept.
-    pub fn send(&self, message: impl Into<Msg>) {
-        // The error says that the task has ended, which it does only with the runtime.
-        let _ = self.queue.send(message.into());
+    /// Queues `message` and returns at once; a frame only if it [is wanted](Self::wanted), and then it is made before, which takes
+    /// milliseconds. A passage goes to no hub of an older version, which would give it to those who want frames.
+    pub fn send(&self, message: &Message) {
+        let is_wanted = !message.is_frame() || self.wanted();
+        if message.is_frame() {
+            let told_at = is_wanted.then(Instant::now);
+            self.outbox.newest().insert(message.about().camera.clone(), Newest { message: message.clone(), told_at });
+        }
+        if is_wanted {
+            self.outbox.put(message);
+        }
+    }
+
+    /// Forgets a camera that is not watched here any more.
+    pub fn forget_camera(&self, camera: &str) {
+        self.outbox.newest().remove(camera);
     }
 
     /// Whether there is a connection to the hub now.
@@ -97,7 +126,7 @@ impl Publisher {
         *self.link.borrow() != Link::Down
     }
 
-    /// Whether a message would be looked at by anyone: false while there is no connection, and while the hub says
+    /// Whether a frame would be looked at by anyone: false while there is no connection, and while the hub says
     /// that it has no viewers. A hub that says nothing of viewers is taken to have some.
     #[must_use]
     pub fn wanted(&self) -> bool {
@@ -109,16 +138,45 @@ impl Publisher {
 
     /// Ends the publisher and waits, at most about a second, until what is queued has been sent.
     pub async fn shutdown(self) {
-        let Publisher { queue, link, task } = self;
-        drop((queue, link));
+        let Publisher { presence, task, .. } = self;
+        drop(presence);
         // An error here is a panic of the task, which has been reported where it happened.
         let _ = task.await;
     }
 }
 
-/// Ends a little after the publisher was dropped: it holds the only receiver of its link's state.
-async fn linger(link: &watch::Sender<Link>) {
-    link.closed().await;
+impl Outbox {
+    /// Makes the message, if nobody has yet, and queues it.
+    fn put(&self, message: &Message) {
+        if let Some(wire) = message.wire(Form::Json) {
+            self.queue.put(message, wire);
+        }
+    }
+
+    /// The newest frame of each camera of which a hub that is connected since `since` does not know it, or has forgotten it.
+    fn missed(&self, since: Instant) -> Vec<Message> {
+        let is_known = |at: Instant| at >= since && at.elapsed() < KEPT_FROM_OTHERS.mul_f64(0.8);
+        let mut newest = self.newest();
+        let missed = newest.values_mut().filter(|newest| !newest.told_at.is_some_and(is_known));
+        missed
+            .filter_map(|newest| {
+                newest.told_at = Some(Instant::now());
+                newest.message.late()
+            })
+            .collect()
+    }
+
+    /// Whole after every statement, so a panic elsewhere does not spoil it.
+    fn newest(&self) -> MutexGuard<'_, HashMap<Arc<str>, Newest>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a little after the publisher was dropped.
+async fn linger(absence: oneshot::Receiver<Infallible>, queue: &Queue) {
+    // The error is what is waited for.
+    let _ = absence.await;
+    queue.close();
     sleep(LAST_WORDS).await;
 }
 
@@ -148,7 +206,7 @@ struct Connection {
     /// The hub's address as it may be logged.
     shown: String,
     request: Request,
-    queued: broadcast::Receiver<Msg>,
+    outbox: Arc<Outbox>,
     link: watch::Sender<Link>,
 }
 
@@ -160,7 +218,7 @@ enum End {
 }
 
 impl Connection {
-    async fn run(mut self) {
+    async fn run(self) {
         let mut retry = Retry::default();
         let mut complained = false;
         loop {
@@ -190,15 +248,73 @@ impl Connection {
 
     /// Serves one connection until it ends. Reading and writing go on beside each other: neither a hub that does not
     /// read nor one that talks without pause can block the other direction.
-    async fn carry(&mut self, socket: Socket) -> End {
+    async fn carry(&self, socket: Socket) -> End {
         self.link.send_replace(Link::Up { viewers: None });
         let (sink, stream) = socket.split();
         let end = tokio::select! {
-            end = speak(sink, &mut self.queued) => end,
-            why = listen(stream, &self.link) => End::Lost(why),
+            end = self.speak(sink) => end,
+            why = self.listen(stream) => End::Lost(why),
         };
         self.link.send_replace(Link::Down);
         end
+    }
+
+    /// Sends what is queued, and pings, until the publisher is gone and all is sent.
+    async fn speak(&self, mut sink: SplitSink<Socket, WsMessage>) -> End {
+        let mut link = self.link.subscribe();
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Only a hub that speaks of its viewers knows passages.
+            let is_new = matches!(*link.borrow_and_update(), Link::Up { viewers: Some(_) });
+            let message = tokio::select! {
+                wire = self.outbox.queue.next(if is_new { Take::Everything } else { Take::Frames }) => match wire {
+                    Some(Wire::Text(text)) => WsMessage::Text(text),
+                    Some(Wire::Binary(bytes)) => WsMessage::Binary(bytes),
+                    None => break,
+                },
+                _ = link.changed() => continue,
+                _ = ping.tick() => WsMessage::Ping(Bytes::new()),
+            };
+            match timeout(LONGEST_SILENCE, sink.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return End::Lost(with_causes(&error)),
+                Err(_) => return End::Lost(format!("it took nothing for {} s", LONGEST_SILENCE.as_secs())),
+            }
+        }
+        // All is sent; a hub that does not want to hear goodbye has lost nothing.
+        let _ = sink.close().await;
+        End::Done
+    }
+
+    /// Reads until the connection ends, and returns why it did. Pings are answered by the library while it is read from.
+    async fn listen(&self, mut stream: SplitStream<Socket>) -> String {
+        let since = Instant::now();
+        loop {
+            match timeout(LONGEST_SILENCE, stream.next()).await {
+                Ok(Some(Ok(WsMessage::Text(text)))) => self.heed(&text, since).await,
+                Ok(Some(Ok(WsMessage::Close(farewell)))) => return closed(farewell.map(|frame| frame.to_string())),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => return with_causes(&error),
+                Ok(None) => return closed(None),
+                Err(_) => return format!("nothing heard for {} s", LONGEST_SILENCE.as_secs()),
+            }
+        }
+    }
+
+    /// Somebody who has just come to look at cameras that show no more gets their last pictures.
+    async fn heed(&self, text: &str, since: Instant) {
+        let Some(ViewerCount(count)) = ViewerCount::from_message(text) else { return };
+        self.link.send_replace(Link::Up { viewers: Some(count) });
+        if count == 0 {
+            return;
+        }
+        let missed = self.outbox.missed(since);
+        if !missed.is_empty() {
+            let outbox = self.outbox.clone();
+            // An error is a panic of the encoder, which has been reported where it happened.
+            let _ = spawn_blocking(move || missed.iter().for_each(|frame| outbox.put(frame))).await;
+        }
     }
 }
 
@@ -212,50 +328,6 @@ async fn connect(request: &Request) -> Result<Socket, String> {
         }
         Ok(Err(error)) => Err(with_causes(&error)),
         Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
-    }
-}
-
-/// Sends what is queued, and pings, until the queue's other end is gone and all is sent.
-async fn speak(mut sink: SplitSink<Socket, Message>, queued: &mut broadcast::Receiver<Msg>) -> End {
-    let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let message = tokio::select! {
-            received = queued.recv() => match received {
-                Ok(text) => Message::Text(text),
-                Err(RecvError::Lagged(_)) => continue,
-                Err(RecvError::Closed) => break,
-            },
-            _ = ping.tick() => Message::Ping(Bytes::new()),
-        };
-        match timeout(LONGEST_SILENCE, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return End::Lost(with_causes(&error)),
-            Err(_) => return End::Lost(format!("it took nothing for {} s", LONGEST_SILENCE.as_secs())),
-        }
-    }
-    // All is sent; a hub that does not want to hear goodbye has lost nothing.
-    let _ = sink.close().await;
-    End::Done
-}
-
-/// Reads until the connection ends, and returns why it did. Pings are answered by the library while it is read from.
-async fn listen(mut stream: SplitStream<Socket>, link: &watch::Sender<Link>) -> String {
-    loop {
-        match timeout(LONGEST_SILENCE, stream.next()).await {
-            Ok(Some(Ok(Message::Text(text)))) => heed(&text, link),
-            Ok(Some(Ok(Message::Close(farewell)))) => return closed(farewell.map(|frame| frame.to_string())),
-            Ok(Some(Ok(_))) => {}
-            Ok(Some(Err(error))) => return with_causes(&error),
-            Ok(None) => return closed(None),
-            Err(_) => return format!("nothing heard for {} s", LONGEST_SILENCE.as_secs()),
-        }
-    }
-}
-
-fn heed(text: &str, link: &watch::Sender<Link>) {
-    if let Some(ViewerCount(count)) = ViewerCount::from_message(text) {
-        link.send_replace(Link::Up { viewers: Some(count) });
     }
 }
 

@@ -1,11 +1,13 @@
 //! The publisher, seen by real hubs on this machine.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod seats;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Publisher};
+use events::{EventsError, Message as Said, Phase, Publisher};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -97,7 +99,7 @@ async fn messages_sent_while_the_hub_is_away_are_reduced_to_the_newest() {
     drop(listener);
     let publisher = publisher(address);
     for number in 0..100 {
-        publisher.send(number.to_string());
+        publisher.send(&Said::relayed(number.to_string()));
     }
     assert!(!publisher.connected());
 
@@ -115,7 +117,7 @@ async fn a_publisher_returns_to_a_hub_that_was_restarted() {
     let (listener, address) = listener().await;
     let publisher = publisher(address);
     let mut client = Client::accept(&listener).await;
-    publisher.send("before");
+    publisher.send(&Said::relayed("before"));
     assert_eq!(client.next().await.as_deref(), Some("before"));
 
     drop((client, listener));
@@ -123,7 +125,7 @@ async fn a_publisher_returns_to_a_hub_that_was_restarted() {
     let listener = TcpListener::bind(address).await.expect("the port again");
     let mut client = Client::accept(&listener).await;
     until(|| publisher.connected()).await;
-    publisher.send("after");
+    publisher.send(&Said::relayed("after"));
     assert_eq!(client.next().await.as_deref(), Some("after"));
 }
 
@@ -147,6 +149,46 @@ async fn messages_are_wanted_while_the_hub_has_viewers_or_does_not_say() {
 }
 
 #[tokio::test]
+async fn a_hub_whose_first_viewer_comes_when_the_camera_shows_no_more_gets_its_last_picture_once() {
+    let (listener, address) = listener().await;
+    let publisher = publisher(address);
+    publisher.send(&seats::seen("door", 6));
+    publisher.send(&seats::seen("door", 7));
+    for _ in 0..2 {
+        let mut client = Client::accept(&listener).await;
+        client.say(r#"{"type":"viewers","count":0}"#).await;
+        client.say(r#"{"type":"viewers","count":1}"#).await;
+        client.say(r#"{"type":"viewers","count":2}"#).await;
+        let event: serde_json::Value = serde_json::from_str(&client.next().await.expect("a frame")).expect("JSON");
+        assert_eq!((&event["frame_id"], &event["late"]), (&7.into(), &true.into()));
+        assert!(event["frame"].is_string());
+        until(|| publisher.wanted()).await;
+        publisher.send(&Said::relayed("nothing in between"));
+        assert_eq!(client.next().await.as_deref(), Some("nothing in between"));
+        // A hub that is started anew knows nothing.
+        drop(client);
+        until(|| !publisher.connected()).await;
+    }
+}
+
+#[tokio::test]
+async fn passages_go_only_to_a_hub_that_knows_of_them_and_none_is_lost() {
+    let (listener, address) = listener().await;
+    let publisher = publisher(address);
+    for number in 0..100 {
+        publisher.send(&seats::passage(Phase::Start, "door", &number.to_string()));
+    }
+    publisher.send(&Said::relayed("for everybody"));
+    let mut client = Client::accept(&listener).await;
+    assert_eq!(client.next().await.as_deref(), Some("for everybody"));
+    client.say(r#"{"type":"viewers","count":0}"#).await;
+    for number in 0..100 {
+        let event: serde_json::Value = serde_json::from_str(&client.next().await.expect("a passage")).expect("JSON");
+        assert_eq!((&event["phase"], &event["id"]), (&"start".into(), &number.to_string().into()));
+    }
+}
+
+#[tokio::test]
 async fn a_hub_that_does_not_read_never_blocks_the_sender_and_gets_the_newest_later() {
     let (listener, address) = listener().await;
     let publisher = publisher(address);
@@ -156,7 +198,7 @@ async fn a_hub_that_does_not_read_never_blocks_the_sender_and_gets_the_newest_la
     let frame = "x".repeat(100_000);
     let started = Instant::now();
     for number in 0..2_000 {
-        publisher.send(format!("{number} {frame}"));
+        publisher.send(&Said::relayed(format!("{number} {frame}")));
         tokio::task::yield_now().await;
     }
     assert!(started.elapsed() < Duration::from_secs(10), "sending took {:?}", started.elapsed());
@@ -176,7 +218,7 @@ async fn a_publisher_that_ends_sends_what_is_queued() {
     let (listener, address) = listener().await;
     let publisher = publisher(address);
     for message in ["one", "two", "three"] {
-        publisher.send(message);
+        publisher.send(&Said::relayed(message));
     }
     let (mut client, ()) = tokio::join!(Client::accept(&listener), publisher.shutdown());
     for message in ["one", "two", "three"] {
@@ -190,7 +232,7 @@ async fn a_publisher_ends_within_seconds_when_the_hub_is_away() {
     let (listener, address) = listener().await;
     drop(listener);
     let publisher = publisher(address);
-    publisher.send("nobody hears this");
+    publisher.send(&Said::relayed("nobody hears this"));
     within(publisher.shutdown()).await;
 }
 

@@ -1,7 +1,8 @@
 //! The cameras of a building: what there is to watch, who watches it, and what of it runs here.
 //!
 //! Lives here: what a camera may be (`definition`), where definitions come from (`defined`), the threads of one camera
-//! (`watching`), their shared webhooks (`webhooks`), the task that keeps what runs in step with what is defined
+//! (`watching`), their shared webhooks (`webhooks`), what viewers are told of
+//! passages (`telling`), the task that keeps what runs in step with what is defined
 //! (`supervisor`), this node's claims (`claims`), and what the HTTP side sees of all of it (`handle`).
 //! Does not live here: routes (`http`), frames (crate `camera`), SQL (crate `store`).
 
@@ -10,6 +11,7 @@ mod defined;
 mod definition;
 mod handle;
 mod supervisor;
+mod telling;
 mod watching;
 mod webhooks;
 

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::claims::Claims;
 use super::defined::stored_definition;
 use super::handle::state_of;
+use super::telling::Telling;
 use super::watching::{Shared, Watching};
 use super::webhooks::Webhooks;
 use super::{Cameras, Defined, Definition, Fixed, Here};
@@ -60,6 +61,7 @@ impl Supervisor {
         let cameras = Cameras::new(store.clone(), node.clone(), fixed);
         let (stop, stopped) = watch::channel(false);
         let (over, is_over) = watch::channel(false);
+        let telling = Telling::start(history, outlets.clone());
         let floor = Floor {
             shared: Shared {
                 settings,
@@ -70,6 +72,7 @@ impl Supervisor {
             },
             claims: Claims::new(store.clone(), node),
             webhooks: Webhooks::new(store.clone()),
+            telling,
             store,
             cameras: cameras.clone(),
             window,
@@ -111,6 +114,7 @@ struct Floor {
     cameras: Cameras,
     claims: Claims,
     webhooks: Webhooks,
+    telling: Telling,
     store: Store,
     window: Option<WindowSlot>,
     /// The database's definitions as last read; `None` before the first time.
@@ -194,7 +198,7 @@ impl Floor {
                 for camera in &stored {
                     match stored_definition(camera) {
                         Ok(definition) => readable.push(definition),
-                        Err(why) => self.tell_once(&format!("the camera {} is not watched: {why}", camera.id)),
+                        Err(why) => self.tell_once(&camera.id, &format!("not watched: {why}")),
                     }
                 }
                 self.stored = Some(readable);
@@ -205,19 +209,16 @@ impl Floor {
         let stored = self.stored.clone().unwrap_or_default();
         let defined = self.cameras.fixed().with(stored.clone());
         for hidden in stored.iter().filter(|camera| !defined.iter().any(|other| other.definition == **camera)) {
-            let id = &hidden.id;
-            self.tell_once(&format!(
-                "the camera {id} is defined here as well as in the database: the database's does not count"
-            ));
+            self.tell_once(&hidden.id, "defined here as well as in the database: the database's does not count");
         }
         self.defined = defined;
         let wanted = self.defined.iter().filter(|camera| camera.is_shared() && camera.definition.enabled);
         self.claims.take(wanted.map(|camera| camera.definition.id.as_str())).await;
     }
 
-    fn tell_once(&mut self, what: &str) {
-        if self.told.insert(what.to_owned()) {
-            tracing::warn!("{what}");
+    fn tell_once(&mut self, camera: &str, what: &str) {
+        if self.told.insert(format!("{camera}: {what}")) {
+            tracing::warn!(camera, "{what}");
         }
     }
 
@@ -261,6 +262,7 @@ impl Floor {
         {
             tracing::error!(camera = id, "{panicked}");
         }
+        self.shared.outlets.iter().for_each(|outlet| outlet.forget_camera(id));
         tracing::info!(camera = id, "no longer watched, or not as before");
     }
 
@@ -330,6 +332,7 @@ impl Floor {
         if let Some(window) = &self.window {
             window.close();
         }
+        self.telling.end().await;
         self.claims.end().await;
         self.webhooks.end().await;
         for outlet in self.shared.outlets {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod camera_report;
+mod choice;
 mod contract;
 mod error;
 mod exposition;

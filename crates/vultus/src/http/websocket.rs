@@ -5,15 +5,17 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::Response;
-use events::{ClientKind, Hub, Msg};
+use events::{ClientKind, Hub, Seat, Wire};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use serde::Deserialize;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::ApiError;
+use super::choice::client_kind;
 use super::listen::Stopping;
 
 /// A ping keeps proxies from closing a quiet connection, and finds clients that are gone.
@@ -34,15 +36,10 @@ const MAX_MESSAGE: usize = 16 << 20;
 type Sink = SplitSink<WebSocket, Message>;
 type Stream = SplitStream<WebSocket>;
 
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    role: Option<String>,
-}
-
-/// Joins the hub: gets every message, and what is sent is broadcast to everybody.
+/// Joins the hub: gets every message that it chose, and what is sent is broadcast to everybody.
 pub(super) async fn join(
     State(hub): State<Hub>,
-    Query(wish): Query<Wish>,
+    RawQuery(query): RawQuery,
     Extension(stopping): Extension<Stopping>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -50,20 +47,30 @@ pub(super) async fn join(
         let message = format!("this address is a WebSocket, open it as one (ws://…): {}", error.body_text());
         ApiError::new(error.status(), "not_a_websocket", message)
     })?;
-    let kind = if wish.role.as_deref() == Some("publisher") { ClientKind::Publisher } else { ClientKind::Viewer };
+    let kind = client_kind(&query.unwrap_or_default())?;
+    // Before the client knows that it is in, so that it misses nothing from then on.
+    let seat = seat(hub.clone(), kind).await?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
-        .on_upgrade(move |socket| attend(socket, hub, kind, stopping)))
+        .on_upgrade(move |socket| attend(socket, hub, seat, stopping)))
+}
+
+/// How things stand may take pictures that are still to be made.
+async fn seat(hub: Hub, kind: ClientKind) -> Result<Seat, ApiError> {
+    spawn_blocking(move || hub.join(kind)).await.map_err(|error| {
+        let message = format!("no place could be made for a client: {error}");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+    })
 }
 
 /// One client from its coming to its going.
-async fn attend(socket: WebSocket, hub: Hub, kind: ClientKind, stopping: Stopping) {
-    tracing::debug!(?kind, "a WebSocket client came");
+async fn attend(socket: WebSocket, hub: Hub, seat: Seat, stopping: Stopping) {
+    tracing::debug!("a WebSocket client came");
     let (mut sink, mut stream) = socket.split();
     let heard = LastHeard::default();
     let why = tokio::select! {
-        why = speak(&mut sink, hub.join(kind), &heard) => why,
+        why = speak(&mut sink, seat, &heard) => why,
         why = listen(&mut stream, &hub, &heard) => why,
         () = stopping.come() => {
             // A client that does not answer is not waited for.
@@ -71,17 +78,18 @@ async fn attend(socket: WebSocket, hub: Hub, kind: ClientKind, stopping: Stoppin
             "the service stops"
         }
     };
-    tracing::debug!(?kind, why, "a WebSocket client went");
+    tracing::debug!(why, "a WebSocket client went");
 }
 
 /// Sends what the hub has, and pings in between, until the client is gone.
-async fn speak(sink: &mut Sink, mut seat: events::Seat, heard: &LastHeard) -> &'static str {
+async fn speak(sink: &mut Sink, mut seat: Seat, heard: &LastHeard) -> &'static str {
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             message = seat.next() => match message {
-                Some(message) => match shared(message) {
+                Some(Wire::Binary(bytes)) => Message::Binary(bytes),
+                Some(Wire::Text(text)) => match shared(text) {
                     Some(text) => Message::Text(text),
                     None => continue,
                 },
@@ -109,7 +117,7 @@ async fn send(sink: &mut Sink, message: Message, heard: &LastHeard) -> Result<()
 }
 
 /// The hub's text as axum's, without a copy for each client.
-fn shared(message: Msg) -> Option<Utf8Bytes> {
+fn shared(message: events::Msg) -> Option<Utf8Bytes> {
     Utf8Bytes::try_from(Bytes::from(message)).ok()
 }
 
@@ -119,7 +127,7 @@ async fn listen(stream: &mut Stream, hub: &Hub, heard: &LastHeard) -> &'static s
         match timeout(LONGEST_SILENCE, stream.next()).await {
             Ok(Some(Ok(Message::Text(text)))) => {
                 heard.now();
-                hub.broadcast(text.as_str());
+                broadcast(hub.clone(), text).await;
             }
             Ok(Some(Ok(Message::Close(_))) | None) => return "it said goodbye",
             Ok(Some(Ok(_))) => {}
@@ -127,6 +135,12 @@ async fn listen(stream: &mut Stream, hub: &Hub, heard: &LastHeard) -> &'static s
             Err(_) => return "it answers no ping",
         }
     }
+}
+
+/// A message may be long, and may have to be brought into other forms.
+async fn broadcast(hub: Hub, text: Utf8Bytes) {
+    // An error is a panic, which has been reported where it happened.
+    let _ = spawn_blocking(move || hub.send(&events::Message::relayed(text.as_str()))).await;
 }
 
 /// Closes the connection as the protocol wants it: so that clients know at once that they have to come again.

@@ -43,7 +43,7 @@ pub struct Wish {
     get, path = "/api/v1/cameras/{id}/snapshot.jpg", tag = "cameras", params(("id" = String, Path), Wish),
     responses(
         (status = 200, content_type = "image/jpeg", body = Vec<u8>),
-        (status = 400, description = "bad_query", body = ErrorBody),
+        (status = 400, description = "bad_parameter", body = ErrorBody),
         (status = 404, description = "unknown_camera", body = ErrorBody),
         (status = 503, description = "no_picture (yet, or here), database_unavailable", body = ErrorBody),
     )
@@ -69,7 +69,7 @@ pub async fn snapshot(
     get, path = "/api/v1/cameras/{id}/stream.mjpg", tag = "cameras", params(("id" = String, Path), Wish),
     responses(
         (status = 200, content_type = "multipart/x-mixed-replace", body = Vec<u8>),
-        (status = 400, description = "bad_query", body = ErrorBody),
+        (status = 400, description = "bad_parameter", body = ErrorBody),
         (status = 404, description = "unknown_camera", body = ErrorBody),
         (status = 503, description = "no_picture (here), database_unavailable", body = ErrorBody),
     )
@@ -88,9 +88,12 @@ pub async fn stream(
 }
 
 fn checked(wish: Result<Query<Wish>, QueryRejection>) -> Result<Wish, ApiError> {
-    let Query(wish) = wish.map_err(|error| ApiError::bad_request("bad_query", error.body_text()))?;
+    let Query(wish) = wish.map_err(|error| ApiError::bad_request("bad_parameter", error.body_text()))?;
     if wish.fps.is_some_and(|fps| !(0.1..=60.0).contains(&fps)) {
-        return Err(ApiError::bad_request("bad_query", "`fps` is the most pictures a second, a number from 0.1 to 60"));
+        return Err(ApiError::bad_request(
+            "bad_parameter",
+            "`fps` is the most pictures a second, a number from 0.1 to 60",
+        ));
     }
     Ok(wish)
 }
