@@ -1,5 +1,6 @@
 //! `vultus recognize` on a recording: every frame, in order.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -72,4 +73,38 @@ fn a_reader_that_goes_away_ends_the_run() {
     let start = std::time::Instant::now();
     child.wait().unwrap();
     assert!(start.elapsed() < std::time::Duration::from_secs(20));
+}
+
+/// A stage, badly lit, filmed by several cameras in turn: of the two who are enrolled one sings in close-up, the other is seen small
+/// and from the side. In the audience sit people who are not enrolled, one of them where the singer stood before the cut.
+#[test]
+fn on_the_stage_the_singer_passes_and_nobody_else_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/video");
+    let (clip, singer, pianist) = (
+        folder.join("short_hamilton_clip.mp4"),
+        folder.join("lin-manuel-miranda.png"),
+        folder.join("alex-lacamoire.png"),
+    );
+    if !clip.exists() {
+        println!("skipped: no data");
+        return;
+    }
+    let home = Home::new();
+    for (name, photo) in [("lin", &singer), ("alex", &pianist)] {
+        home.run(&["people", "add", name, photo.to_str().unwrap()]).succeeded();
+    }
+    let frames = lines(&home.run(&["recognize", clip.to_str().unwrap(), "--json"]).succeeded());
+    let passes = |frame: &Value| {
+        let faces = frame["faces"].as_array().unwrap().iter().filter(|face| face["status"] == "PASS");
+        faces.map(|face| face["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for frame in &frames {
+        let (number, names) = (frame["frame"].as_u64().unwrap(), passes(frame));
+        match number {
+            // He has been in the picture for some frames.
+            5..=20 | 90..=205 => assert_eq!(names, ["lin"], "frame {number}"),
+            212.. => assert!(names.is_empty(), "frame {number}: {names:?}"),
+            _ => assert!(names.iter().all(|name| name == "lin"), "frame {number}: {names:?}"),
+        }
+    }
 }
