@@ -78,8 +78,12 @@ impl FfmpegOptions {
 
     /// How long to wait for a frame, those that are dropped included.
     fn patience(&self) -> Duration {
-        let slot = self.fps_limit.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps));
-        self.stall_timeout + slot
+        self.stall_timeout + self.interval()
+    }
+
+    /// Time between two frames of a limited camera, at the least.
+    fn interval(&self) -> Duration {
+        self.fps_limit.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps))
     }
 }
 
@@ -143,6 +147,10 @@ impl Source for FfmpegSource {
 
     fn is_live(&self) -> bool {
         !self.input.is_recording()
+    }
+
+    fn interval(&self) -> Duration {
+        self.options.interval()
     }
 }
 

@@ -62,6 +62,7 @@ impl Input {
             return Ok(Self::Device { format: "v4l2", name: given.to_owned() });
         }
         match scheme(given).as_deref() {
+            Some(_) if given.contains(char::is_whitespace) => Err(not_a_source("write a space in an address as %20")),
             Some("rtsp" | "rtsps") => Ok(Self::Rtsp(given.to_owned())),
             Some("http" | "https") => Ok(Self::Http(given.to_owned())),
             Some(_) => Err(not_a_source("addresses start with rtsp://, rtsps://, http:// or https://")),
@@ -215,6 +216,12 @@ mod tests {
             let input = Input::parse(name, Platform::Linux).unwrap();
             assert_eq!(input.address(), format!("file:{name}"));
         }
+    }
+
+    #[test]
+    fn an_address_with_a_space_says_how_to_write_it() {
+        let message = refusal("rtsp://admin:my pass@cam/live", Platform::Linux);
+        assert!(message.contains("%20") && !message.contains("my pass"), "{message}");
     }
 
     #[test]

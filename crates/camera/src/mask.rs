@@ -12,13 +12,13 @@ pub fn mask_credentials(text: &str) -> String {
 }
 
 /// `scheme://user:password@host` → `scheme://***@host`, for each address in `text`. A password may hold `@` itself, so
-/// everything up to the last `@` before the path goes.
+/// everything up to the last `@` before the path goes, spaces included.
 fn mask_user_info(text: &str) -> String {
     let mut parts = text.split("://");
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         masked.push_str("://");
-        let authority = part.find(['/', '?', '#', ' ']).unwrap_or(part.len());
+        let authority = part.find(['/', '?', '#']).unwrap_or(part.len());
         match part[..authority].rfind('@') {
             Some(at) => masked.extend([MASK, &part[at..]]),
             None => masked.push_str(part),
@@ -27,13 +27,19 @@ fn mask_user_info(text: &str) -> String {
     masked
 }
 
-/// `pwd=x&` → `pwd=***&`, whatever the case of the field's name.
+/// `pwd=x&` → `pwd=***&`, whatever the case of the field's name. In a query a value ends where the next field begins; cameras
+/// that have their fields in the path put other characters between them.
 fn mask_fields(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut masked = String::new();
     let mut done = 0;
     while let Some(start) = first_secret(&lower, done) {
-        let end = lower[start..].find(['&', '_', ';', '#', '?', '/', ' ']).map_or(lower.len(), |len| start + len);
+        let word = lower[..start].rfind(char::is_whitespace).map_or(0, |at| at + 1);
+        let is_end = |c: char| match lower[word..start].contains('?') {
+            true => c == '&' || c == '#' || c.is_whitespace(),
+            false => "&_;#?/".contains(c) || c.is_whitespace(),
+        };
+        let end = lower[start..].find(is_end).map_or(lower.len(), |len| start + len);
         masked.extend([&text[done..start], MASK]);
         done = end;
     }
@@ -57,6 +63,8 @@ mod tests {
             ("rtsp://10.0.0.7/live@2", "rtsp://10.0.0.7/live@2"),
             ("http://cam/?user=a&PWD=x&channel=1", "http://cam/?user=a&PWD=***&channel=1"),
             ("rtsp://cam/user=admin_password=tl_channel=1", "rtsp://cam/user=admin_password=***_channel=1"),
+            ("rtsp://admin:my pass@10.0.0.7/live", "rtsp://***@10.0.0.7/live"),
+            ("http://cam/?password=abc_def&key=a/b;c&x=1", "http://cam/?password=***&key=***&x=1"),
             ("/srv/gate camera.mp4", "/srv/gate camera.mp4"),
             ("[tcp] rtsp://u:p@h: Connection refused", "[tcp] rtsp://***@h: Connection refused"),
         ] {

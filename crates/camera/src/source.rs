@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use face::YuvImage;
 
@@ -19,6 +20,11 @@ pub trait Source: Send {
 
     /// Whether frames come at a camera's pace without an end. If not, it is a recording: `next` gives `None` at the end.
     fn is_live(&self) -> bool;
+
+    /// The time between two frames, where it is known to be long: a camera that is let send few frames is not silent.
+    fn interval(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Frames of one opening of a [`Source`], in order. Ends for good with the first `None` or error; dropping it frees

@@ -59,6 +59,8 @@ struct Record {
     since: Instant,
     /// Whether silence is a fault: a recording's frames may be as far apart as they like.
     is_live: bool,
+    /// Between two frames at the least, where that is known to be long.
+    interval: Duration,
     last_frame: Option<Instant>,
     /// Between the last two frames.
     last_gap: Duration,
@@ -80,13 +82,14 @@ struct Record {
 }
 
 impl CameraStatus {
-    pub(crate) fn new(is_live: bool) -> Self {
-        Self(Arc::new(Mutex::new(Record::new(is_live))))
+    /// `interval`: the time between two frames, where it is known to be long.
+    pub(crate) fn new(is_live: bool, interval: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Record::new(is_live, interval))))
     }
 
     /// That of a camera which cannot even be started: why.
     pub fn failed(why: impl Into<String>) -> Self {
-        let status = Self::new(true);
+        let status = Self::new(true, Duration::ZERO);
         status.set(CameraState::Failed(why.into()));
         status
     }
@@ -162,8 +165,9 @@ impl CameraStatus {
 }
 
 impl Record {
-    fn new(is_live: bool) -> Self {
+    fn new(is_live: bool, interval: Duration) -> Self {
         Self {
+            interval,
             reading: CameraState::Connecting,
             since: Instant::now(),
             is_live,
@@ -191,7 +195,7 @@ impl Record {
         if self.reading != CameraState::Live {
             return (self.reading.clone(), self.since);
         }
-        let patience = QUIET.max(2 * self.last_gap);
+        let patience = QUIET.max(2 * self.last_gap.max(self.interval));
         if let Some(stalled_since) = self.last_frame.filter(|_| self.is_live).map(|last| last + patience)
             && stalled_since <= now
         {
@@ -210,6 +214,9 @@ impl Record {
         if is_news {
             self.set(CameraState::Live, now);
         } else {
+            if matches!(self.state(now).0, CameraState::Stalled(_)) {
+                self.since = now;
+            }
             self.last_gap = self.last_frame.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
         }
         self.last_frame = Some(now);
@@ -262,7 +269,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn live_since(start: Instant, is_live: bool) -> Record {
-        let mut record = Record::new(is_live);
+        let mut record = Record::new(is_live, Duration::ZERO);
         record.frame_read(start);
         record
     }
@@ -295,6 +302,23 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_that_is_let_send_few_frames_is_live_between_them() {
+        let start = Instant::now();
+        let mut record = Record::new(true, 10 * SECOND);
+        record.frame_read(start);
+        assert_eq!(record.state(start + 15 * SECOND).0, CameraState::Live);
+        assert_eq!(record.state(start + 21 * SECOND).0.name(), "stalled");
+    }
+
+    #[test]
+    fn a_camera_that_sends_again_is_live_since_then() {
+        let start = Instant::now();
+        let mut record = live_since(start, true);
+        record.frame_read(start + 7 * SECOND);
+        assert_eq!(record.state(start + 8 * SECOND), (CameraState::Live, start + 7 * SECOND));
+    }
+
+    #[test]
     fn a_failed_camera_has_its_newest_reason_and_its_first_failures_time() {
         let start = Instant::now();
         let mut record = live_since(start, true);
@@ -305,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_camera_whose_frames_cannot_be_looked_at_has_failed_however_many_come() {
-        let status = CameraStatus::new(true);
+        let status = CameraStatus::new(true, Duration::ZERO);
         status.frame_read(0);
         assert!(status.cannot_look("the model broke"));
         status.frame_read(0);

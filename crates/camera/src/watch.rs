@@ -30,7 +30,7 @@ pub struct Watch {
 impl Watch {
     /// Nothing is opened before [`run`](Self::run).
     pub fn new(source: Box<dyn Source>, look: Look, sightings: SyncSender<Sighting>) -> Self {
-        let status = CameraStatus::new(source.is_live());
+        let status = CameraStatus::new(source.is_live(), source.interval());
         Self { source, look, sightings, status }
     }
 

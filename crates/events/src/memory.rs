@@ -12,8 +12,8 @@ const CAMERAS_OF_OTHERS: usize = 64;
 const BYTES_OF_OTHERS: usize = 32 << 20;
 /// Passages that may go on at the same time.
 const PASSAGES: usize = 256;
-/// A passage of which nothing was heard for so long is over; whoever was to tell of it is gone.
-const LONGEST_PASSAGE: Duration = Duration::from_secs(600);
+/// A passage is told of every few seconds while it goes on; when nothing was heard for so long, whoever told of it is gone.
+const LONGEST_PASSAGE: Duration = Duration::from_secs(30);
 
 /// How things stand, for viewers that come later: the newest frame of each camera, and the passages that go on.
 #[derive(Debug, Default)]

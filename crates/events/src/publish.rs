@@ -36,7 +36,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Publishes what one camera sees to the hub of another process, as a WebSocket client of it.
+/// Publishes what the cameras of this process see to the hub of another process, as a WebSocket client of it.
 ///
 /// Starts a task that connects, and after each failure waits (0.25 s, doubling to 5 s) and connects again, for ever; it
 /// ends when the publisher is dropped, and uses at most a second to send what is still queued. What goes wrong is

@@ -43,8 +43,9 @@ pub fn client_kind(query: &str) -> Result<ClientKind, ApiError> {
     Ok(if is_publisher { ClientKind::Publisher } else { ClientKind::Viewer(choice) })
 }
 
-/// Ids with commas between them.
+/// Ids with commas between them, at least one: none must not mean all.
 fn add_cameras(cameras: &mut Vec<Arc<str>>, ids: &str) -> Result<(), ApiError> {
+    let before = cameras.len();
     for id in ids.split(',').map(str::trim).filter(|id| !id.is_empty()) {
         if cameras.len() >= MOST_CAMERAS || id.len() > LONGEST_ID {
             let most = format!(
@@ -53,6 +54,9 @@ fn add_cameras(cameras: &mut Vec<Arc<str>>, ids: &str) -> Result<(), ApiError> {
             return Err(bad_parameter(most));
         }
         cameras.push(id.into());
+    }
+    if cameras.len() == before {
+        return Err(bad_parameter("camera names no camera: leave it out for all".to_owned()));
     }
     Ok(())
 }
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn cameras_are_named_one_by_one_or_with_commas() {
-        let ids = choice("camera=door,gate&camera=%D0%B4%D0%B2%D0%B5%D1%80%D1%8C&camera=,").cameras;
+        let ids = choice("camera=door,gate&camera=%D0%B4%D0%B2%D0%B5%D1%80%D1%8C").cameras;
         assert_eq!(ids.iter().map(|id| &**id).collect::<Vec<_>>(), ["door", "gate", "дверь"]);
     }
 
@@ -115,6 +119,8 @@ mod tests {
             (&format!("view={}", "x".repeat(1 << 20)), "frames, events, all"),
             (&format!("camera={}", "x".repeat(1 << 20)), "at most 64 ids"),
             (&"camera=a&".repeat(1000), "at most 64 ids"),
+            ("camera=", "leave it out"),
+            ("camera=,&camera=door", "leave it out"),
         ] {
             let said = client_kind(query).unwrap_err().to_string();
             assert!(said.contains(allowed) && said.len() < 200, "{said}");

@@ -49,6 +49,12 @@ impl ApiError {
         Self { status, code, message: message.into() }
     }
 
+    /// 503: others are being served.
+    pub fn busy() -> Self {
+        let message = "too many requests at the same time: try again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Self::BUSY, message)
+    }
+
     /// 400: something is wrong with the request.
     pub fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)

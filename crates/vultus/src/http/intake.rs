@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiError;
@@ -30,7 +29,7 @@ impl Intake {
     /// 503 when all places are taken.
     pub fn receive(&self) -> Result<Held, ApiError> {
         match self.places.available_permits() {
-            0 => Err(busy()),
+            0 => Err(ApiError::busy()),
             _ => Ok(Held { room: self.room.clone(), bytes: 0 }),
         }
     }
@@ -40,7 +39,7 @@ impl Intake {
     /// # Errors
     /// 503 when all places are taken.
     pub fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        self.places.clone().try_acquire_owned().map_err(|_| busy())
+        self.places.clone().try_acquire_owned().map_err(|_| ApiError::busy())
     }
 }
 
@@ -57,7 +56,7 @@ impl Held {
     /// 503 when the bodies that are coming fill all the room there is.
     pub fn grow(&mut self, more: u64) -> Result<(), ApiError> {
         let taken = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(more));
-        taken.map_err(|_| busy())?;
+        taken.map_err(|_| ApiError::busy())?;
         self.bytes += more;
         Ok(())
     }
@@ -67,11 +66,6 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.room.fetch_add(self.bytes, Ordering::Relaxed);
     }
-}
-
-fn busy() -> ApiError {
-    let message = "too many requests at the same time: try again in a moment";
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, ApiError::BUSY, message)
 }
 
 #[cfg(test)]

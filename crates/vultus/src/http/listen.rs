@@ -23,6 +23,10 @@ const MAX_CONNECTIONS: u32 = 1024;
 /// the one of hyper-util, which knows HTTP/2 as well, waits for the first bytes without end.
 const LONGEST_HEAD: Duration = Duration::from_secs(10);
 
+/// After so long without a packet the system asks a client whether it is still there.
+#[cfg(unix)]
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
 /// Most bytes of a connection that are read ahead of who needs them; the head of a request must fit.
 const READ_AHEAD: usize = 64 << 10;
 
@@ -84,8 +88,10 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Fails only for a connection that is gone already.
+                // They fail only for a connection that is gone already.
                 let _ = stream.set_nodelay(true);
+                #[cfg(unix)]
+                let _ = notice_silence(&stream);
                 return stream;
             }
             Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
@@ -96,6 +102,16 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             }
         }
     }
+}
+
+/// A client whose machine is gone, or off the network, is noticed within about two minutes, also while nothing is sent.
+#[cfg(unix)]
+fn notice_silence(stream: &TcpStream) -> rustix::io::Result<()> {
+    use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
+    set_socket_keepalive(stream, true)?;
+    set_tcp_keepidle(stream, KEEPALIVE)?;
+    set_tcp_keepintvl(stream, KEEPALIVE / 4)?;
+    set_tcp_keepcnt(stream, 4)
 }
 
 /// Many systems allow a process 1024 open files unless it asks for more.

@@ -6,6 +6,7 @@ mod choice;
 mod contract;
 mod error;
 mod exposition;
+mod follower;
 mod health;
 mod intake;
 mod listen;

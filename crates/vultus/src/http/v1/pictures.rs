@@ -19,6 +19,7 @@ use utoipa::IntoParams;
 
 use super::cameras::CameraId;
 use crate::http::error::ErrorBody;
+use crate::http::follower::{self, Place};
 use crate::http::listen::Stopping;
 use crate::http::{ApiError, Server};
 
@@ -71,7 +72,7 @@ pub async fn snapshot(
         (status = 200, content_type = "multipart/x-mixed-replace", body = Vec<u8>),
         (status = 400, description = "bad_parameter", body = ErrorBody),
         (status = 404, description = "unknown_camera", body = ErrorBody),
-        (status = 503, description = "no_picture (here), database_unavailable", body = ErrorBody),
+        (status = 503, description = "no_picture (here), busy, database_unavailable", body = ErrorBody),
     )
 )]
 pub async fn stream(
@@ -81,7 +82,8 @@ pub async fn stream(
     wish: Result<Query<Wish>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let wish = checked(wish)?;
-    let parts = Parts::of(&server.cameras.live(&id).await?, &wish, stopping);
+    let place = follower::place()?;
+    let parts = Parts::of(&server.cameras.live(&id).await?, &wish, stopping, place);
     let body = Body::from_stream(unfold(parts, Parts::next));
     let content_type = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     Ok(([NO_STORE], [(header::CONTENT_TYPE, content_type)], body).into_response())
@@ -113,16 +115,18 @@ struct Parts {
     not_before: Instant,
     is_first: bool,
     stopping: Stopping,
+    _place: Place,
 }
 
 impl Parts {
     /// Does not hold on to `live`: when the camera goes, its frames end.
-    fn of(live: &Live, wish: &Wish, stopping: Stopping) -> Self {
+    fn of(live: &Live, wish: &Wish, stopping: Stopping, place: Place) -> Self {
         let mut frames = live.follow();
         // What is there already is news to who has just come.
         frames.mark_changed();
         let pause = wish.fps.map_or(Duration::ZERO, |fps| Duration::from_secs_f64(1.0 / fps));
-        Self { frames, annotated: wish.annotated, pause, not_before: Instant::now(), is_first: true, stopping }
+        let (annotated, not_before) = (wish.annotated, Instant::now());
+        Self { frames, annotated, pause, not_before, is_first: true, stopping, _place: place }
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, ApiError>, Self)> {

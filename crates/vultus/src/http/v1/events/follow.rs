@@ -17,6 +17,7 @@ use tokio::time::sleep;
 
 use super::query::{self, LAST_EVENT_ID, Parameters};
 use crate::http::error::ErrorBody;
+use crate::http::follower::{self, Place};
 use crate::http::listen::Stopping;
 use crate::http::{ApiError, Server};
 
@@ -38,7 +39,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     responses(
         (status = 200, body = EventView, content_type = "text/event-stream"),
         (status = 400, description = "bad_parameter", body = ErrorBody),
-        (status = 503, description = "database_unavailable", body = ErrorBody),
+        (status = 503, description = "busy, database_unavailable", body = ErrorBody),
     )
 )]
 pub(in crate::http) async fn follow(
@@ -53,13 +54,22 @@ pub(in crate::http) async fn follow(
     parameters.end()?;
     // A browser that comes again sends the header, and the address as it was.
     let seen = from_header(&headers)?.or(asked);
+    let place = follower::place()?;
     let written = server.history.written();
     let store = server.app.store().clone();
     let newest = store.newest_event_seq().await?;
     // An id from the future is one of another database, of which nothing was seen here.
     let seen = seen.map_or(newest, |seen| seen.min(newest));
-    let follower =
-        Follower { store, filter, written, seen, known: seen, waiting: VecDeque::new(), has_caught_up: false };
+    let follower = Follower {
+        store,
+        filter,
+        written,
+        seen,
+        known: seen,
+        waiting: VecDeque::new(),
+        has_caught_up: false,
+        _place: place,
+    };
     let messages = stream::unfold(follower, async |mut follower| Some((Ok(follower.next().await?), follower)));
     let messages = messages.take_until(Box::pin(stopping.come()));
     Ok(Sse::new(messages).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
@@ -87,6 +97,7 @@ struct Follower {
     known: i64,
     waiting: VecDeque<NumberedEvent>,
     has_caught_up: bool,
+    _place: Place,
 }
 
 impl Follower {
