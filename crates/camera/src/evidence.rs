@@ -30,6 +30,8 @@ pub struct Evidence {
     pub nearest: Option<Match>,
     /// How many of the shots name that person, each with a distance below the threshold.
     pub agreeing: u32,
+    /// Whether one of them is so near and so clear that it counts for all that are asked for.
+    pub strong: bool,
     /// What was decided.
     pub verdict: Verdict,
     /// By which rule.

@@ -34,9 +34,12 @@ const BETTER_PAUSE: Duration = Duration::from_millis(250);
 const PASS_REFRESH: Duration = Duration::from_secs(2);
 const REJECT_REFRESH: Duration = Duration::from_secs(1);
 
-/// A face that stays where it is but was not seen clearly for so long is not accepted any more: somebody else may have stepped
-/// in with the face turned away. Longer than a refresh, so that one or two bad shots do not matter.
-const UNCONFIRMED_AFTER: Duration = Duration::from_secs(5);
+/// A face of which no shot for so long was, by itself, of the accepted person is not accepted any more: somebody else may stand
+/// there. Longer than a refresh, so that one bad shot does not matter.
+const UNCONFIRMED_AFTER: Duration = Duration::from_secs(3);
+
+/// After so many useless shots in a row there is no face, or none that will ever be recognised: a poster, a statue.
+const HOPELESS: u32 = 8;
 
 /// A face this much larger, or turned this many degrees less to the side, is likely to make a better shot. Beyond the embedder's
 /// own input more pixels do not help.
@@ -56,6 +59,8 @@ pub(crate) struct Track {
     predicted_at: Instant,
     last_shot: Option<Instant>,
     last_usable: Option<Instant>,
+    /// When a shot was, by itself, of the person that all of them are of.
+    confirmed: Option<Instant>,
     frames: u32,
     best: Option<BestShot>,
     /// The newest shot, when it was of somebody else: one more and the track is split.
@@ -85,6 +90,7 @@ impl Track {
             predicted_at: frame.read_at,
             last_shot: None,
             last_usable: None,
+            confirmed: None,
             frames: 0,
             best: None,
             stranger: None,
@@ -128,7 +134,9 @@ impl Track {
     pub(crate) fn wants_shot(&self, seen: &Seen, now: Instant, rule: &Rule, gates: &Gates) -> bool {
         let Some(last) = self.last_shot else { return true };
         let since = now.saturating_duration_since(last);
-        let Some(best) = self.votes.best() else { return since >= USELESS_PAUSE };
+        let Some(best) = self.votes.best() else {
+            return since >= if self.is_hopeless() { REJECT_REFRESH } else { USELESS_PAUSE };
+        };
         let verdict = self.votes.verdict(rule, gates);
         if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < self.enough(rule)) {
             return since >= UNDECIDED_PAUSE;
@@ -138,10 +146,15 @@ impl Track {
         let is_more_frontal = seen.yaw.abs() + MORE_FRONTAL <= best.yaw.abs();
         let refresh = match verdict {
             _ if self.last_usable < self.last_shot => TURNED_AWAY_PAUSE,
+            Verdict::Pass if self.confirmed.is_none() => BETTER_PAUSE,
             Verdict::Pass => PASS_REFRESH,
             Verdict::Reject(_) => REJECT_REFRESH,
         };
         since >= refresh || (since >= BETTER_PAUSE && (is_larger || is_more_frontal))
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.votes.is_empty() && self.votes.refusals() >= HOPELESS
     }
 
     /// How many shots decide: more for a face that is nearly accepted.
@@ -153,6 +166,7 @@ impl Track {
     /// Whether nothing is to be learned about the face while the picture stays the same.
     pub(crate) fn is_settled(&self, rule: &Rule, gates: &Gates) -> bool {
         self.only_small
+            || self.is_hopeless()
             || (self.stranger.is_none()
                 && (self.votes.len() >= self.enough(rule) || self.votes.verdict(rule, gates) == Verdict::Pass))
     }
@@ -162,19 +176,37 @@ impl Track {
         self.last_shot = Some(now);
     }
 
-    /// Why the face is not accepted whatever was decided: it was not seen clearly for too long.
+    /// Why the face is not accepted whatever was decided: somebody else seems to stand there, or nobody has been seen there for
+    /// too long who is, by a single shot, the accepted person.
     pub(crate) fn unconfirmed(&self, now: Instant) -> Option<Reason> {
-        let since = now.saturating_duration_since(self.last_usable?);
-        (since > UNCONFIRMED_AFTER).then(|| self.votes.why_refused())
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) <= UNCONFIRMED_AFTER;
+        match self.confirmed {
+            Some(at) if is_fresh(at) && self.stranger.is_none() => None,
+            _ if self.votes.refusals() > 0 => Some(self.votes.why_refused()),
+            _ => Some(Reason::TooFewShots),
+        }
+    }
+
+    /// Another face may have taken this one's place: it has to be confirmed again before anybody is accepted.
+    pub(crate) fn doubt(&mut self) {
+        self.confirmed = None;
+    }
+
+    /// A shot was counted.
+    pub(crate) fn voted(&mut self, now: Instant, rule: &Rule) {
+        self.stranger = None;
+        self.last_usable = Some(now);
+        if self.votes.newest_agrees(rule) {
+            self.confirmed = Some(now);
+        }
+        self.evidence = None;
     }
 
     /// Keeps `frame` if the newest shot is the best so far.
     pub(crate) fn keep_best(&mut self, frame: &Arc<Frame>, area: Rect, norm: f32) {
-        self.last_usable = Some(frame.read_at);
         if self.votes.best().is_none_or(|best| norm >= best.quality) {
             self.best = Some(BestShot { frame: Arc::clone(frame), area });
         }
-        self.evidence = None;
     }
 
     /// As long as no shot can be recognised, the frame in which the face is largest shows it best.
@@ -214,6 +246,7 @@ impl Track {
             fused: self.votes.fused().cloned(),
             nearest: self.votes.nearest().cloned(),
             agreeing: self.votes.agreeing(rule),
+            strong: self.votes.is_strong(rule, gates),
             verdict: if too_small { Verdict::Reject(Reason::TooSmall) } else { self.votes.verdict(rule, gates) },
             rule: *rule,
             best: self.best.clone(),

@@ -158,7 +158,10 @@ impl Tracker {
                 }
                 let quality = track.votes.best()?.quality;
                 let evidence = track.evidence(rule, gates);
-                let verdict = track.unconfirmed(now).map_or(evidence.verdict, Verdict::Reject);
+                let verdict = match (evidence.verdict, track.unconfirmed(now)) {
+                    (Verdict::Pass, Some(reason)) => Verdict::Reject(reason),
+                    (verdict, _) => verdict,
+                };
                 Some(SeenFace {
                     detection: present.found.detection,
                     landmarks,
@@ -218,18 +221,20 @@ impl Tracker {
         self.settle(doubts.into(), frame, gallery);
     }
 
-    /// A clear shot that is far from all others of the track.
+    /// A shot that is far from all others of the track.
     fn is_stranger(&self, at: usize, embedding: &Embedding, gallery: &Gallery) -> bool {
         let distance = self.tracks[at].votes.distance(&embedding.vector, gallery.scale());
-        embedding.norm >= gallery.gates().enrol_norm && distance.is_some_and(|d| d > Distance::new(OTHER))
+        distance.is_some_and(|distance| distance > Distance::new(OTHER))
     }
 
-    /// Somebody else seems to stand where the track's face was. One such shot is put aside; with a second that is like it, the
-    /// track is over and a new one begins, so that nobody inherits what another was decided.
+    /// Somebody else seems to stand where the track's face was. One such shot is put aside, an unclear one is only not counted; with
+    /// a second clear one that is like it, the track is over and a new one begins, so that nobody inherits what another was decided.
     fn meet_stranger(&mut self, at: usize, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
         let (view, same) = (found.view(frame), Distance::new(SAME));
         let is_same = |other: &Embedding| gallery.scale().between(&other.vector, &shot.vector) <= same;
-        match self.tracks[at].stranger.take() {
+        let is_clear = shot.norm >= gallery.gates().enrol_norm;
+        let first = if is_clear { self.tracks[at].stranger.take() } else { None };
+        match first {
             Some((first_view, first)) if is_same(&first) => {
                 let left = self.tracks.remove(at);
                 self.ended.push(left.end(&self.rule, gallery.gates()));
@@ -239,7 +244,9 @@ impl Tracker {
             }
             _ => {
                 let track = &mut self.tracks[at];
-                track.stranger = Some((view, shot));
+                if is_clear {
+                    track.stranger = Some((view, shot));
+                }
                 track.shot_taken(frame.read_at);
                 // Whose face it is stays open: the track keeps its place, and says nothing for this frame.
                 track.saw(&found.seen(), frame);
@@ -251,6 +258,7 @@ impl Tracker {
     fn settle(&mut self, mut doubts: Vec<Doubt>, frame: &Arc<Frame>, gallery: &Gallery) {
         while let Some((doubt, track)) = self.nearest_pair(&doubts, gallery) {
             let Doubt { found, shot, .. } = doubts.swap_remove(doubt);
+            self.tracks[track].doubt();
             self.belongs(track, found, shot, frame, gallery);
         }
         for Doubt { found, likely, shot } in doubts {
@@ -258,7 +266,10 @@ impl Tracker {
             let at = likely.and_then(|id| self.tracks.iter().position(|track| track.id == id));
             let at = at.filter(|&at| self.may_be(at, shot.as_ref(), gallery));
             match at {
-                Some(at) => self.belongs(at, found, shot, frame, gallery),
+                Some(at) => {
+                    self.tracks[at].doubt();
+                    self.belongs(at, found, shot, frame, gallery);
+                }
                 None if self.tracks.len() < MOST_TRACKS => {
                     let new = self.begin(&found, frame);
                     self.belongs(new, found, shot, frame, gallery);
@@ -309,16 +320,16 @@ impl Tracker {
 
     /// The face belongs to the track, and its shot, where there is one, to the track's votes.
     fn belongs(&mut self, at: usize, found: Found, shot: Option<Embedded>, frame: &Arc<Frame>, gallery: &Gallery) {
-        let track = &mut self.tracks[at];
+        let (track, rule) = (&mut self.tracks[at], &self.rule);
         let view = found.view(frame);
         track.saw(&found.seen(), frame);
         let mut embedding = None;
         match shot {
             Some(Embedded::Usable(usable)) => {
-                track.stranger = None;
                 track.shot_taken(frame.read_at);
                 let norm = usable.norm;
                 track.votes.add(view, usable.clone(), gallery.gates(), gallery);
+                track.voted(frame.read_at, rule);
                 track.keep_best(frame, view.area, norm);
                 embedding = Some(usable);
             }

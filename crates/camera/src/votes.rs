@@ -20,6 +20,10 @@ pub(crate) struct Votes {
     kept: Vec<Vote>,
     /// The newest shot that the gates refused, for the reason.
     refused: Option<Shot>,
+    /// How many shots in a row were refused.
+    refusals: u32,
+    /// The newest shot's own distance to the person nearest to all of them, if it names that person.
+    newest: Option<Distance>,
     fused: Option<Embedding>,
     nearest: Option<Match>,
     gallery: Version,
@@ -43,9 +47,11 @@ pub(crate) struct View {
 impl Votes {
     /// Counts a shot that can be recognised.
     pub(crate) fn add(&mut self, view: View, embedding: Embedding, gates: &Gates, gallery: &Gallery) {
+        self.follow(gallery);
+        let version = gallery.version();
         let weight = (embedding.norm - gates.vote_norm).max(0.0);
-        let nearest = gallery.search(&embedding);
-        let shot = shot_of(view, embedding.norm, weight, nearest);
+        let own = gallery.search(&embedding);
+        let shot = shot_of(view, embedding.norm, weight, own.clone());
         self.kept.push(Vote { shot, embedding: embedding.vector });
         if self.kept.len() > KEPT {
             let lightest =
@@ -54,14 +60,28 @@ impl Votes {
                 self.kept.remove(at);
             }
         }
+        self.refusals = 0;
         self.fused = self.fuse();
         self.nearest = self.fused.as_ref().and_then(|fused| gallery.search(fused));
-        self.gallery = gallery.version();
+        let person = self.nearest.as_ref().map(|nearest| nearest.person);
+        self.newest = own.filter(|own| Some(own.person) == person).map(|own| own.distance);
+        self.gallery = version;
     }
 
     /// Notes a shot that the gates refuse.
     pub(crate) fn refuse(&mut self, view: View, norm: f32) {
         self.refused = Some(shot_of(view, norm, 0.0, None));
+        self.refusals += 1;
+    }
+
+    /// How many shots in a row were refused.
+    pub(crate) fn refusals(&self) -> u32 {
+        self.refusals
+    }
+
+    /// Whether the newest shot alone is of the person that all of them are of.
+    pub(crate) fn newest_agrees(&self, rule: &Rule) -> bool {
+        self.newest.is_some_and(|distance| distance < rule.threshold)
     }
 
     /// Asks the gallery again about every shot when somebody was enrolled or removed meanwhile. Says whether it did.
@@ -71,7 +91,6 @@ impl Votes {
             return false;
         }
         for vote in &mut self.kept {
-            // The norm is of no concern to a search.
             vote.shot.nearest = gallery.search_vector(&vote.embedding);
         }
         self.nearest = self.fused.as_ref().and_then(|fused| gallery.search(fused));
@@ -128,6 +147,11 @@ impl Votes {
         self.for_nearest(rule.threshold).count() as u32
     }
 
+    /// Whether one of the shots counts for all that are asked for: it is much nearer than the threshold, and clear enough to enrol.
+    pub(crate) fn is_strong(&self, rule: &Rule, gates: &Gates) -> bool {
+        self.for_nearest(rule.strong).any(|shot| shot.quality >= gates.enrol_norm)
+    }
+
     /// What the shots say together, by `rule`.
     pub(crate) fn verdict(&self, rule: &Rule, gates: &Gates) -> Verdict {
         let Some(best) = self.best() else { return Verdict::Reject(self.why_refused()) };
@@ -142,10 +166,9 @@ impl Votes {
         let is_second_near = nearest.runner_up.as_ref().is_some_and(|second| {
             second.distance < rule.threshold && second.distance.value() - nearest.distance.value() <= rule.margin
         });
-        let is_strong = || self.for_nearest(rule.strong).any(|shot| shot.quality >= gates.enrol_norm);
         match () {
             () if is_second_near => Verdict::Reject(Reason::TooNearToTwo),
-            () if self.agreeing(rule) >= rule.shots || is_strong() => Verdict::Pass,
+            () if self.agreeing(rule) >= rule.shots || self.is_strong(rule, gates) => Verdict::Pass,
             () => Verdict::Reject(Reason::TooFewShots),
         }
     }

@@ -16,6 +16,10 @@ enum Looks {
     Like(usize),
     /// Turned away: no use.
     Useless,
+    /// An unclear shot, usable all the same, of the person with this number.
+    Unclear(usize),
+    /// A clear shot of a person who is as far from the first one as this many hundredths of raw distance.
+    Near(u8),
 }
 
 /// A face in a frame: the middle of its box, its size, and who it is.
@@ -62,6 +66,8 @@ impl Scene {
             Ok(match looks {
                 Looks::Like(person) => Embedded::Usable(shot(person, 0.3, count, 3.6)),
                 Looks::Useless => Embedded::Useless { norm: 2.0 },
+                Looks::Unclear(person) => Embedded::Usable(shot(person, 0.3, count, 2.8)),
+                Looks::Near(raw) => Embedded::Usable(shot(0, f32::from(raw) / 100.0, 3, 3.6)),
             })
         };
         self.tracker.follow(&frame, found, self.is_other_scene, &self.enrolled.gallery, &mut embed).unwrap();
@@ -205,4 +211,48 @@ proptest! {
             }
         }
     }
+}
+
+/// Frames among the next `count` in which somebody is accepted.
+fn passes(scene: &mut Scene, count: usize, faces: &[Put]) -> usize {
+    (0..count).filter(|_| scene.sees(faces).iter().any(|(_, verdict, _)| *verdict == Verdict::Pass)).count()
+}
+
+#[test]
+fn an_unclear_stranger_does_not_live_on_the_shots_of_who_was_there_before() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.keeps_seeing(300, &[put(300.0, KATYA)]);
+    // No longer than it takes to look again, and then to stop believing.
+    let accepted = passes(&mut scene, 600, &[put(300.0, Looks::Unclear(60))]);
+    assert!(accepted <= 32, "{accepted} frames of 600");
+}
+
+#[test]
+fn after_a_clear_shot_of_somebody_else_nobody_is_accepted_until_it_is_known_who_it_is() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.keeps_seeing(30, &[put(300.0, KATYA)]);
+    while !scene.sees(&[put(300.0, STRANGER)]).is_empty() {}
+    assert_eq!(passes(&mut scene, 60, &[put(300.0, Looks::Useless)]), 0);
+    assert!(passes(&mut scene, 10, &[put(300.0, KATYA)]) > 5);
+}
+
+#[test]
+fn a_lookalike_who_is_refused_alone_is_refused_after_her_too_wherever_it_comes_from() {
+    for raw in [63, 66, 72, 75] {
+        for (gap, x) in [(4, 300.0), (20, 300.0), (20, 700.0)] {
+            let mut scene = Scene::new(&["katya"]);
+            scene.keeps_seeing(100, &[put(300.0, KATYA)]);
+            scene.keeps_seeing(gap, &[]);
+            let accepted = passes(&mut scene, 300, &[put(x, Looks::Near(raw))]);
+            assert_eq!(accepted, 0, "at 0.{raw}, after {gap} frames, at {x}");
+        }
+    }
+}
+
+#[test]
+fn a_face_that_can_never_be_recognised_does_not_keep_the_camera_busy() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.keeps_seeing(600, &[put(300.0, Looks::Useless)]);
+    assert!(!scene.tracker.is_curious(&scene.enrolled.gallery));
+    assert!(scene.embeddings < 80, "{} embeddings in a minute", scene.embeddings);
 }

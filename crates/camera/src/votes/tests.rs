@@ -106,6 +106,16 @@ fn somebody_enrolled_while_in_view_is_known_by_the_shots_that_are_there() {
 }
 
 #[test]
+fn somebody_enrolled_in_the_moment_of_a_shot_is_known_by_the_older_ones_too() {
+    let enrolled = Enrolled::of(&["katya"]);
+    let mut votes = votes(&enrolled, [shot(5, WEAK, 1, 3.6), shot(5, WEAK, 2, 3.6)]);
+    enrolled.enrol("newcomer", person(5));
+    votes.add(view(0.0), shot(5, WEAK, 3, 3.6), enrolled.gallery.gates(), &enrolled.gallery);
+    assert_eq!(votes.verdict(&rule(), enrolled.gallery.gates()), Verdict::Pass);
+    assert_eq!(votes.agreeing(&rule()), 3);
+}
+
+#[test]
 fn a_long_visit_keeps_its_best_shots_only() {
     let enrolled = Enrolled::of(&["katya"]);
     let votes = votes(&enrolled, (0..500).map(|n| shot(0, 0.4, n, 2.6 + (n % 10) as f32 / 10.0)));

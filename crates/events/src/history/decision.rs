@@ -105,8 +105,6 @@ impl Decision {
     pub(super) fn of(evidence: &Evidence, followed: bool) -> Self {
         let (rule, nearest) = (&evidence.rule, evidence.nearest.as_ref());
         let counts = |shot: &Shot| counts(shot, nearest, rule);
-        let is_strong = |shot: &Shot| shot.nearest.as_ref().is_some_and(|nearest| nearest.distance < rule.strong);
-        let strong = evidence.shots.iter().any(|shot| counts(shot) && is_strong(shot));
         let second = nearest.and_then(|nearest| nearest.runner_up.as_ref());
         Self {
             threshold: rule.threshold,
@@ -114,12 +112,12 @@ impl Decision {
             shots_asked: rule.shots,
             margin_asked: rounded(rule.margin),
             shots: evidence.shots.iter().map(|shot| ShotView::of(shot, counts(shot), followed)).collect(),
-            votes: Votes { agreeing: evidence.agreeing, needed: rule.shots, strong },
+            votes: Votes { agreeing: evidence.agreeing, needed: rule.shots, strong: evidence.strong },
             fused: nearest.map(Nearest::of),
             margin: nearest.zip(second).map(|(best, second)| rounded(second.distance.value() - best.distance.value())),
             second: second.map(Second::of),
             reason: evidence.verdict.reason(),
-            why: why::sentence(evidence, strong, followed),
+            why: why::sentence(evidence, followed),
         }
     }
 }

@@ -158,6 +158,7 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting, rule: Rule) -> Evidence {
         fused: face.embedding.clone(),
         nearest: face.nearest.clone(),
         agreeing: 1,
+        strong: face.nearest.as_ref().is_some_and(|nearest| nearest.distance < rule.strong),
         verdict: face.verdict,
         rule,
         best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),

@@ -110,6 +110,7 @@ impl Day {
             fused: seen.usable.then_some(Embedding { vector, norm: seen.quality }),
             nearest,
             agreeing: 2,
+            strong: seen.verdict == Verdict::Pass,
             verdict: seen.verdict,
             rule: RULE(),
             best: Some(BestShot { frame: Arc::clone(frame), area }),
@@ -362,7 +363,7 @@ fn a_decision_holds_all_that_it_rests_on() {
         "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "reason": null, "why": decision["why"],
     });
     assert_eq!(decision, expected);
-    assert!(decision["why"].as_str().unwrap().starts_with("Accepted as Ann: a shot nearer than 0.42"), "{decision}");
+    assert!(decision["why"].as_str().unwrap().starts_with("Accepted as Ann: a clear shot nearer than 0.42"), "{decision}");
 }
 
 #[test]

@@ -2,23 +2,23 @@
 
 use camera::{Evidence, Reason};
 
-/// Why a passage was decided as it was. `strong`: one shot counted for all.
-pub(super) fn sentence(evidence: &Evidence, strong: bool, followed: bool) -> String {
+/// Why a passage was decided as it was.
+pub(super) fn sentence(evidence: &Evidence, followed: bool) -> String {
     match (evidence.verdict.reason(), &evidence.nearest) {
-        (None, nearest) => accepted(evidence, nearest.as_ref().map_or("?", |nearest| &nearest.name), strong, followed),
+        (None, nearest) => accepted(evidence, nearest.as_ref().map_or("?", |nearest| &nearest.name), followed),
         (Some(reason), _) => refused(evidence, reason),
     }
 }
 
-fn accepted(evidence: &Evidence, name: &str, strong: bool, followed: bool) -> String {
+fn accepted(evidence: &Evidence, name: &str, followed: bool) -> String {
     let rule = &evidence.rule;
     let threshold = rule.threshold;
     if !followed {
         return format!("Accepted as {name}: nearer than {threshold} in one frame, and TRACKING is off.");
     }
-    match (evidence.agreeing, strong) {
+    match (evidence.agreeing, evidence.strong) {
         (agreeing, true) => format!(
-            "Accepted as {name}: a shot nearer than {} counts for all {} that are asked for; {agreeing} agree in all.",
+            "Accepted as {name}: a clear shot nearer than {} counts for all {} that are asked for; {agreeing} agree in all.",
             rule.strong, rule.shots
         ),
         (1, false) => format!("Accepted as {name}: one shot is nearer than {threshold}, and one is asked for."),
@@ -51,7 +51,7 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
         Reason::BelowThreshold => below_threshold(evidence),
         Reason::TooNearToTwo => too_near_to_two(evidence),
         Reason::TooFewShots => format!(
-            "Only {} of the {} shots that are asked for were nearer than {}, none of them nearer than {}. Let people stay \
+            "Only {} of the {} shots that are asked for were nearer than {}, and none of them was both clear and nearer than {}. Let people stay \
              in view longer, enrol better photos, or lower PASS_SHOTS.",
             evidence.agreeing, rule.shots, rule.threshold, rule.strong
         ),
