@@ -82,7 +82,7 @@ settings! {
         tracking: bool = "true",
         /// Pass over frames in which nothing moves.
         motion_gate: bool = "true",
-        /// Seconds between two PASS events of one person.
+        /// Seconds between two PASS events of one person on one camera.
         cooldown: Cooldown = "5",
         /// The model pack (see `vultus models list`).
         model_pack: String = "default",
