@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use events::{History, Outlet, WindowSlot};
+use events::{History, LastPasses, Outlet, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,7 +14,7 @@ use super::handle::state_of;
 use super::patience::{Away, Reach, within_patience};
 use super::seat::{Seat, Work};
 use super::telling::Telling;
-use super::watching::{Shared, Watching};
+use super::watching::{Lent, Shared, Watching};
 use super::webhooks::Webhooks;
 use super::{Cameras, Defined, Definition, Fixed};
 use crate::app::App;
@@ -43,7 +43,7 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Starts to watch the cameras of `fixed`, and those of the database that no other node has. Frames go to `outlets`, the
-    /// first camera's to `window` as well.
+    /// first camera's to `window` as well, whichever that is at the time.
     ///
     /// # Errors
     /// When the models cannot be loaded.
@@ -67,13 +67,14 @@ impl Supervisor {
                 gallery: app.gallery().clone(),
                 history: history.clone(),
                 outlets,
+                window,
             },
             claims: Claims::new(store.clone(), node),
             webhooks: Webhooks::new(store.clone()),
             telling,
             store,
             cameras: cameras.clone(),
-            window,
+            last_passes: BTreeMap::new(),
             stored: None,
             defined: Vec::new(),
             seats: BTreeMap::new(),
@@ -118,7 +119,8 @@ struct Floor {
     webhooks: Webhooks,
     telling: Telling,
     store: Store,
-    window: Option<WindowSlot>,
+    /// Who has been announced where, by the cameras' ids: also while a camera is not watched, as between two watchings.
+    last_passes: BTreeMap<String, LastPasses>,
     /// The database's definitions as last read; `None` before the first time.
     stored: Option<Vec<Definition>>,
     defined: Vec<Defined>,
@@ -208,7 +210,7 @@ impl Floor {
         let leaving: Vec<String> = self
             .seats
             .values()
-            .filter(|seat| !wanted.contains(&seat.definition))
+            .filter(|seat| !wanted.iter().any(|camera| seat.definition.is_watched_like(camera)))
             .map(|seat| seat.definition.id.clone())
             .collect();
         for id in leaving {
@@ -216,9 +218,13 @@ impl Floor {
                 self.clear(&id);
             }
         }
-        for (at, definition) in wanted.into_iter().enumerate() {
-            self.mind(definition, at == 0);
+        if let (Some(window), Some(first)) = (&self.shared.window, wanted.first()) {
+            window.show(&first.id);
         }
+        for definition in wanted {
+            self.mind(definition);
+        }
+        self.last_passes.retain(|id, _| self.defined.iter().any(|camera| camera.definition.id == *id));
         self.webhooks.end_unused();
         self.publish();
     }
@@ -240,31 +246,29 @@ impl Floor {
     }
 
     /// Sees to it that a wanted camera is watched.
-    fn mind(&mut self, definition: Definition, is_first: bool) {
+    fn mind(&mut self, definition: Definition) {
         let id = definition.id.clone();
         let next = match self.seats.remove(&id) {
-            None => self.start(&definition, is_first),
-            Some(Seat { work: Work::Resting(_, until), .. }) if Instant::now() >= until => {
-                self.start(&definition, is_first)
-            }
-            Some(seat) if seat.definition == definition && seat.has_broken_down() => {
-                Work::rest(&id, &seat.work.broken_down())
-            }
-            // As it is; a changed definition waits until the threads of the old one have ended.
-            Some(seat) => {
+            None => self.start(&definition),
+            Some(Seat { work: Work::Resting(_, until), .. }) if Instant::now() >= until => self.start(&definition),
+            // A changed one waits until the threads of the old one have ended.
+            Some(seat) if !seat.definition.is_watched_like(&definition) => {
                 self.seats.insert(id, seat);
                 return;
             }
+            Some(seat) if seat.has_broken_down() => Work::rest(&id, &seat.work.broken_down()),
+            // As it is, by the name that it has now.
+            Some(seat) => seat.work,
         };
         self.seats.insert(id, Seat { definition, work: next });
     }
 
-    fn start(&mut self, definition: &Definition, is_first: bool) -> Work {
-        let window = self.window.clone().filter(|_| is_first);
+    fn start(&mut self, definition: &Definition) -> Work {
+        let last_passes = self.last_passes.entry(definition.id.clone()).or_default().clone();
         let webhook = definition.webhook(&self.shared.settings).map(|url| self.webhooks.of(&url)).transpose();
         let started = webhook
             .map_err(anyhow::Error::from)
-            .and_then(|webhook| Watching::start(definition, &self.shared, webhook, window));
+            .and_then(|webhook| Watching::start(definition, &self.shared, Lent { last_passes, webhook }));
         match started {
             Ok(watching) => Work::Watched(watching),
             Err(error) => Work::rest(&definition.id, &format!("{error:#}")),
@@ -303,7 +307,7 @@ impl Floor {
             self.seats.values().filter(|seat| seat.leave()).map(|seat| seat.definition.id.clone()).collect();
         left.iter().for_each(|id| self.clear(id));
         self.cameras.set_here(Vec::new());
-        if let Some(window) = &self.window {
+        if let Some(window) = &self.shared.window {
             window.close();
         }
         self.telling.end().await;
