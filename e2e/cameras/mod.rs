@@ -132,6 +132,40 @@ async fn a_changed_camera_keeps_its_cooldowns_and_a_renamed_one_goes_on_as_it_is
     assert_eq!(receiver.bodies().len(), 1, "the cooldown has not run out");
 }
 
+/// A service whose camera has seen somebody while nobody listened at its webhook.
+async fn with_somebody_left_to_be_told(home: &Home, address: std::net::SocketAddr) -> Service {
+    let vultus = home.start(&["serve"]).await;
+    let mut door = camera("door", 3);
+    door["webhook_url"] = Receiver::url_at(address).into();
+    door["cooldown"] = 600.into();
+    add(&vultus, &door).await;
+    passes(&mut vultus.viewer().await, "door", "obama").await;
+    vultus
+}
+
+#[tokio::test]
+async fn what_a_camera_saw_before_it_was_removed_is_still_told() {
+    let (home, address) = (no_camera_of_its_own().with("VIDEO_SOURCE", "none"), Receiver::nobody().await);
+    let vultus = with_somebody_left_to_be_told(&home, address).await;
+    send(&vultus, Method::DELETE, &format!("{LIST}/door"), &Value::Null).await;
+    until("no camera", async || vultus.get("/healthz").await.ok()["camera"].is_null().then_some(())).await;
+    let receiver = Receiver::start_on(address).await;
+    assert!(receiver.receives(1).await[0].contains("obama"));
+}
+
+#[tokio::test]
+async fn what_was_left_for_a_camera_that_is_off_is_told_by_the_next_start() {
+    let (home, address) = (no_camera_of_its_own().with("VIDEO_SOURCE", "none"), Receiver::nobody().await);
+    let vultus = with_somebody_left_to_be_told(&home, address).await;
+    change(&vultus, "door", &json!({"enabled": false})).await.ok();
+    vultus.kill().await;
+    let receiver = Receiver::start_on(address).await;
+    let vultus = home.start(&["serve"]).await;
+    assert!(receiver.receives(1).await[0].contains("obama"));
+    let lines = vultus.lines();
+    assert!(!lines.iter().any(|line| line.contains("events wait for")), "{lines:#?}");
+}
+
 #[tokio::test]
 async fn a_broken_camera_leaves_the_other_alone() {
     let vultus = no_camera_of_its_own().with("VIDEO_SOURCE", "none").start(&["serve"]).await;

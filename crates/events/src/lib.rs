@@ -37,7 +37,7 @@ pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};
 pub use policy::{LastPasses, Policy, Status};
 pub use publish::Publisher;
-pub use webhook::{Pass, Webhook, WebhookSettings};
+pub use webhook::{Pass, Webhook, WebhookSettings, drop_abandoned};
 pub use window::WindowSlot;
 
 /// A text message on its way to or from a hub; clones share the text.

@@ -7,6 +7,7 @@ use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use super::claims::Claims;
 use super::defined::stored_definition;
@@ -175,8 +176,16 @@ impl Floor {
         }
         self.defined = defined;
         read?;
+        self.webhooks.know(&self.webhook_addresses());
         let wanted = self.defined.iter().filter(|camera| camera.is_shared() && camera.definition.enabled);
         self.claims.take(wanted.map(|camera| camera.definition.id.as_str())).await
+    }
+
+    /// All that somebody may tell of a PASS: also those of cameras that are off, hidden, or another node's.
+    fn webhook_addresses(&self) -> BTreeSet<Url> {
+        let settings = &self.shared.settings;
+        let defined = self.defined.iter().map(|camera| &camera.definition).chain(self.stored.iter().flatten());
+        defined.filter_map(|camera| camera.webhook(settings)).chain(settings.webhook_url.0.clone()).collect()
     }
 
     async fn read_stored(&mut self) -> Result<(), Away> {
