@@ -165,6 +165,16 @@ async fn sigterm_and_ctrl_c_end_it_with_success_and_leave_no_ffmpeg() {
 }
 
 #[tokio::test]
+async fn a_viewer_hears_how_passages_end_when_the_service_stops() {
+    let (_home, mut vultus, _) = with_a_source_of_its_own().await;
+    let mut viewer = vultus.viewer_of("view=events").await;
+    let begun = viewer.event().await;
+    vultus.signal(Signal::TERM);
+    viewer.event_where("its end", |event| event["phase"] == "end" && event["id"] == begun["id"]).await;
+    assert_eq!(vultus.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn sigkill_leaves_no_ffmpeg() {
     let (_home, vultus, children) = with_a_source_of_its_own().await;
     vultus.kill().await;

@@ -6,7 +6,7 @@ mod pictures;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Home, Receiver, Service, Viewer, client, clip, photo, until};
+use crate::support::{Answer, Home, Receiver, Service, Viewer, client, clip, photo, processes_with, until, vanish};
 
 const LIST: &str = "/api/v1/cameras";
 
@@ -105,6 +105,65 @@ async fn a_camera_added_over_the_api_recognises_and_can_be_changed_disabled_and_
         (watched[0]["id"] == "camera").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_changed_camera_keeps_its_cooldowns_and_a_renamed_one_goes_on_as_it_is() {
+    let receiver = Receiver::start().await;
+    let home = no_camera_of_its_own().with("VIDEO_SOURCE", "none");
+    let source = home.file("door.mp4");
+    std::fs::copy(clip(3, 2), &source).unwrap();
+    let vultus = home.start(&["serve"]).await;
+    let door = json!({"id": "door", "source": path(&source), "loop_file": true, "cooldown": 600,
+        "webhook_url": receiver.url()});
+    add(&vultus, &door).await;
+    assert!(receiver.receives(1).await[0].contains("obama"));
+
+    let first = processes_with(path(&source));
+    change(&vultus, "door", &json!({"min_face_px": 10})).await.ok();
+    vanish(&first).await;
+    passes(&mut vultus.viewer().await, "door", "obama").await;
+
+    let second = processes_with(path(&source));
+    change(&vultus, "door", &json!({"name": "Front door"})).await.ok();
+    until("the new name", async || (vultus.camera().await["name"] == "Front door").then_some(())).await;
+    passes(&mut vultus.viewer().await, "door", "obama").await;
+    assert_eq!(processes_with(path(&source)), second);
+    assert_eq!(receiver.bodies().len(), 1, "the cooldown has not run out");
+}
+
+/// A service whose camera has seen somebody while nobody listened at its webhook.
+async fn with_somebody_left_to_be_told(home: &Home, address: std::net::SocketAddr) -> Service {
+    let vultus = home.start(&["serve"]).await;
+    let mut door = camera("door", 3);
+    door["webhook_url"] = Receiver::url_at(address).into();
+    door["cooldown"] = 600.into();
+    add(&vultus, &door).await;
+    passes(&mut vultus.viewer().await, "door", "obama").await;
+    vultus
+}
+
+#[tokio::test]
+async fn what_a_camera_saw_before_it_was_removed_is_still_told() {
+    let (home, address) = (no_camera_of_its_own().with("VIDEO_SOURCE", "none"), Receiver::nobody().await);
+    let vultus = with_somebody_left_to_be_told(&home, address).await;
+    send(&vultus, Method::DELETE, &format!("{LIST}/door"), &Value::Null).await;
+    until("no camera", async || vultus.get("/healthz").await.ok()["camera"].is_null().then_some(())).await;
+    let receiver = Receiver::start_on(address).await;
+    assert!(receiver.receives(1).await[0].contains("obama"));
+}
+
+#[tokio::test]
+async fn what_was_left_for_a_camera_that_is_off_is_told_by_the_next_start() {
+    let (home, address) = (no_camera_of_its_own().with("VIDEO_SOURCE", "none"), Receiver::nobody().await);
+    let vultus = with_somebody_left_to_be_told(&home, address).await;
+    change(&vultus, "door", &json!({"enabled": false})).await.ok();
+    vultus.kill().await;
+    let receiver = Receiver::start_on(address).await;
+    let vultus = home.start(&["serve"]).await;
+    assert!(receiver.receives(1).await[0].contains("obama"));
+    let lines = vultus.lines();
+    assert!(!lines.iter().any(|line| line.contains("events wait for")), "{lines:#?}");
 }
 
 #[tokio::test]

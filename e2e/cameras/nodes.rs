@@ -95,6 +95,31 @@ async fn a_camera_goes_on_while_the_database_is_away() {
     is_in_state(&vultus, "door", "live").await;
 }
 
+#[tokio::test]
+async fn a_database_that_hangs_is_one_line_in_the_log_and_keeps_nobody_from_stopping() {
+    let home = no_camera_of_its_own().with("VIDEO_SOURCE", "none");
+    let mut vultus = home.start(&["serve"]).await;
+    let mut lock = write_lock(&home.file("vultus.db")).await;
+    for number in 0..6 {
+        let definition = json!({"id": format!("door-{number}"), "source": "testsrc", "enabled": true});
+        let insert = sqlx::query("INSERT INTO cameras (id, definition, created_at, updated_at) VALUES ($1, $2, 0, 0)")
+            .bind(definition["id"].as_str().unwrap().to_owned())
+            .bind(definition.to_string());
+        insert.execute(&mut lock).await.unwrap();
+    }
+    // Six cameras that can be seen and not be taken.
+    lock.execute("COMMIT; BEGIN IMMEDIATE").await.unwrap();
+    vultus.says("the database is away").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    vultus.signal(Signal::TERM);
+    let asked = Instant::now();
+    assert_eq!(vultus.ended().await.code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    let lines = vultus.lines();
+    assert_eq!(lines.iter().filter(|line| line.contains("the database is away")).count(), 1, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("INSERT INTO")), "{lines:#?}");
+}
+
 async fn write_lock(file: &Path) -> AnyConnection {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();

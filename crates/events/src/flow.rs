@@ -2,14 +2,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use camera::{Newest, SeenFace, Sighting, SightingTimes};
-use face::YuvImage;
+use camera::{SeenFace, Sighting, SightingTimes};
 use tokio::runtime::Handle;
 
 use crate::history::CameraHistory;
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Hub, Message, Pass, Publisher, Webhook};
+use crate::{Hub, Message, Pass, Publisher, Webhook, WindowSlot};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -49,9 +48,6 @@ impl Outlet {
         }
     }
 }
-
-/// Annotated frames for a local window.
-pub type WindowSlot = Arc<Newest<YuvImage>>;
 
 /// Sighting → events → sinks, for one camera. Runs on a thread of its own until the camera's watch ends; a sink that
 /// is slow or away never stops it. Its sinks may be shared with other flows, and are ended by who made them.
@@ -102,7 +98,7 @@ impl Flow {
         self
     }
 
-    /// Shows annotated frames in a window.
+    /// Shows annotated frames in the window, while it shows this camera.
     #[must_use]
     pub fn with_window(mut self, window: WindowSlot) -> Self {
         self.window = Some(window);
@@ -138,11 +134,8 @@ impl Flow {
 
     /// A frame is drawn and encoded once, and not at all when nobody looks.
     fn send(&mut self, frame: Arc<LiveFrame>) {
-        if self.window.as_ref().is_some_and(|window| window.is_closed()) {
-            self.window = None;
-        }
         if let Some(window) = &self.window {
-            window.put(frame.annotated_picture());
+            window.put(&frame.sighting().camera, || frame.annotated_picture());
         }
         let message = Message::seen(frame, self.annotate);
         self.outlets.iter().for_each(|outlet| outlet.send(&message));

@@ -4,7 +4,7 @@
 //! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
 //! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
-//! the outbox (`webhook`).
+//! the outbox (`webhook`), and the way to the local window (`window`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
@@ -25,18 +25,20 @@ mod relayed;
 mod trouble;
 mod viewer_count;
 mod webhook;
+mod window;
 
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;
 pub use event::FaceView;
-pub use flow::{Flow, Outlet, WindowSlot};
+pub use flow::{Flow, Outlet};
 pub use history::{CameraHistory, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};
-pub use policy::{Policy, Status};
+pub use policy::{LastPasses, Policy, Status};
 pub use publish::Publisher;
-pub use webhook::{Pass, Webhook, WebhookSettings};
+pub use webhook::{Pass, Webhook, WebhookSettings, drop_abandoned};
+pub use window::WindowSlot;
 
 /// A text message on its way to or from a hub; clones share the text.
 pub type Msg = tokio_tungstenite::tungstenite::Utf8Bytes;

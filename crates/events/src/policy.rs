@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camera::{SeenFace, Sighting, Verdict};
@@ -24,36 +24,43 @@ impl From<Verdict> for Status {
     }
 }
 
+/// When each person was last announced at one camera. Clones share it, so that the camera's next policy goes on with it: a
+/// camera that is started anew tells of nobody whose cooldown has not run out.
+#[derive(Clone, Debug, Default)]
+pub struct LastPasses(Arc<Mutex<HashMap<Arc<str>, Instant>>>);
+
 /// Sighting → decision: whose cooldown has run out, so that others are told.
 #[derive(Debug)]
 pub struct Policy {
     cooldown: Duration,
-    last_pass: HashMap<Arc<str>, Instant>,
+    last_passes: LastPasses,
 }
 
 /// Names remembered before those whose cooldown is over are forgotten.
 const REMEMBERED: usize = 1024;
 
 impl Policy {
-    /// A person's PASS is announced again after `cooldown`.
-    pub fn new(cooldown: Duration) -> Self {
-        Self { cooldown, last_pass: HashMap::new() }
+    /// A person's PASS is announced again `cooldown` after the one in `last_passes`.
+    pub fn new(cooldown: Duration, last_passes: LastPasses) -> Self {
+        Self { cooldown, last_passes }
     }
 
     /// The accepted faces of a sighting whose person's cooldown has run out; it starts anew for each of them.
     pub fn announce<'s>(&mut self, sighting: &'s Sighting) -> Vec<&'s SeenFace> {
         let now = sighting.frame.read_at;
+        // Whole after every statement, so a panic elsewhere does not spoil it.
+        let mut last_passes = self.last_passes.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut announced = Vec::new();
         for face in &sighting.faces {
             let (Verdict::Pass, Some(nearest)) = (face.verdict, &face.nearest) else { continue };
-            let ready = self.last_pass.get(&nearest.name).is_none_or(|last| now.duration_since(*last) >= self.cooldown);
+            let ready = last_passes.get(&nearest.name).is_none_or(|last| now.duration_since(*last) >= self.cooldown);
             if ready {
-                self.last_pass.insert(nearest.name.clone(), now);
+                last_passes.insert(nearest.name.clone(), now);
                 announced.push(face);
             }
         }
-        if self.last_pass.len() > REMEMBERED {
-            self.last_pass.retain(|_, last| now.duration_since(*last) < self.cooldown);
+        if last_passes.len() > REMEMBERED {
+            last_passes.retain(|_, last| now.duration_since(*last) < self.cooldown);
         }
         announced
     }
@@ -104,7 +111,7 @@ mod tests {
     }
 
     fn policy() -> Policy {
-        Policy::new(Duration::from_secs(5))
+        Policy::new(Duration::from_secs(5), LastPasses::default())
     }
 
     fn announced(policy: &mut Policy, sighting: &Sighting) -> Vec<String> {
@@ -135,6 +142,18 @@ mod tests {
         let both = vec![seen(Some("katya"), 0.3, 80.0), seen(Some("zero"), 0.2, 60.0)];
         assert_eq!(announced(&mut policy, &sighting(start, 4, both)), ["zero"]);
         assert_eq!(announced(&mut policy, &sighting(start, 5, katya())), ["katya"]);
+    }
+
+    #[test]
+    fn a_camera_that_is_started_anew_goes_on_with_the_cooldowns_of_before() {
+        let (start, seconds) = (Instant::now(), Duration::from_secs);
+        let katya = |after| sighting(start, after, vec![seen(Some("katya"), 0.3, 80.0)]);
+        let last_passes = LastPasses::default();
+        let policy = |cooldown| Policy::new(cooldown, last_passes.clone());
+        assert_eq!(announced(&mut policy(seconds(5)), &katya(0)), ["katya"]);
+        assert!(announced(&mut policy(seconds(5)), &katya(4)).is_empty());
+        assert!(announced(&mut policy(seconds(9)), &katya(6)).is_empty(), "a cooldown that has been made longer");
+        assert_eq!(announced(&mut policy(seconds(3)), &katya(6)), ["katya"], "and one that has been made shorter");
     }
 
     #[test]

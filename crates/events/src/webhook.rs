@@ -1,4 +1,5 @@
 //! Tells another system of each PASS, over HTTP, at least once and in order.
+mod abandoned;
 mod deliver;
 mod memory;
 mod post;
@@ -10,12 +11,14 @@ use serde::Serialize;
 use store::{Micros, NewDelivery, Store};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use self::deliver::Worker;
+use self::deliver::{LOOK_AGAIN, Worker};
 use self::memory::{Memory, Writer};
 use self::post::Post;
 use crate::EventsError;
+
+pub use self::abandoned::drop_abandoned;
 
 /// How long the recognition of a person waits for the database to keep the event.
 const LONGEST_RECORD: Duration = Duration::from_millis(500);
@@ -139,6 +142,30 @@ impl Webhook {
         if lost > 0 {
             tracing::error!(lost, "webhook: the database did not come back, events that were in memory are lost");
         }
+    }
+
+    /// Goes on until nothing waits for its address any more, since all is delivered or given up, and then stops; before that
+    /// when `stopped` says so, or its sender is gone. For an address at which nothing new is recorded.
+    pub async fn finish(self, mut stopped: watch::Receiver<bool>) {
+        let all_done = async {
+            while self.has_work().await {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            () = all_done => {}
+            () = stopping(&mut stopped) => {}
+        }
+        self.shutdown().await;
+    }
+
+    async fn has_work(&self) -> bool {
+        // In this order: what leaves the memory is in the database by then.
+        self.memory.len() > 0
+            || match self.store.deliveries_by_address().await {
+                Ok(waiting) => waiting.contains_key(&self.url),
+                Err(_) => true,
+            }
     }
 
     fn delivery(&self, pass: &Pass) -> NewDelivery {

@@ -8,12 +8,14 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Pass, Webhook, WebhookSettings};
+use events::{EventsError, Pass, Webhook, WebhookSettings, drop_abandoned};
 use log::Errors;
 use receiver::{Answer, Receiver};
 use sqlx::{Connection, Executor, SqliteConnection};
 use store::{Micros, NewDelivery, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 const FIRST_SECOND: i64 = 1_736_400_000;
 
@@ -333,18 +335,60 @@ async fn an_event_whose_delivery_fails_for_too_long_is_given_up_aloud() {
 }
 
 #[tokio::test]
-async fn old_events_for_an_address_that_is_no_longer_set_are_dropped() {
+async fn old_events_for_addresses_that_are_no_longer_set_are_dropped_and_no_others() {
     let database = Database::new();
     let store = database.open().await;
-    let mut receiver = Receiver::start(any_port(), ok).await;
-    push(&store, "old", "http://gate.example/", Micros(0)).await;
-    push(&store, "new", "http://gate.example/", Micros::now()).await;
-    push(&store, "mine", &settings(receiver.address).url, Micros(0)).await;
-    let _webhook = webhook(&store, receiver.address);
-    assert_eq!(receiver.next().await.header("x-vultus-delivery"), "mine");
+    let (gate, door, yard) = ("http://gate.example/", "http://door.example/", "http://yard.example/");
+    push(&store, "old", gate, Micros(0)).await;
+    push(&store, "new", gate, Micros::now()).await;
+    push(&store, "a camera's", door, Micros(0)).await;
+    push(&store, "another's", yard, Micros(0)).await;
+    let (_in_use, seen) = watch::channel([door, yard].map(str::to_owned).into());
+    let sweeping = tokio::spawn(drop_abandoned(store.clone(), seen));
+    let started = Instant::now();
+    while store.outbox().await.expect("an outbox").depth > 3 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it is still there after 20 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let now = Micros::now();
-    let left = store.lease_delivery("http://gate.example/", "test", now, now).await.expect("the database answers");
-    assert_eq!(left.expect("the new one is kept").id, "new");
+    for (url, id) in [(gate, "new"), (door, "a camera's"), (yard, "another's")] {
+        let left = store.lease_delivery(url, "test", now, now).await.expect("the database answers");
+        assert_eq!(left.expect("it is kept").id, id);
+    }
+    sweeping.abort();
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_no_longer_used_ends_when_all_is_delivered() {
+    let database = Database::new();
+    let store = database.open().await;
+    let address = closed_port().await;
+    let webhook = webhook(&store, address);
+    webhook.record(&pass(0)).await;
+    webhook.record(&pass(1)).await;
+    push(&store, "of another", "http://gate.example/", Micros::now()).await;
+    let (_stop, stopped) = watch::channel(false);
+    let finishing = tokio::spawn(webhook.finish(stopped));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!finishing.is_finished());
+    let mut receiver = Receiver::start(address, ok).await;
+    for number in 0..2 {
+        assert_eq!(receiver.next().await.timestamp(), FIRST_SECOND + number);
+    }
+    timeout(Duration::from_secs(20), finishing).await.expect("it ends").expect("no panic");
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_no_longer_used_ends_at_once_when_it_is_told_to() {
+    let database = Database::new();
+    let store = database.open().await;
+    let webhook = webhook(&store, closed_port().await);
+    webhook.record(&pass(0)).await;
+    let (stop, stopped) = watch::channel(false);
+    let finishing = tokio::spawn(webhook.finish(stopped));
+    stop.send_replace(true);
+    timeout(Duration::from_secs(20), finishing).await.expect("it ends").expect("no panic");
+    assert_eq!(store.outbox().await.expect("an outbox").depth, 1, "for the next start");
 }
 
 #[tokio::test]

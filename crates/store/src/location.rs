@@ -2,6 +2,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sqlx::ConnectOptions;
 use sqlx::any::AnyConnectOptions;
 
 use crate::StoreError;
@@ -93,12 +94,14 @@ impl Location {
             Location::Sqlite(path) => format!("sqlite:{}", percent_encoded(&path.to_string_lossy())),
             Location::Postgres(url) => url.clone(),
         };
-        url.parse().map_err(|error: sqlx::Error| StoreError::BadUrl {
+        let options: AnyConnectOptions = url.parse().map_err(|error: sqlx::Error| StoreError::BadUrl {
             database: self.shown(),
             reason: format!(
                 "{error}; the form is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters in the password"
             ),
-        })
+        })?;
+        // Whoever asks says what cannot be done meanwhile; the text of each slow statement says that to nobody.
+        Ok(options.disable_statement_logging())
     }
 }
 

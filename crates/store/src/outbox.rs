@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
@@ -178,13 +180,13 @@ impl Store {
         .await
     }
 
-    /// Throws away the deliveries for any address but `url` that were created before `before`, tried or not; returns how
-    /// many that were. Nobody may be left who would deliver them.
+    /// Throws away the deliveries for `url` that were created before `before`, tried or not; returns how many that were. Nobody
+    /// may be left who would deliver them.
     ///
     /// # Errors
     /// What the database said.
     pub async fn drop_abandoned_deliveries(&self, url: &str, before: Micros) -> Result<u64, StoreError> {
-        self.throw_away("DELETE FROM deliveries WHERE url <> $1 AND created_at < $2", url, before).await
+        self.throw_away("DELETE FROM deliveries WHERE url = $1 AND created_at < $2", url, before).await
     }
 
     async fn throw_away(&self, sql: &'static str, url: &str, before: Micros) -> Result<u64, StoreError> {
@@ -197,19 +199,17 @@ impl Store {
         .await
     }
 
-    /// How many deliveries wait for another address than `url`.
+    /// How many deliveries wait for each address for which any do.
     ///
     /// # Errors
     /// When the database cannot answer.
-    pub async fn deliveries_elsewhere(&self, url: &str) -> Result<u64, StoreError> {
+    pub async fn deliveries_by_address(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
-            let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE url <> $1")
-                .bind(url)
-                .fetch_one(&mut *session)
-                .await?;
+            let rows: Vec<(String, i64)> =
+                sqlx::query_as("SELECT url, COUNT(*) FROM deliveries GROUP BY url").fetch_all(&mut *session).await?;
             session.give_back();
-            Ok(count.unsigned_abs())
+            Ok(rows.into_iter().map(|(url, count)| (url, count.unsigned_abs())).collect())
         })
         .await
     }

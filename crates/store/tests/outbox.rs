@@ -192,7 +192,11 @@ async fn deliveries_to_an_address_that_is_no_longer_set_are_dropped_when_they_ar
         push(&store, "mine", URL, Micros(500)).await;
         push(&store, "old", "http://elsewhere.example", Micros(999)).await;
         push(&store, "new", "http://elsewhere.example", NOW).await;
-        assert_eq!(store.drop_abandoned_deliveries(URL, NOW).await.expect("dropped"), 1);
+        let elsewhere = "http://elsewhere.example";
+        let waiting = async || store.deliveries_by_address().await.expect("an outbox").into_iter().collect::<Vec<_>>();
+        assert_eq!(waiting().await, [(elsewhere.to_owned(), 2), (URL.to_owned(), 1)]);
+        assert_eq!(store.drop_abandoned_deliveries(elsewhere, NOW).await.expect("dropped"), 1);
+        assert_eq!(waiting().await, [(elsewhere.to_owned(), 1), (URL.to_owned(), 1)]);
         assert_eq!(lease(&store, "a", NOW).await.expect("a delivery").id, "mine");
         assert_eq!(store.outbox().await.expect("an outbox").depth, 2);
     })

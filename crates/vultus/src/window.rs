@@ -23,8 +23,8 @@ pub fn open(title: String) -> Option<WindowSlot> {
         tracing::info!("no display: the local window is off (SHOW_WINDOW=false says so for good)");
         return None;
     }
-    let slot: WindowSlot = Arc::new(Newest::new());
-    let frames = Arc::clone(&slot);
+    let frames = Arc::new(Newest::new());
+    let slot = WindowSlot::new(Arc::clone(&frames));
     let started = std::thread::Builder::new().name("window".to_owned()).spawn(move || {
         if let Err(error) = show(&title, &frames) {
             tracing::info!(%error, "the local window cannot be shown; everything else goes on");

@@ -13,7 +13,7 @@ use crate::trouble::Trouble;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// How often to look for rows that another process wrote and did not live to deliver.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// Time beyond a request's own in which its outcome must be written, before another process may send the same row.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -22,9 +22,6 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 const MOST_REFUSALS: u32 = 5;
 /// A receiver that has been away for less may still be starting, as after a power cut that stopped it too.
 const PATIENCE: Duration = Duration::from_hours(1);
-/// Age at which rows for an address that is no longer set are dropped.
-const ABANDONED_AFTER: Duration = Duration::from_hours(30 * 24);
-const DROP_ABANDONED_EVERY: Duration = Duration::from_hours(1);
 
 /// Delivers the oldest row of the outbox, then the next. Retries until it is delivered, refused for good, or too old; ends
 /// between two requests when asked to stop.
@@ -37,7 +34,6 @@ pub(super) struct Worker {
     give_up_after: Duration,
     recorded: Arc<Notify>,
     stopped: watch::Receiver<bool>,
-    abandoned_dropped_at: Option<Instant>,
     refusals: Refusals,
     /// Since when the receiver has not answered an event with yes or no. Not by the wall clock, which may jump by days.
     away_since: Option<Instant>,
@@ -89,7 +85,6 @@ impl Worker {
             give_up_after: settings.give_up_after,
             recorded,
             stopped,
-            abandoned_dropped_at: None,
             refusals: Refusals::default(),
             away_since: None,
             receiver: Trouble::default(),
@@ -109,7 +104,6 @@ impl Worker {
 
     /// Delivers one row, or waits until there may be one to deliver.
     async fn turn(&mut self) -> Result<(), StoreError> {
-        self.drop_abandoned().await?;
         let now = Micros::now();
         let leased = self.store.lease_delivery(&self.url, &self.owner, now, after(now, self.lease)).await?;
         self.database_works();
@@ -225,26 +219,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Drops what waits for an address of an earlier setting, to which nothing will ever be sent.
-    async fn drop_abandoned(&mut self) -> Result<(), StoreError> {
-        if self.abandoned_dropped_at.is_some_and(|at| at.elapsed() < DROP_ABANDONED_EVERY) {
-            return Ok(());
-        }
-        let dropped = self.store.drop_abandoned_deliveries(&self.url, before(Micros::now(), ABANDONED_AFTER)).await?;
-        let kept = self.store.deliveries_elsewhere(&self.url).await?;
-        if kept > 0 && self.abandoned_dropped_at.is_none() {
-            tracing::warn!(
-                "webhook: {kept} events wait for another address than WEBHOOK_URL, an earlier setting or another \
-                 detector's; they are not sent here, and dropped after 30 days"
-            );
-        }
-        self.abandoned_dropped_at = Some(Instant::now());
-        if dropped > 0 {
-            tracing::warn!("webhook: dropped {dropped} events that waited for another address for 30 days");
-        }
-        Ok(())
-    }
-
     fn is_stopping(&self) -> bool {
         // A webhook that is gone aborts its tasks, so that only its word counts here.
         *self.stopped.borrow()
@@ -286,7 +260,8 @@ fn after(time: Micros, span: Duration) -> Micros {
     Micros(time.0.saturating_add(micros(span)))
 }
 
-fn before(time: Micros, span: Duration) -> Micros {
+/// `span` before `time`.
+pub(super) fn before(time: Micros, span: Duration) -> Micros {
     Micros(time.0.saturating_sub(micros(span)))
 }
 

@@ -1,17 +1,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use store::{Claim, Store};
+use store::{Store, StoreError};
 use tokio::time::{Instant, timeout};
+
+use super::patience::{Away, PATIENCE, within_patience};
 
 /// A node that has not been heard of for so long is dead: others may take its cameras.
 const LEASE: Duration = Duration::from_secs(6);
 
 /// How often leases are renewed: two tries may fail.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
-
-/// A database that takes longer is away.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The cameras that this process has taken for itself. What it has it goes on with while the database is away; it gives a
 /// camera up when it turns out that another has taken it meanwhile.
@@ -35,53 +34,70 @@ impl Claims {
         self.held.contains(id)
     }
 
-    /// Takes those of `wanted` that nobody has.
-    pub async fn take(&mut self, wanted: impl IntoIterator<Item = &str>) {
+    /// Takes those of `wanted` that nobody has. Those that there was no time for are taken the next time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take(&mut self, wanted: impl IntoIterator<Item = &str>) -> Result<(), Away> {
         let wanted: Vec<&str> = wanted.into_iter().filter(|id| !self.held.contains(*id)).collect();
         if wanted.is_empty() {
-            return;
+            return Ok(());
         }
-        let taken = self.claims().await.unwrap_or_default();
+        within_patience(self.take_free(&wanted)).await
+    }
+
+    async fn take_free(&mut self, wanted: &[&str]) -> Result<(), StoreError> {
+        let taken = self.store.claims().await?;
         for id in wanted {
             // Only to ask less often: whether it is free is decided by the claim itself.
-            let is_free = !taken.iter().any(|claim| claim.camera == id && claim.owner != self.owner);
-            if is_free && self.claim(id).await == Some(true) {
+            let is_free = !taken.iter().any(|claim| claim.camera == *id && claim.owner != self.owner);
+            if is_free && self.claim(id).await? {
                 tracing::info!(camera = id, "this node watches it");
-                self.held.insert(id.to_owned());
+                self.held.insert((*id).to_owned());
             }
         }
+        Ok(())
     }
 
     /// Renews the leases when it is time, with what `report` says of each camera.
-    pub async fn renew(&mut self, report: impl Fn(&str) -> String) {
+    ///
+    /// # Errors
+    /// When the database does not answer; what is held is held until it does.
+    pub async fn renew(&mut self, report: impl Fn(&str) -> String) -> Result<(), Away> {
         if self.renewed.elapsed() < RENEW_EVERY || self.held.is_empty() {
-            return;
+            return Ok(());
         }
         self.renewed = Instant::now();
         let reports: Vec<_> = self.held.iter().map(|id| (id.clone(), report(id))).collect();
-        let renewed = timeout(PATIENCE, self.store.renew_claims(&self.owner, LEASE, &reports)).await;
-        let Ok(Ok(kept)) = renewed else {
-            tracing::debug!("the claims on cameras cannot be renewed; what is watched goes on");
-            return;
-        };
+        within_patience(self.renew_held(&reports)).await
+    }
+
+    async fn renew_held(&mut self, reports: &[(String, String)]) -> Result<(), StoreError> {
+        let kept = self.store.renew_claims(&self.owner, LEASE, reports).await?;
         let lost: Vec<String> = self.held.iter().filter(|id| !kept.contains(id)).cloned().collect();
         for id in lost {
             // It may have been thrown away and not been taken.
-            if self.claim(&id).await == Some(false) {
+            if !self.claim(&id).await? {
                 tracing::warn!(camera = id, "another node has taken it while the database was out of reach");
                 self.held.remove(&id);
             }
         }
+        Ok(())
     }
 
     /// Gives back those for which `is_needed` is false.
-    pub async fn let_go(&mut self, is_needed: impl Fn(&str) -> bool) {
-        let needless: Vec<String> = self.held.iter().filter(|id| !is_needed(id)).cloned().collect();
-        for id in needless {
-            // What fails runs out by itself.
-            let _ = timeout(PATIENCE, self.store.release_claim(&id, &self.owner)).await;
-            self.held.remove(&id);
-        }
+    ///
+    /// # Errors
+    /// When the database does not answer; their leases run out by themselves.
+    pub async fn let_go(&mut self, is_needed: impl Fn(&str) -> bool) -> Result<(), Away> {
+        let needless: Vec<String> = self.held.extract_if(.., |id| !is_needed(id)).collect();
+        let released = async {
+            for id in &needless {
+                self.store.release_claim(id, &self.owner).await?;
+            }
+            Ok(())
+        };
+        within_patience(released).await
     }
 
     /// Gives back all of them, so that another node need not wait for the leases to run out.
@@ -92,11 +108,7 @@ impl Claims {
         }
     }
 
-    async fn claims(&self) -> Option<Vec<Claim>> {
-        timeout(PATIENCE, self.store.claims()).await.ok()?.ok()
-    }
-
-    async fn claim(&self, id: &str) -> Option<bool> {
-        timeout(PATIENCE, self.store.claim_camera(id, &self.node, &self.owner, LEASE)).await.ok()?.ok()
+    async fn claim(&self, id: &str) -> Result<bool, StoreError> {
+        self.store.claim_camera(id, &self.node, &self.owner, LEASE).await
     }
 }

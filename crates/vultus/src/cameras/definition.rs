@@ -213,6 +213,11 @@ impl Definition {
         self.name.as_deref().unwrap_or(&self.id)
     }
 
+    /// Whether what is watched as `self` can go on as `other`: what people call it is the only difference, if any.
+    pub fn is_watched_like(&self, other: &Self) -> bool {
+        *self == Self { name: self.name.clone(), ..other.clone() }
+    }
+
     /// For how long a person who has passed is not announced again.
     pub fn cooldown(&self, settings: &Settings) -> Duration {
         self.cooldown.map_or(settings.cooldown.0, Duration::from_secs_f64)

@@ -2,20 +2,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use camera::CameraStatus;
-use events::{History, Outlet, WindowSlot};
+use events::{History, LastPasses, Outlet, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use super::claims::Claims;
 use super::defined::stored_definition;
 use super::handle::state_of;
+use super::patience::{Away, Reach, within_patience};
+use super::seat::{Seat, Work};
 use super::telling::Telling;
-use super::watching::{Shared, Watching};
+use super::watching::{Lent, Shared, Watching};
 use super::webhooks::Webhooks;
-use super::{Cameras, Defined, Definition, Fixed, Here};
+use super::{Cameras, Defined, Definition, Fixed};
 use crate::app::App;
 
 /// How often it is looked whether a camera has ended.
@@ -24,14 +26,11 @@ const TICK: Duration = Duration::from_millis(200);
 /// How often definitions are read.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
-/// A database that takes longer is away.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Before a camera is started again whose threads panicked, or that could not be started.
-const REST: Duration = Duration::from_secs(5);
-
 /// Time for all cameras to end.
-const LONGEST_END: Duration = Duration::from_secs(10);
+const LAST_CAMERA: Duration = Duration::from_secs(10);
+
+/// Time for all of the end: cameras, what is under way, and a database that does not answer.
+const LONGEST_END: Duration = Duration::from_secs(25);
 
 /// Keeps what is watched here in step with what is defined: starts, stops and restarts cameras, each apart from the others,
 /// as a task that runs until [`Supervisor::end`]. It takes no error for a reason to end: a camera's trouble is its state,
@@ -45,7 +44,7 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Starts to watch the cameras of `fixed`, and those of the database that no other node has. Frames go to `outlets`, the
-    /// first camera's to `window` as well.
+    /// first camera's to `window` as well, whichever that is at the time.
     ///
     /// # Errors
     /// When the models cannot be loaded.
@@ -69,17 +68,19 @@ impl Supervisor {
                 gallery: app.gallery().clone(),
                 history: history.clone(),
                 outlets,
+                window,
             },
             claims: Claims::new(store.clone(), node),
             webhooks: Webhooks::new(store.clone()),
             telling,
             store,
             cameras: cameras.clone(),
-            window,
+            last_passes: BTreeMap::new(),
             stored: None,
             defined: Vec::new(),
             seats: BTreeMap::new(),
             told: BTreeSet::new(),
+            reach: Reach::default(),
             over,
         };
         Ok(Self { cameras, stop, is_over, task: tokio::spawn(floor.run(stopped)) })
@@ -99,11 +100,14 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Stops all cameras, delivers what is under way, and gives the cameras free for other nodes.
+    /// Stops all cameras, delivers what is under way, and gives the cameras free for other nodes. Takes seconds, and never
+    /// more than half a minute.
     pub async fn end(self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(%error, "the supervisor of the cameras panicked");
+        match timeout(LONGEST_END, self.task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the supervisor of the cameras panicked"),
+            Err(_) => tracing::warn!("the supervisor of the cameras does not end, and is left behind"),
         }
     }
 }
@@ -116,104 +120,84 @@ struct Floor {
     webhooks: Webhooks,
     telling: Telling,
     store: Store,
-    window: Option<WindowSlot>,
+    /// Who has been announced where, by the cameras' ids: also while a camera is not watched, as between two watchings.
+    last_passes: BTreeMap<String, LastPasses>,
     /// The database's definitions as last read; `None` before the first time.
     stored: Option<Vec<Definition>>,
     defined: Vec<Defined>,
     seats: BTreeMap<String, Seat>,
     /// What has been logged and need not be again.
     told: BTreeSet<String>,
+    reach: Reach,
     over: watch::Sender<bool>,
-}
-
-/// A camera that this process watches, or would.
-struct Seat {
-    definition: Definition,
-    work: Work,
-}
-
-enum Work {
-    Watched(Watching),
-    /// It cannot be started, or broke down: why, and when it is tried again.
-    Resting(CameraStatus, Instant),
-}
-
-impl Seat {
-    fn here(&self) -> Here {
-        let (status, live) = match &self.work {
-            Work::Watched(watching) => (watching.status(), Some(watching.live().clone())),
-            Work::Resting(status, _) => (status, None),
-        };
-        let (id, name) = (self.definition.id.clone(), self.definition.name().to_owned());
-        Here { id, name, status: status.clone(), live }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(&self.work, Work::Watched(watching) if watching.is_over())
-    }
-
-    /// A camera that has ended though nobody told it to. A recording that is over stays, with its last picture.
-    fn has_broken_down(&self) -> bool {
-        matches!(&self.work, Work::Watched(watching) if watching.has_ended() && !watching.is_over())
-    }
-
-    /// Tells it to end; whether it has.
-    fn leave(&self) -> bool {
-        match &self.work {
-            Work::Watched(watching) => {
-                watching.stop();
-                watching.has_ended()
-            }
-            Work::Resting(..) => true,
-        }
-    }
 }
 
 impl Floor {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
-        let mut follow_at = Instant::now();
-        while !*stopped.borrow() {
-            if Instant::now() >= follow_at {
-                follow_at = Instant::now() + FOLLOW_EVERY;
-                self.follow().await;
-            }
-            self.renew().await;
-            self.reconcile();
-            self.let_go().await;
-            tokio::select! {
-                () = sleep(TICK) => {}
-                () = self.cameras.changed() => follow_at = Instant::now(),
-                // An error says that the supervisor was dropped: end as well.
-                changed = stopped.changed() => if changed.is_err() { break },
-            }
+        let told_to_stop = async {
+            // An error says that the supervisor was dropped: end as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        tokio::select! {
+            () = self.keep_in_step() => {}
+            () = told_to_stop => {}
         }
         self.end().await;
     }
 
-    /// Reads what is defined, and takes what is free of it.
-    async fn follow(&mut self) {
-        match timeout(PATIENCE, self.store.cameras()).await {
-            Ok(Ok(stored)) => {
-                let mut readable = Vec::new();
-                for camera in &stored {
-                    match stored_definition(camera) {
-                        Ok(definition) => readable.push(definition),
-                        Err(why) => self.tell_once(&camera.id, &format!("not watched: {why}")),
-                    }
-                }
-                self.stored = Some(readable);
+    /// For ever. May be cut off wherever it waits.
+    async fn keep_in_step(&mut self) {
+        let mut follow_at = Instant::now();
+        loop {
+            if Instant::now() >= follow_at {
+                let followed = self.follow().await;
+                self.reach.note(followed);
+                follow_at = Instant::now() + FOLLOW_EVERY;
             }
-            Ok(Err(error)) => tracing::debug!(%error, "cameras: the database is away"),
-            Err(_) => tracing::debug!("cameras: the database does not answer"),
+            let renewed = self.renew().await;
+            self.reach.note(renewed);
+            self.reconcile();
+            let let_go = self.let_go().await;
+            self.reach.note(let_go);
+            tokio::select! {
+                () = sleep(TICK) => {}
+                () = self.cameras.changed() => follow_at = Instant::now(),
+            }
         }
+    }
+
+    /// Reads what is defined, and takes what is free of it.
+    async fn follow(&mut self) -> Result<(), Away> {
+        let read = self.read_stored().await;
         let stored = self.stored.clone().unwrap_or_default();
         let defined = self.cameras.fixed().with(stored.clone());
         for hidden in stored.iter().filter(|camera| !defined.iter().any(|other| other.definition == **camera)) {
             self.tell_once(&hidden.id, "defined here as well as in the database: the database's does not count");
         }
         self.defined = defined;
+        read?;
+        self.webhooks.know(&self.webhook_addresses());
         let wanted = self.defined.iter().filter(|camera| camera.is_shared() && camera.definition.enabled);
-        self.claims.take(wanted.map(|camera| camera.definition.id.as_str())).await;
+        self.claims.take(wanted.map(|camera| camera.definition.id.as_str())).await
+    }
+
+    /// All that somebody may tell of a PASS: also those of cameras that are off, hidden, or another node's.
+    fn webhook_addresses(&self) -> BTreeSet<Url> {
+        let settings = &self.shared.settings;
+        let defined = self.defined.iter().map(|camera| &camera.definition).chain(self.stored.iter().flatten());
+        defined.filter_map(|camera| camera.webhook(settings)).chain(settings.webhook_url.0.clone()).collect()
+    }
+
+    async fn read_stored(&mut self) -> Result<(), Away> {
+        let mut readable = Vec::new();
+        for camera in &within_patience(self.store.cameras()).await? {
+            match stored_definition(camera) {
+                Ok(definition) => readable.push(definition),
+                Err(why) => self.tell_once(&camera.id, &format!("not watched: {why}")),
+            }
+        }
+        self.stored = Some(readable);
+        Ok(())
     }
 
     fn tell_once(&mut self, camera: &str, what: &str) {
@@ -222,10 +206,10 @@ impl Floor {
         }
     }
 
-    async fn renew(&mut self) {
+    async fn renew(&mut self) -> Result<(), Away> {
         let seats = &self.seats;
         let report = |id: &str| seats.get(id).map_or_else(String::new, |seat| state_of(&seat.here()).to_string());
-        self.claims.renew(report).await;
+        self.claims.renew(report).await
     }
 
     /// Ends what is no longer wanted or has changed, starts what is missing.
@@ -235,7 +219,7 @@ impl Floor {
         let leaving: Vec<String> = self
             .seats
             .values()
-            .filter(|seat| !wanted.contains(&seat.definition))
+            .filter(|seat| !wanted.iter().any(|camera| seat.definition.is_watched_like(camera)))
             .map(|seat| seat.definition.id.clone())
             .collect();
         for id in leaving {
@@ -243,9 +227,13 @@ impl Floor {
                 self.clear(&id);
             }
         }
-        for (at, definition) in wanted.into_iter().enumerate() {
-            self.mind(definition, at == 0);
+        if let (Some(window), Some(first)) = (&self.shared.window, wanted.first()) {
+            window.show(&first.id);
         }
+        for definition in wanted {
+            self.mind(definition);
+        }
+        self.last_passes.retain(|id, _| self.defined.iter().any(|camera| camera.definition.id == *id));
         self.webhooks.end_unused();
         self.publish();
     }
@@ -267,42 +255,42 @@ impl Floor {
     }
 
     /// Sees to it that a wanted camera is watched.
-    fn mind(&mut self, definition: Definition, is_first: bool) {
+    fn mind(&mut self, definition: Definition) {
         let id = definition.id.clone();
         let next = match self.seats.remove(&id) {
-            None => self.start(&definition, is_first),
-            Some(Seat { work: Work::Resting(_, until), .. }) if Instant::now() >= until => {
-                self.start(&definition, is_first)
-            }
-            Some(seat) if seat.definition == definition && seat.has_broken_down() => rest(&id, &broken_down(seat.work)),
-            // As it is; a changed definition waits until the threads of the old one have ended.
-            Some(seat) => {
+            None => self.start(&definition),
+            Some(Seat { work: Work::Resting(_, until), .. }) if Instant::now() >= until => self.start(&definition),
+            // A changed one waits until the threads of the old one have ended.
+            Some(seat) if !seat.definition.is_watched_like(&definition) => {
                 self.seats.insert(id, seat);
                 return;
             }
+            Some(seat) if seat.has_broken_down() => Work::rest(&id, &seat.work.broken_down()),
+            // As it is, by the name that it has now.
+            Some(seat) => seat.work,
         };
         self.seats.insert(id, Seat { definition, work: next });
     }
 
-    fn start(&mut self, definition: &Definition, is_first: bool) -> Work {
-        let window = self.window.clone().filter(|_| is_first);
+    fn start(&mut self, definition: &Definition) -> Work {
+        let last_passes = self.last_passes.entry(definition.id.clone()).or_default().clone();
         let webhook = definition.webhook(&self.shared.settings).map(|url| self.webhooks.of(&url)).transpose();
         let started = webhook
             .map_err(anyhow::Error::from)
-            .and_then(|webhook| Watching::start(definition, &self.shared, webhook, window));
+            .and_then(|webhook| Watching::start(definition, &self.shared, Lent { last_passes, webhook }));
         match started {
             Ok(watching) => Work::Watched(watching),
-            Err(error) => rest(&definition.id, &format!("{error:#}")),
+            Err(error) => Work::rest(&definition.id, &format!("{error:#}")),
         }
     }
 
     /// Gives back the claims on cameras that are no longer to be watched, once they are not.
-    async fn let_go(&mut self) {
+    async fn let_go(&mut self) -> Result<(), Away> {
         let (defined, seats) = (&self.defined, &self.seats);
         let is_wanted = |id: &str| {
             defined.iter().any(|camera| camera.definition.id == id && camera.definition.enabled && camera.is_shared())
         };
-        self.claims.let_go(|id| is_wanted(id) || seats.contains_key(id)).await;
+        self.claims.let_go(|id| is_wanted(id) || seats.contains_key(id)).await
     }
 
     fn publish(&self) {
@@ -321,37 +309,20 @@ impl Floor {
                 sleep(TICK / 4).await;
             }
         };
-        if timeout(LONGEST_END, all_left).await.is_err() {
+        if timeout(LAST_CAMERA, all_left).await.is_err() {
             tracing::warn!("a camera does not end, and is left behind");
-            return self.claims.end().await;
         }
-        for id in self.seats.keys().cloned().collect::<Vec<_>>() {
-            self.clear(&id);
-        }
+        let left: Vec<String> =
+            self.seats.values().filter(|seat| seat.leave()).map(|seat| seat.definition.id.clone()).collect();
+        left.iter().for_each(|id| self.clear(id));
         self.cameras.set_here(Vec::new());
-        if let Some(window) = &self.window {
+        if let Some(window) = &self.shared.window {
             window.close();
         }
         self.telling.end().await;
-        self.claims.end().await;
-        self.webhooks.end().await;
+        tokio::join!(self.claims.end(), self.webhooks.end());
         for outlet in self.shared.outlets {
             outlet.end().await;
         }
     }
-}
-
-/// Why a camera ended that should not have.
-fn broken_down(work: Work) -> String {
-    match work {
-        Work::Watched(watching) => {
-            watching.join().err().map_or_else(|| "it ended by itself".to_owned(), |error| error.to_string())
-        }
-        Work::Resting(..) => "it could not be started".to_owned(),
-    }
-}
-
-fn rest(id: &str, why: &str) -> Work {
-    tracing::error!(camera = id, "{why}; starting again in {} s", REST.as_secs());
-    Work::Resting(CameraStatus::failed(why), Instant::now() + REST)
 }

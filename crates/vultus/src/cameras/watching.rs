@@ -8,7 +8,7 @@ use anyhow::Context;
 use camera::{
     CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
-use events::{Flow, History, Live, Outlet, Policy, Webhook, WindowSlot};
+use events::{Flow, History, LastPasses, Live, Outlet, Policy, Webhook, WindowSlot};
 use face::EnginePool;
 use gallery::{Distance, Gallery};
 
@@ -30,6 +30,16 @@ pub struct Shared {
     pub history: History,
     /// Where processed frames go.
     pub outlets: Vec<Outlet>,
+    /// The local window.
+    pub window: Option<WindowSlot>,
+}
+
+/// What a camera is given that stays when it ends.
+pub struct Lent {
+    /// Who has been announced there.
+    pub last_passes: LastPasses,
+    /// Who is told of it.
+    pub webhook: Option<Arc<Webhook>>,
 }
 
 /// A camera being watched. Ends after [`Watching::stop`], by itself when a recording is over, or when one of its threads
@@ -52,12 +62,7 @@ impl Watching {
     ///
     /// # Errors
     /// A source that cannot be one, pictures that cannot be made, a thread that cannot be started.
-    pub fn start(
-        camera: &Definition,
-        shared: &Shared,
-        webhook: Option<Arc<Webhook>>,
-        window: Option<WindowSlot>,
-    ) -> anyhow::Result<Self> {
+    pub fn start(camera: &Definition, shared: &Shared, lent: Lent) -> anyhow::Result<Self> {
         let settings = &shared.settings;
         let options = FfmpegOptions {
             repeat: camera.loop_file.unwrap_or(settings.loop_file),
@@ -69,7 +74,7 @@ impl Watching {
         let live = Live::new(settings.ws_jpeg_quality.0)?;
         let scale = shared.gallery.scale().clone();
         let history = shared.history.camera(&camera.id, camera.direction, rule_of(camera, settings), scale);
-        let flow = flow(camera, shared, live.clone(), webhook, window).with_history(history);
+        let flow = flow(camera, shared, live.clone(), lent).with_history(history);
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         let watch = Watch::new(Box::new(source), look, sender);
@@ -155,23 +160,18 @@ fn ffmpeg_options(settings: &Settings) -> FfmpegOptions {
     }
 }
 
-fn flow(
-    camera: &Definition,
-    shared: &Shared,
-    live: Live,
-    webhook: Option<Arc<Webhook>>,
-    window: Option<WindowSlot>,
-) -> Flow {
+fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     let settings = &shared.settings;
-    let mut flow = Flow::new(Policy::new(camera.cooldown(settings)), live, settings.ws_annotate);
+    let policy = Policy::new(camera.cooldown(settings), lent.last_passes);
+    let mut flow = Flow::new(policy, live, settings.ws_annotate);
     for outlet in &shared.outlets {
         flow = flow.with_outlet(outlet.clone());
     }
-    if let Some(webhook) = webhook {
+    if let Some(webhook) = lent.webhook {
         flow = flow.with_webhook(webhook);
     }
-    if let Some(window) = window {
-        flow = flow.with_window(window);
+    if let Some(window) = &shared.window {
+        flow = flow.with_window(window.clone());
     }
     flow
 }

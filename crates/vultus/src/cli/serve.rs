@@ -59,8 +59,9 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             }
         };
         let ended = service.until_stopped(broken).await;
-        service.stop_serving();
+        // While viewers still listen, so that they hear how passages end.
         supervisor.end().await;
+        service.stop_serving();
         history.shutdown().await;
         service.end().await;
         ended

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use events::{ClientKind, Hub, Seat, Wire};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -65,16 +65,16 @@ async fn seat(hub: Hub, kind: ClientKind) -> Result<Seat, ApiError> {
 }
 
 /// One client from its coming to its going.
-async fn attend(socket: WebSocket, hub: Hub, seat: Seat, stopping: Stopping) {
+async fn attend(socket: WebSocket, hub: Hub, mut seat: Seat, stopping: Stopping) {
     tracing::debug!("a WebSocket client came");
     let (mut sink, mut stream) = socket.split();
     let heard = LastHeard::default();
     let why = tokio::select! {
-        why = speak(&mut sink, seat, &heard) => why,
+        why = speak(&mut sink, &mut seat, &heard) => why,
         why = listen(&mut stream, &hub, &heard) => why,
         () = stopping.come() => {
             // A client that does not answer is not waited for.
-            let _ = timeout(LONGEST_GOODBYE, say_goodbye(&mut sink, &mut stream)).await;
+            let _ = timeout(LONGEST_GOODBYE, say_goodbye(&mut sink, &mut stream, &mut seat)).await;
             "the service stops"
         }
     };
@@ -82,15 +82,14 @@ async fn attend(socket: WebSocket, hub: Hub, seat: Seat, stopping: Stopping) {
 }
 
 /// Sends what the hub has, and pings in between, until the client is gone.
-async fn speak(sink: &mut Sink, mut seat: Seat, heard: &LastHeard) -> &'static str {
+async fn speak(sink: &mut Sink, seat: &mut Seat, heard: &LastHeard) -> &'static str {
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
-            message = seat.next() => match message {
-                Some(Wire::Binary(bytes)) => Message::Binary(bytes),
-                Some(Wire::Text(text)) => match shared(text) {
-                    Some(text) => Message::Text(text),
+            wire = seat.next() => match wire {
+                Some(wire) => match message_of(wire) {
+                    Some(message) => message,
                     None => continue,
                 },
                 None => return "the hub ended",
@@ -116,9 +115,12 @@ async fn send(sink: &mut Sink, message: Message, heard: &LastHeard) -> Result<()
     }
 }
 
-/// The hub's text as axum's, without a copy for each client.
-fn shared(message: events::Msg) -> Option<Utf8Bytes> {
-    Utf8Bytes::try_from(Bytes::from(message)).ok()
+/// What the hub has as axum sends it, without a copy for each client.
+fn message_of(wire: Wire) -> Option<Message> {
+    match wire {
+        Wire::Binary(bytes) => Some(Message::Binary(bytes)),
+        Wire::Text(text) => Utf8Bytes::try_from(Bytes::from(text)).ok().map(Message::Text),
+    }
 }
 
 /// Broadcasts what the client says, until it is gone or silent.
@@ -143,8 +145,16 @@ async fn broadcast(hub: Hub, text: Utf8Bytes) {
     let _ = spawn_blocking(move || hub.send(&events::Message::relayed(text.as_str()))).await;
 }
 
-/// Closes the connection as the protocol wants it: so that clients know at once that they have to come again.
-async fn say_goodbye(sink: &mut Sink, stream: &mut Stream) {
+/// Sends what waits, and closes the connection as the protocol wants it: so that clients know at once that they have to come
+/// again.
+async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, seat: &mut Seat) {
+    while let Some(Some(wire)) = seat.next().now_or_never() {
+        if let Some(message) = message_of(wire)
+            && sink.feed(message).await.is_err()
+        {
+            return;
+        }
+    }
     let close = CloseFrame { code: close_code::AWAY, reason: Utf8Bytes::from_static("the service stops") };
     if sink.send(Message::Close(Some(close))).await.is_ok() {
         while let Some(Ok(_)) = stream.next().await {}
