@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use camera::{Direction, Rule, Sighting};
 use gallery::Scale;
@@ -31,7 +31,7 @@ pub use view::{EventView, PassageNews, Phase};
 
 use self::janitor::Janitor;
 use self::memory::Memory;
-use self::passage::{Change, Place};
+use self::passage::{Change, Moment, Place};
 use self::passages::Passages;
 use self::pictures::Pictures;
 use self::writer::Writer;
@@ -101,9 +101,18 @@ impl History {
     }
 
     /// What a camera needs to have its passages kept. `rule` explains faces that are not followed from frame to frame,
-    /// `scale` says how near two faces are.
-    pub fn camera(&self, camera: &str, direction: Option<Direction>, rule: Rule, scale: Scale) -> CameraHistory {
-        let place = Place { camera: camera.into(), direction, node: Arc::clone(&self.shared.node) };
+    /// `scale` says how near two faces are, `enrol_norm` how good a shot of somebody
+    /// unknown must be to make an event of a single sight.
+    pub fn camera(
+        &self,
+        camera: &str,
+        direction: Option<Direction>,
+        rule: Rule,
+        scale: Scale,
+        enrol_norm: f32,
+    ) -> CameraHistory {
+        let node = Arc::clone(&self.shared.node);
+        let place = Place { camera: camera.into(), direction, node, enrol_norm };
         CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
     }
 
@@ -170,6 +179,12 @@ impl CameraHistory {
     /// What was seen in the newest frame. When this returns, a PASS is on its way into the database.
     pub fn follow(&mut self, sighting: &Sighting) {
         self.passages.follow(sighting).into_iter().for_each(|change| self.history.keep(change));
+    }
+
+    /// Nothing new was seen until `now`: ends what was not seen for long, so that a camera without frames leaves nothing open.
+    pub fn rest(&mut self, now: Instant) {
+        let now = Moment { read_at: now, captured_at: SystemTime::now() };
+        self.passages.rest(now).into_iter().for_each(|change| self.history.keep(change));
     }
 
     /// The camera has ended, and with it every passage.
