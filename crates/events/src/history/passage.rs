@@ -20,11 +20,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How often the time of the last sight is written.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// A face that is not accepted is an event only if it was seen in so many frames: the detector flickers.
-const FLICKER_FRAMES: u32 = 5;
-
-/// And for so long, unless a shot of it is good enough to enrol from.
-const FLICKER: Duration = Duration::from_millis(500);
+/// A face that is not accepted is an event only if it was seen in so many frames and for so long, or has a shot good enough
+/// to enrol from: the detector flickers.
+const FLICKER: (u32, Duration) = (5, Duration::from_millis(500));
 
 /// What was never fit to be recognised must be there for longer. On the demo video the detector takes something beside a
 /// person for a face during half a second.
@@ -234,10 +232,10 @@ impl Passage {
 
     fn is_flicker(&self, enrol_norm: f32) -> bool {
         let lasted = self.seen_at.duration_since(self.started_at).unwrap_or_default();
-        let is_shorter = |least| self.frames < FLICKER_FRAMES || lasted < least;
+        let is_shorter = |least| self.frames < FLICKER.0 || lasted < least;
         match &self.evidence.fused {
             _ if self.person().is_some() => false,
-            Some(fused) => fused.norm < enrol_norm && is_shorter(FLICKER),
+            Some(fused) => fused.norm < enrol_norm && is_shorter(FLICKER.1),
             None => is_shorter(UNKNOWABLE_FLICKER),
         }
     }
@@ -269,9 +267,9 @@ impl Passage {
 
     /// How long `earlier` had been out of view when this one began; `None` if the two were seen at once.
     fn out_of_view(&self, earlier: &Passage) -> Option<Duration> {
-        let ends_in = |(_, back): &(SystemTime, SystemTime)| self.seen_at <= *back;
+        let ends_in = |(_, back): &(SystemTime, SystemTime)| self.seen_at < *back;
         let last_in_view = earlier.absence.filter(ends_in).map_or(earlier.in_view_at, |(left, _)| left);
-        self.started_at.duration_since(last_in_view).ok()
+        self.started_at.duration_since(last_in_view).ok().filter(|away| !away.is_zero())
     }
 
     fn distance_to(&self, other: &Passage, scale: &Scale) -> Option<Distance> {
