@@ -30,6 +30,7 @@ pub use media::{Media, Picture};
 pub use view::{EventView, PassageNews, Phase};
 
 use self::janitor::Janitor;
+use self::media::MediaLimits;
 use self::memory::Memory;
 use self::passage::{Change, Moment, Place};
 use self::passages::Passages;
@@ -56,6 +57,12 @@ pub struct HistorySettings {
     pub keep_media: Option<Duration>,
     /// How many bytes all pictures together may have.
     pub media_bytes: u64,
+}
+
+impl HistorySettings {
+    fn limits(&self) -> MediaLimits {
+        MediaLimits { age: self.keep_media, bytes: self.media_bytes }
+    }
 }
 
 /// The history of who passed: takes what cameras see, and tells those who follow. Cheap to clone; all clones are one.
@@ -87,7 +94,7 @@ impl History {
     /// [`EventsError::Pictures`] when this system can make no pictures.
     pub fn start(store: Store, settings: HistorySettings) -> Result<Self, EventsError> {
         let (memory, media) = (Arc::new(Memory::new()), Media::new(&settings.media));
-        let pictures = Pictures::start(media.clone(), Arc::clone(&memory))?;
+        let pictures = Pictures::start(media.clone(), settings.limits(), Arc::clone(&memory))?;
         let (stop, stopped) = watch::channel(false);
         let newest = watch::Sender::new(0);
         let node = settings.node.as_str().into();
