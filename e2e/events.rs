@@ -212,6 +212,30 @@ async fn a_passage_seen_by_another_process_is_streamed_by_the_api_and_ends_thoug
     assert_eq!((id(&ended), &ended["end"]), (id(&start.event), &ended["last_seen"]));
 }
 
+#[tokio::test]
+async fn who_follows_refusals_hears_when_one_becomes_a_pass_and_of_no_other_pass() {
+    let home = Home::new();
+    let api = home.start(&["api"]).await;
+    let store = Store::open(&format!("sqlite:{}", home.file("vultus.db").display())).await.unwrap();
+    let mut follower = Follower::connect(&api, "?status=REJECT", None).await;
+    let lasting = |days| Event { ended: false, last_seen_at: Micros::now(), ..old_event(days) };
+    let (other, known) = (lasting(2), lasting(1));
+    let refused = Event { status: "REJECT".to_owned(), person: None, ..known.clone() };
+    store.put_events(&[other, refused.clone()]).await.unwrap();
+    let start = follower.next().await.unwrap();
+    assert_eq!((start.kind.as_str(), id(&start.event)), ("start", refused.id.as_str()));
+    store.put_events(std::slice::from_ref(&known)).await.unwrap();
+    let update = follower.next().await.unwrap();
+    assert_eq!((update.kind.as_str(), id(&update.event)), ("update", refused.id.as_str()));
+    assert_eq!(update.event["status"], "PASS");
+    store.put_events(&[Event { ended: true, ..known }]).await.unwrap();
+    let mut again = Follower::connect(&api, "?status=REJECT", Some(start.id)).await;
+    for follower in [&mut follower, &mut again] {
+        let end = follower.next().await.unwrap();
+        assert_eq!((end.kind.as_str(), id(&end.event)), ("end", refused.id.as_str()));
+    }
+}
+
 fn old_event(days: u64) -> Event {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let started = now - Duration::from_secs(days * 24 * 60 * 60);

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use camera::{SeenFace, Sighting, SightingTimes};
@@ -12,6 +12,9 @@ use crate::{Hub, Message, Pass, Publisher, Webhook, WindowSlot};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+/// How often passages are looked after while a camera has no frames.
+const REST: Duration = Duration::from_secs(1);
 
 /// Where processed frames go. Clones lead to the same place, for the flows of several cameras.
 #[derive(Clone, Debug)]
@@ -107,17 +110,31 @@ impl Flow {
 
     /// Runs until the sender of `sightings` is gone.
     pub fn run(mut self, sightings: &Receiver<Sighting>, runtime: &Handle) {
-        for sighting in sightings {
-            self.announce(&sighting, runtime);
-            if let Some(history) = &mut self.history {
-                history.follow(&sighting);
+        loop {
+            match sightings.recv_timeout(REST) {
+                Ok(sighting) => self.follow(sighting, runtime),
+                Err(RecvTimeoutError::Timeout) => self.rest(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.pace.count(&sighting);
-            let frame = self.live.show(sighting);
-            self.send(frame);
         }
         if let Some(history) = &mut self.history {
             history.end();
+        }
+    }
+
+    fn follow(&mut self, sighting: Sighting, runtime: &Handle) {
+        self.announce(&sighting, runtime);
+        if let Some(history) = &mut self.history {
+            history.follow(&sighting);
+        }
+        self.pace.count(&sighting);
+        let frame = self.live.show(sighting);
+        self.send(frame);
+    }
+
+    fn rest(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.rest(Instant::now());
         }
     }
 

@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use camera::{Direction, Rule, Sighting};
 use gallery::Scale;
@@ -30,8 +30,9 @@ pub use media::{Media, Picture};
 pub use view::{EventView, PassageNews, Phase};
 
 use self::janitor::Janitor;
+use self::media::MediaLimits;
 use self::memory::Memory;
-use self::passage::{Change, Place};
+use self::passage::{Change, Moment, Place};
 use self::passages::Passages;
 use self::pictures::Pictures;
 use self::writer::Writer;
@@ -56,6 +57,12 @@ pub struct HistorySettings {
     pub keep_media: Option<Duration>,
     /// How many bytes all pictures together may have.
     pub media_bytes: u64,
+}
+
+impl HistorySettings {
+    fn limits(&self) -> MediaLimits {
+        MediaLimits { age: self.keep_media, bytes: self.media_bytes }
+    }
 }
 
 /// The history of who passed: takes what cameras see, and tells those who follow. Cheap to clone; all clones are one.
@@ -87,7 +94,7 @@ impl History {
     /// [`EventsError::Pictures`] when this system can make no pictures.
     pub fn start(store: Store, settings: HistorySettings) -> Result<Self, EventsError> {
         let (memory, media) = (Arc::new(Memory::new()), Media::new(&settings.media));
-        let pictures = Pictures::start(media.clone(), Arc::clone(&memory))?;
+        let pictures = Pictures::start(media.clone(), settings.limits(), Arc::clone(&memory))?;
         let (stop, stopped) = watch::channel(false);
         let newest = watch::Sender::new(0);
         let node = settings.node.as_str().into();
@@ -101,9 +108,18 @@ impl History {
     }
 
     /// What a camera needs to have its passages kept. `rule` explains faces that are not followed from frame to frame,
-    /// `scale` says how near two faces are.
-    pub fn camera(&self, camera: &str, direction: Option<Direction>, rule: Rule, scale: Scale) -> CameraHistory {
-        let place = Place { camera: camera.into(), direction, node: Arc::clone(&self.shared.node) };
+    /// `scale` says how near two faces are, `enrol_norm` how good a shot of somebody
+    /// unknown must be to make an event of a single sight.
+    pub fn camera(
+        &self,
+        camera: &str,
+        direction: Option<Direction>,
+        rule: Rule,
+        scale: Scale,
+        enrol_norm: f32,
+    ) -> CameraHistory {
+        let node = Arc::clone(&self.shared.node);
+        let place = Place { camera: camera.into(), direction, node, enrol_norm };
         CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
     }
 
@@ -170,6 +186,12 @@ impl CameraHistory {
     /// What was seen in the newest frame. When this returns, a PASS is on its way into the database.
     pub fn follow(&mut self, sighting: &Sighting) {
         self.passages.follow(sighting).into_iter().for_each(|change| self.history.keep(change));
+    }
+
+    /// Nothing new was seen until `now`: ends what was not seen for long, so that a camera without frames leaves nothing open.
+    pub fn rest(&mut self, now: Instant) {
+        let now = Moment { read_at: now, captured_at: SystemTime::now() };
+        self.passages.rest(now).into_iter().for_each(|change| self.history.keep(change));
     }
 
     /// The camera has ended, and with it every passage.

@@ -67,8 +67,9 @@ fn url(folder: &Path) -> String {
 
 fn watch(history: &History) -> events::CameraHistory {
     let rule = Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 };
-    let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
-    history.camera("door", None, rule, scale)
+    let catalog = models::Catalog::builtin();
+    let embedder = &catalog.pack("default").unwrap().embedder;
+    history.camera("door", None, rule, Scale::of(embedder), embedder.gates.enrol_norm)
 }
 
 fn sighting(name: &str) -> Sighting {

@@ -4,10 +4,10 @@ use store::{Micros, Store, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::HistorySettings;
-use super::media::{Media, MediaLimits};
+use super::media::Media;
 use crate::trouble::Trouble;
 
-/// How often events are looked for that nobody will end.
+/// How often events are looked for that nobody will end, and whether many pictures were written.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// How often what is too old is removed.
@@ -56,6 +56,9 @@ impl Janitor {
         if ended > 0 {
             tracing::info!(ended, "events ended that a process had left open");
         }
+        if self.media.is_to_be_swept(self.settings.limits()) {
+            self.clean_media().await;
+        }
         if self.cleaned.is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_EVERY) {
             self.clean_media().await;
             self.clean_events().await?;
@@ -74,8 +77,7 @@ impl Janitor {
     }
 
     async fn clean_media(&self) {
-        let limits = MediaLimits { age: self.settings.keep_media, bytes: self.settings.media_bytes };
-        let media = self.media.clone();
+        let (media, limits) = (self.media.clone(), self.settings.limits());
         match tokio::task::spawn_blocking(move || media.sweep(limits)).await {
             Ok(Ok(removed)) if removed > 0 => {
                 tracing::info!(removed, "pictures removed by MEDIA_DAYS and MEDIA_MAX_MB");

@@ -1,6 +1,8 @@
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
@@ -11,6 +13,9 @@ const UNFINISHED: (&str, &str) = (".vultus-", ".part");
 
 /// Unfinished files older than this were left by a process that was killed.
 const FORGOTTEN: Duration = Duration::from_hours(24);
+
+/// So many bytes may be written before the limits are looked at again.
+const SWEEP_AFTER: u64 = 64 << 20;
 
 /// A picture of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,8 @@ impl Picture {
 #[derive(Clone, Debug)]
 pub struct Media {
     folder: PathBuf,
+    /// Bytes written since the last sweep.
+    written: Arc<AtomicU64>,
 }
 
 /// What is too much in a folder of pictures.
@@ -58,7 +65,7 @@ struct Found {
 impl Media {
     /// Nothing is created before there is something to keep.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), written: Arc::default() }
     }
 
     /// A picture as JPEG; `None` when it is not (any more) on this machine.
@@ -82,7 +89,13 @@ impl Media {
         let mut file = tempfile::Builder::new().prefix(UNFINISHED.0).suffix(UNFINISHED.1).tempfile_in(folder)?;
         file.write_all(jpeg)?;
         file.persist(&path)?;
+        self.written.fetch_add(jpeg.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether so much was written since the last sweep that the next should not wait.
+    pub(super) fn is_to_be_swept(&self, limits: MediaLimits) -> bool {
+        self.written.load(Ordering::Relaxed) > SWEEP_AFTER.min(limits.bytes)
     }
 
     fn path(&self, id: Uuid, picture: Picture) -> Option<PathBuf> {
@@ -92,6 +105,7 @@ impl Media {
     /// Removes what is beyond the limits, the oldest first, and returns how many pictures that were. Touches only files
     /// with names as [`save`](Self::save) gives them, in folders of the same kind, and follows no links.
     pub(super) fn sweep(&self, limits: MediaLimits) -> io::Result<u64> {
+        self.written.store(0, Ordering::Relaxed);
         let mut found = Vec::new();
         let mut folders = Vec::new();
         for (path, name) in entries(&self.folder)?.filter(|entry| entry.is_folder).map(|entry| (entry.path, entry.name))
@@ -262,6 +276,21 @@ mod tests {
         assert_eq!(left, [false, false, true, true]);
         assert_eq!(fs::read_dir(&media.folder).unwrap().count(), 2);
         assert_eq!(media.sweep(MediaLimits { age: None, bytes: u64::MAX }).unwrap(), 0);
+    }
+
+    #[test]
+    fn much_that_was_written_does_not_wait_for_the_hour() {
+        let (_folder, media) = media();
+        let (small, large) = (limits(5, 150), limits(5, u64::MAX));
+        assert!(!media.is_to_be_swept(small));
+        for id in [id(2), id(1)] {
+            media.clone().save(id, Picture::Face, &[0; 100]).unwrap();
+        }
+        assert!(media.is_to_be_swept(small) && !media.is_to_be_swept(large));
+        assert_eq!(media.sweep(small).unwrap(), 1);
+        assert!(!media.is_to_be_swept(small));
+        media.save(id(0), Picture::Frame, &vec![0; (64 << 20) + 1]).unwrap();
+        assert!(media.is_to_be_swept(large));
     }
 
     #[cfg(unix)]

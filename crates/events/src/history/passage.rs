@@ -20,9 +20,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How often the time of the last sight is written.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// What was never fit to be recognised is an event only if it was seen in so many frames and for so long: the detector
-/// flickers. On the demo video it takes something beside a person for a face during half a second.
-const FLICKER: (u32, Duration) = (5, Duration::from_secs(1));
+/// A face that is not accepted is an event only if it was seen in so many frames and for so long, or has a shot good enough
+/// to enrol from: the detector flickers.
+const FLICKER: (u32, Duration) = (5, Duration::from_millis(500));
+
+/// What was never fit to be recognised must be there for longer. On the demo video the detector takes something beside a
+/// person for a face during half a second.
+const UNKNOWABLE_FLICKER: Duration = Duration::from_secs(1);
+
+/// Who is not seen for so long is out of view, and may be seen on another track meanwhile.
+const ABSENCE: Duration = Duration::from_millis(300);
 
 /// When a frame was read, on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +55,8 @@ pub(super) struct Place {
     pub direction: Option<Direction>,
     /// The node that watches the camera.
     pub node: Arc<str>,
+    /// From a shot with this norm on a single sight of somebody unknown is worth an event.
+    pub enrol_norm: f32,
 }
 
 /// One person before one camera, from the first sight until nothing was seen for [`GAP`]; perhaps on several tracks, one
@@ -67,6 +76,10 @@ pub(super) struct Passage {
     /// The last sight.
     seen_at: SystemTime,
     seen: Instant,
+    /// The last frame in which it was seen on a track that could be recognised, by the wall clock.
+    in_view_at: SystemTime,
+    /// The last time between two such frames during which it was out of view.
+    absence: Option<(SystemTime, SystemTime)>,
     frames: u32,
     /// When it was last told of.
     told: Option<Instant>,
@@ -117,6 +130,8 @@ impl Passage {
             started_at,
             seen_at: evidence.last_seen_at.max(started_at),
             seen: now.read_at,
+            in_view_at: evidence.last_seen_at.max(started_at),
+            absence: None,
             frames: 0,
             told: None,
             news: News::Seen,
@@ -128,8 +143,8 @@ impl Passage {
         self.tracks.contains(&track)
     }
 
-    /// Whether anybody is followed on it now.
-    pub fn is_followed_now(&self) -> bool {
+    /// Whether a track of it may still be seen again.
+    fn has_tracks(&self) -> bool {
         !self.tracks.is_empty()
     }
 
@@ -159,6 +174,7 @@ impl Passage {
     /// It was seen in the frame of `now`.
     pub fn see(&mut self, evidence: &Arc<Evidence>, now: Moment) {
         self.frames += 1;
+        self.come_into_view(now.captured_at);
         self.touch(now.read_at, now.captured_at);
         self.learn(evidence);
     }
@@ -176,16 +192,26 @@ impl Passage {
         self.tracks.retain(|held| *held != track);
     }
 
+    fn come_into_view(&mut self, at: SystemTime) {
+        let before = self.in_view_at;
+        if at.duration_since(before).is_ok_and(|away| away > ABSENCE) {
+            self.absence = Some((before, at));
+        }
+        self.in_view_at = before.max(at);
+    }
+
     fn touch(&mut self, seen: Instant, seen_at: SystemTime) {
         self.seen = self.seen.max(seen);
         self.seen_at = self.seen_at.max(seen_at);
         self.news = self.news.max(News::Seen);
     }
 
-    /// Once somebody was accepted only what accepts as well replaces it: the door is open by then.
+    /// Once somebody was accepted only what accepts as well replaces it: the door is open by then. Nor does a track that
+    /// cannot be recognised replace one that can.
     fn learn(&mut self, evidence: &Arc<Evidence>) {
         let replaces = match (self.person(), accepted(evidence)) {
             (Some(_), None) => false,
+            (None, None) if self.evidence.fused.is_some() && evidence.fused.is_none() => false,
             (None, Some(_)) => {
                 self.news = News::Recognised;
                 true
@@ -198,28 +224,52 @@ impl Passage {
     }
 
     /// Whether it is time to make an event of it: when somebody is accepted, or will not be.
-    pub fn is_due(&self, now: Moment) -> bool {
+    pub fn is_due(&self, now: Moment, enrol_norm: f32) -> bool {
         let waited = now.captured_at.duration_since(self.started_at).unwrap_or_default();
-        let decided = self.person().is_some() || !self.is_followed_now() || waited >= LONGEST_WAIT;
-        !self.is_told && decided && !self.is_flicker()
+        let decided = self.person().is_some() || !self.has_tracks() || waited >= LONGEST_WAIT;
+        !self.is_told && decided && !self.is_flicker(enrol_norm)
     }
 
-    fn is_flicker(&self) -> bool {
+    fn is_flicker(&self, enrol_norm: f32) -> bool {
         let lasted = self.seen_at.duration_since(self.started_at).unwrap_or_default();
-        let is_unknowable = self.person().is_none() && self.evidence.fused.is_none();
-        is_unknowable && (self.frames < FLICKER.0 || lasted < FLICKER.1)
+        let is_shorter = |least| self.frames < FLICKER.0 || lasted < least;
+        match &self.evidence.fused {
+            _ if self.person().is_some() => false,
+            Some(fused) => fused.norm < enrol_norm && is_shorter(FLICKER.1),
+            None => is_shorter(UNKNOWABLE_FLICKER),
+        }
+    }
+
+    /// Whether it never became an event and never will.
+    pub fn is_nothing(&self, enrol_norm: f32) -> bool {
+        !self.is_told && !self.has_tracks() && self.is_flicker(enrol_norm)
+    }
+
+    fn is_unknowable(&self) -> bool {
+        self.person().is_none() && self.evidence.fused.is_none()
     }
 
     /// Whether this passage, of which nobody was told yet, goes on from `earlier`, and if so, how near the faces are: 0 for
-    /// the same person by name.
+    /// the same person by name. For one whose face was never fit to be recognised, how near in time.
     pub fn goes_on_from(&self, earlier: &Passage, scale: &Scale) -> Option<f32> {
         if self.person().is_some() && self.person() == earlier.person() {
             return Some(0.0);
         }
-        // A face without a name is that of somebody who is not in view any more; two at once are two.
-        let could_be = self.agrees_with(&earlier.evidence) && !earlier.is_followed_now();
+        // A face without a name is that of somebody who was out of view; two at once are two.
+        let since = self.out_of_view(earlier)?;
+        if self.is_unknowable() {
+            return (since <= GAP).then_some(since.as_secs_f32());
+        }
+        let could_be = self.agrees_with(&earlier.evidence);
         let distance = could_be.then(|| self.distance_to(earlier, scale)).flatten()?;
         (distance < self.evidence.rule.threshold).then_some(distance.value())
+    }
+
+    /// How long `earlier` had been out of view when this one began; `None` if the two were seen at once.
+    fn out_of_view(&self, earlier: &Passage) -> Option<Duration> {
+        let ends_in = |(_, back): &(SystemTime, SystemTime)| self.seen_at < *back;
+        let last_in_view = earlier.absence.filter(ends_in).map_or(earlier.in_view_at, |(left, _)| left);
+        self.started_at.duration_since(last_in_view).ok().filter(|away| !away.is_zero())
     }
 
     fn distance_to(&self, other: &Passage, scale: &Scale) -> Option<Distance> {
@@ -229,6 +279,11 @@ impl Passage {
 
     /// `later` is the same person, come back.
     pub fn join(&mut self, later: Passage) {
+        if !later.is_unknowable() {
+            // Only who can be recognised keeps the passage open for others that cannot.
+            self.come_into_view(later.started_at);
+            self.in_view_at = self.in_view_at.max(later.in_view_at);
+        }
         self.tracks.extend(later.tracks);
         self.frames = self.frames.saturating_add(later.frames);
         self.touch(later.seen, later.seen_at);
@@ -262,15 +317,25 @@ impl Passage {
             return None;
         }
         let phase = if self.told.is_none() { Phase::Start } else { Phase::Update };
-        let picture = if self.told.is_none() || self.news == News::Recognised { self.better_picture() } else { None };
+        let is_time_for_one = self.told.is_none() || self.news == News::Recognised || !self.has_tracks();
+        let picture = if is_time_for_one { self.better_picture() } else { None };
         self.news = News::None;
         self.told = Some(now);
         Some(Change { event: self.event(place, false), phase, picture })
     }
 
+    /// Lets go of the frame of the best shot once its pictures are made and no track is there to bring a better one: a
+    /// frame is megabytes, and a passage lasts for [`GAP`] after its last sight.
+    pub fn release_frame(&mut self) {
+        let is_pictured = |best: &BestShot| Arc::downgrade(&best.frame).ptr_eq(&self.pictured);
+        if !self.has_tracks() && self.evidence.best.as_ref().is_some_and(is_pictured) {
+            Arc::make_mut(&mut self.evidence).best = None;
+        }
+    }
+
     /// Its end, if it is an event, or has become worth one.
     pub fn end(&mut self, place: &Place) -> Option<Change> {
-        let is_worth_one = self.is_told || !self.is_flicker();
+        let is_worth_one = self.is_told || !self.is_flicker(place.enrol_norm);
         let picture = is_worth_one.then(|| self.better_picture())?;
         Some(Change { event: self.event(place, true), phase: Phase::End, picture })
     }

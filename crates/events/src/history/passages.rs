@@ -6,8 +6,8 @@ use store::PersonId;
 
 use super::passage::{Change, Moment, Passage, Place};
 
-/// Passages at once before one camera. More are not people.
-const MOST: usize = 256;
+/// Passages at once before one camera. More are not people; and each may hold a whole frame in memory.
+const MOST: usize = 64;
 
 /// Who passes before one camera: sightings in, states of events out. One passage of one person is one event, however often
 /// the face is lost and found. Takes its time from the frames.
@@ -38,11 +38,16 @@ impl Passages {
         for evidence in &sighting.ended {
             self.on_track(evidence, now).end_track(evidence, now);
         }
-        self.lose_silent_tracks(now);
-        self.make_events(now);
-        let mut changes = self.changes(now);
+        let mut changes = self.rest(now);
         changes.extend(self.crowded_out());
         changes
+    }
+
+    /// What is to be told because time goes by, whether anything is seen or not.
+    pub fn rest(&mut self, now: Moment) -> Vec<Change> {
+        self.lose_silent_tracks(now);
+        self.make_events(now);
+        self.changes(now)
     }
 
     /// Ends all passages: nothing more will be seen.
@@ -94,7 +99,7 @@ impl Passages {
     fn make_events(&mut self, now: Moment) {
         let mut at = 0;
         while at < self.passages.len() {
-            if !self.passages[at].is_due(now) {
+            if !self.passages[at].is_due(now, self.place.enrol_norm) {
                 at += 1;
             } else if let Some(earlier) = self.earlier(at, now) {
                 let later = self.passages.remove(at);
@@ -120,7 +125,8 @@ impl Passages {
         self.passages.retain_mut(|passage| {
             let is_over = passage.is_over(now);
             changes.extend(if is_over { passage.end(&self.place) } else { passage.change(now.read_at, &self.place) });
-            !is_over
+            passage.release_frame();
+            !is_over && !passage.is_nothing(self.place.enrol_norm)
         });
         changes
     }

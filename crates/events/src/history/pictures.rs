@@ -1,5 +1,5 @@
 //! The thread that makes pictures of events. Recognition never waits for it.
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,7 +9,7 @@ use face::{Area, FaceError, JpegEncoder, Rect, YuvImage};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::media::{Media, Picture};
+use super::media::{Media, MediaLimits, Picture};
 use super::memory::Memory;
 use crate::EventsError;
 use crate::trouble::Trouble;
@@ -44,13 +44,13 @@ struct Job {
 }
 
 impl Pictures {
-    /// `memory` hears of each picture, made or not.
-    pub fn start(media: Media, memory: Arc<Memory>) -> Result<Self, EventsError> {
+    /// `memory` hears of each picture, made or not; `limits` say what goes when the disk is full.
+    pub fn start(media: Media, limits: MediaLimits, memory: Arc<Memory>) -> Result<Self, EventsError> {
         let failed = |reason: String| EventsError::Pictures { reason };
         let encoder = JpegEncoder::new(QUALITY).map_err(|error| failed(error.to_string()))?;
         let (queue, jobs) = sync_channel(WAITING);
         let (done, finished) = oneshot::channel();
-        let mut studio = Studio { encoder, media, memory, trouble: Trouble::default() };
+        let mut studio = Studio { encoder, media, limits, memory, trouble: Trouble::default() };
         let work = move || {
             studio.run(&jobs);
             // The error says that nobody waits for the end.
@@ -80,6 +80,7 @@ impl Pictures {
 struct Studio {
     encoder: JpegEncoder,
     media: Media,
+    limits: MediaLimits,
     memory: Arc<Memory>,
     trouble: Trouble,
 }
@@ -101,33 +102,48 @@ impl Studio {
         }
     }
 
+    /// One picture may fail where the other does not.
     fn keep(&mut self, job: &Job) -> Kept {
         let Ok(id) = Uuid::try_parse(&job.id) else { return Kept::default() };
         let picture = job.shot.frame.image();
         let face = area_of(&job.shot.area, picture).and_then(|area| picture.crop(area));
-        let made = self.save(id, Picture::Frame, picture).and_then(|()| match &face {
-            Some(face) => self.save(id, Picture::Face, face),
-            None => Ok(()),
-        });
+        let frame = self.save(id, Picture::Frame, picture);
+        let face = face.map(|face| self.save(id, Picture::Face, &face));
+        let kept = Kept { face: matches!(face, Some(Ok(()))), frame: frame.is_ok() };
+        self.report(frame.and(face.unwrap_or(Ok(()))));
+        kept
+    }
+
+    fn report(&mut self, made: Result<(), PictureError>) {
         match made {
-            Ok(()) => {
-                if self.trouble.over() {
-                    tracing::info!("events have pictures again");
-                }
-                Kept { face: face.is_some(), frame: true }
+            Ok(()) if self.trouble.over() => tracing::info!("events have pictures again"),
+            Err(error) if self.trouble.failed() => {
+                tracing::error!(%error, "events are kept without pictures: see to MEDIA_DIR and its disk");
             }
-            Err(error) => {
-                if self.trouble.failed() {
-                    tracing::error!(%error, "events are kept without pictures: see to MEDIA_DIR and its disk");
-                }
-                Kept::default()
-            }
+            Ok(()) | Err(_) => {}
         }
     }
 
     fn save(&mut self, id: Uuid, kind: Picture, picture: &YuvImage) -> Result<(), PictureError> {
         let jpeg = self.encoder.encode(picture)?;
-        Ok(self.media.save(id, kind, &jpeg)?)
+        let (media, limits) = (&self.media, self.limits);
+        if self.trouble.is_on() {
+            // Room was made already, and was not enough.
+            return Ok(media.save(id, kind, &jpeg)?);
+        }
+        Ok(with_room(|| media.save(id, kind, &jpeg), || media.sweep(limits))?)
+    }
+}
+
+/// Saves; when the disk is full, makes room and tries again, once.
+fn with_room(save: impl Fn() -> io::Result<()>, make_room: impl FnOnce() -> io::Result<u64>) -> io::Result<()> {
+    match save() {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            let removed = make_room()?;
+            tracing::warn!(removed, "the disk of MEDIA_DIR is full: pictures removed by MEDIA_DAYS and MEDIA_MAX_MB");
+            save()
+        }
+        saved => saved,
     }
 }
 
@@ -144,7 +160,63 @@ fn area_of(face: &Rect, picture: &YuvImage) -> Option<Area> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::time::Duration;
+
+    use camera::{Buffers, Frame};
+
     use super::*;
+
+    const LIMITS: MediaLimits = MediaLimits { age: None, bytes: u64::MAX };
+
+    #[tokio::test]
+    async fn a_picture_that_could_be_kept_is_told_of_though_the_other_could_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (media, memory) = (Media::new(folder.path()), Arc::new(Memory::new()));
+        let encoder = JpegEncoder::new(QUALITY).unwrap();
+        let mut studio = Studio { encoder, media: media.clone(), limits: LIMITS, memory, trouble: Trouble::default() };
+        let image = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).unwrap();
+        let frame = Arc::new(Frame::new(image, 1, Duration::ZERO, &Buffers::new()));
+        let area = Rect { left: 20.0, top: 10.0, right: 40.0, bottom: 30.0 };
+        let id = Uuid::parse_str("01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0").unwrap();
+        let job = Job { id: id.to_string(), shot: BestShot { frame, area } };
+
+        let kept = studio.keep(&job);
+        assert!(kept.face && kept.frame);
+        let day = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        for (name, face, frame) in [("face", false, true), ("frame", true, false)] {
+            // A folder of that name is in the way.
+            let file = day.join(format!("{id}-{name}.jpg"));
+            fs::remove_file(&file).unwrap();
+            fs::create_dir(&file).unwrap();
+            let kept = studio.keep(&job);
+            assert_eq!((kept.face, kept.frame), (face, frame), "{name}");
+            fs::remove_dir(&file).unwrap();
+            studio.keep(&job);
+        }
+        assert!(media.read(id, Picture::Face).await.unwrap().is_some() && !studio.trouble.is_on());
+    }
+
+    #[test]
+    fn a_full_disk_is_made_room_on_once() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let (tries, sweeps) = (Cell::new(0), Cell::new(0));
+        let sweep = || {
+            sweeps.set(sweeps.get() + 1);
+            Ok(3)
+        };
+        let save = |fails: u32| {
+            tries.set(tries.get() + 1);
+            if tries.get() > fails { Ok(()) } else { Err(full()) }
+        };
+        assert!(with_room(|| save(1), sweep).is_ok());
+        assert_eq!((tries.replace(0), sweeps.replace(0)), (2, 1));
+        assert_eq!(with_room(|| save(9), sweep).unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!((tries.get(), sweeps.replace(0)), (2, 1));
+        assert!(with_room(|| Err(ErrorKind::PermissionDenied.into()), sweep).is_err());
+        assert_eq!(sweeps.get(), 0);
+    }
 
     fn area(left: f32, top: f32, right: f32, bottom: f32) -> Option<[u32; 4]> {
         let picture = YuvImage::new(64, 48, vec![0; YuvImage::len_for(64, 48)]).unwrap();

@@ -72,8 +72,9 @@ impl Watching {
         let source = FfmpegSource::new(&camera.source, options)?;
         let look = Look::new(look_of(camera, settings), shared.engines.clone(), shared.gallery.clone());
         let live = Live::new(settings.ws_jpeg_quality.0)?;
-        let scale = shared.gallery.scale().clone();
-        let history = shared.history.camera(&camera.id, camera.direction, rule_of(camera, settings), scale);
+        let (scale, enrol_norm) = (shared.gallery.scale().clone(), shared.gallery.gates().enrol_norm);
+        let rule = rule_of(camera, settings);
+        let history = shared.history.camera(&camera.id, camera.direction, rule, scale, enrol_norm);
         let flow = flow(camera, shared, live.clone(), lent).with_history(history);
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);

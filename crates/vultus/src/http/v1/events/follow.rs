@@ -1,6 +1,6 @@
 //! Events as they come about, for whoever wants to follow them: Server-Sent Events.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use axum::response::Sse;
 use axum::response::sse::{Event as Message, KeepAlive};
 use events::{EventView, Phase};
 use futures_util::{Stream, StreamExt, stream};
-use store::{EventFilter, NumberedEvent, Store};
+use store::{Event, EventFilter, NumberedEvent, Store};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -66,6 +66,8 @@ pub(in crate::http) async fn follow(
         written,
         seen,
         known: seen,
+        resumed_at: seen,
+        open: HashSet::new(),
         waiting: VecDeque::new(),
         has_caught_up: false,
         _place: place,
@@ -95,6 +97,10 @@ struct Follower {
     seen: i64,
     /// The same when it last had caught up: events opened later are new to the client.
     known: i64,
+    /// The number from which it was asked to go on.
+    resumed_at: i64,
+    /// Ids of the passages that the client was told of, and not of their end.
+    open: HashSet<String>,
     waiting: VecDeque<NumberedEvent>,
     has_caught_up: bool,
     _place: Place,
@@ -105,7 +111,7 @@ impl Follower {
     async fn next(&mut self) -> Option<Message> {
         loop {
             while let Some(change) = self.waiting.pop_front() {
-                if self.filter.wants(&change.event) {
+                if self.is_wanted(&change) {
                     return Some(self.message(&change));
                 }
             }
@@ -127,6 +133,27 @@ impl Follower {
                 Err(_) => sleep(RETRY).await,
             }
         }
+    }
+
+    /// What fits; and what fitted when the client was told of it, whatever it has become: else it would be open for ever
+    /// there. What fitted before the client came again is not known, but what may have.
+    fn is_wanted(&mut self, NumberedEvent { event, opened_seq, .. }: &NumberedEvent) -> bool {
+        let was_told = match event.ended {
+            true => self.open.remove(&event.id),
+            false => self.open.contains(&event.id),
+        };
+        let fits = self.filter.wants(event);
+        let is_wanted = fits || was_told || (*opened_seq <= self.resumed_at && self.may_have_wanted(event));
+        if is_wanted && !event.ended {
+            self.open.insert(event.id.clone());
+        }
+        is_wanted
+    }
+
+    /// Before somebody is accepted a passage is a REJECT of nobody known; nothing else of it changes.
+    fn may_have_wanted(&self, event: &Event) -> bool {
+        let before = Event { person: None, person_id: None, status: "REJECT".to_owned(), ..event.clone() };
+        self.filter.wants(&before)
     }
 
     fn message(&self, change: &NumberedEvent) -> Message {
