@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Home, clip, demo_video};
 
@@ -78,7 +78,7 @@ fn a_reader_that_goes_away_ends_the_run() {
 /// A stage, badly lit, filmed by several cameras in turn: of the two who are enrolled one sings in close-up, the other is seen small
 /// and from the side. In the audience sit people who are not enrolled, one of them where the singer stood before the cut.
 #[test]
-fn on_the_stage_the_singer_passes_and_nobody_else_does() {
+fn on_the_stage_the_singer_passes_the_pianist_is_named_and_nobody_else_passes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/video");
     let (clip, singer, pianist) = (
         folder.join("short_hamilton_clip.mp4"),
@@ -101,8 +101,18 @@ fn on_the_stage_the_singer_passes_and_nobody_else_does() {
     for frame in &frames {
         let (number, names) = (frame["frame"].as_u64().unwrap(), passes(frame));
         match number {
-            // He has been in the picture for some frames.
-            5..=20 | 90..=205 => assert_eq!(names, ["lin"], "frame {number}"),
+            // They have been in the picture for some frames. The pianist, 35 pixels wide and turned aside, is too unclear to be let in.
+            5..=20 => {
+                assert_eq!(names, ["lin"], "frame {number}");
+                let faces = frame["faces"].as_array().unwrap();
+                let pianist = faces.iter().find(|face| face["box"][0].as_i64() < Some(200)).expect("the pianist");
+                assert_eq!(
+                    (&pianist["name"], &pianist["status"]),
+                    (&json!("alex"), &json!("REJECT")),
+                    "frame {number}"
+                );
+            }
+            90..=205 => assert_eq!(names, ["lin"], "frame {number}"),
             212.. => assert!(names.is_empty(), "frame {number}: {names:?}"),
             _ => assert!(names.iter().all(|name| name == "lin"), "frame {number}: {names:?}"),
         }

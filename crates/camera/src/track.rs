@@ -21,8 +21,9 @@ const NEARLY: f32 = 0.05;
 /// Time between two shots of a face that is not decided yet: pictures taken at the same moment say the same.
 const UNDECIDED_PAUSE: Duration = Duration::from_millis(60);
 
-/// The same for a face of which no shot has been usable so far.
+/// The same for a face of which no shot has been usable in a few tries.
 const USELESS_PAUSE: Duration = Duration::from_millis(250);
+const FEW_TRIES: u32 = 4;
 
 /// And for a face that was known and whose last shot was useless.
 const TURNED_AWAY_PAUSE: Duration = Duration::from_millis(500);
@@ -135,7 +136,12 @@ impl Track {
         let Some(last) = self.last_shot else { return true };
         let since = now.saturating_duration_since(last);
         let Some(best) = self.votes.best() else {
-            return since >= if self.is_hopeless() { REJECT_REFRESH } else { USELESS_PAUSE };
+            return since
+                >= match self.votes.refusals() {
+                    0..FEW_TRIES => UNDECIDED_PAUSE,
+                    FEW_TRIES..HOPELESS => USELESS_PAUSE,
+                    HOPELESS.. => REJECT_REFRESH,
+                };
         };
         let verdict = self.votes.verdict(rule, gates);
         if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < self.enough(rule)) {
