@@ -102,19 +102,16 @@ impl Tracker {
         let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.unseen(now))).collect();
         let areas: Vec<_> = found.iter().map(Found::area).collect();
         let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
-        let pairings = pair(&expected, &areas);
+        let pairings = if is_other_scene { vec![Pairing::Nobody; areas.len()] } else { pair(&expected, &areas) };
         self.present.clear();
         self.sure.clear();
-        if !is_other_scene {
-            self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
-                Pairing::Sure(at) => Some(ids[*at]),
-                _ => None,
-            }));
-        }
+        self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
+            Pairing::Sure(at) => Some(ids[*at]),
+            _ => None,
+        }));
         let mut doubts = Vec::new();
         for (found, pairing) in found.into_iter().zip(pairings) {
             match pairing {
-                _ if is_other_scene => doubts.push(doubt(found, None, embed)?),
                 Pairing::Sure(at) => self.go_on(ids[at], found, frame, gallery, embed)?,
                 Pairing::Doubtful(at) => doubts.push(doubt(found, Some(ids[at]), embed)?),
                 Pairing::Nobody => doubts.push(doubt(found, None, embed)?),

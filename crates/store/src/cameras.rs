@@ -109,12 +109,7 @@ impl Store {
     /// # Errors
     /// What the database said.
     pub async fn remove_camera(&self, id: &str) -> Result<bool, StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            let removed = sqlx::query("DELETE FROM cameras WHERE id = $1").bind(id).execute(&mut *session).await?;
-            session.give_back();
-            Ok(removed.rows_affected() > 0)
-        })
-        .await
+        let removed = self.write(sqlx::query("DELETE FROM cameras WHERE id = $1").bind(id)).await?;
+        Ok(removed > 0)
     }
 }

@@ -31,19 +31,9 @@ impl Store {
              SET node = excluded.node, owner = excluded.owner, until = excluded.until, report = '' \
              WHERE camera_claims.owner = excluded.owner OR camera_claims.until <= {now}"
         );
-        self.within(async {
-            let mut session = self.writing().await?;
-            let claimed = sqlx::query(AssertSqlSafe(sql))
-                .bind(id)
-                .bind(node)
-                .bind(owner)
-                .bind(micros(lease))
-                .execute(&mut *session)
-                .await?;
-            session.give_back();
-            Ok(claimed.rows_affected() > 0)
-        })
-        .await
+        let claimed =
+            self.write(sqlx::query(AssertSqlSafe(sql)).bind(id).bind(node).bind(owner).bind(micros(lease))).await?;
+        Ok(claimed > 0)
     }
 
     /// Renews `owner`'s claims on the cameras of `reports` for `lease` from now, each with what is to be said of it.
@@ -90,17 +80,9 @@ impl Store {
     /// # Errors
     /// What the database said; the lease runs out by itself then.
     pub async fn release_claim(&self, id: &str, owner: &str) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            sqlx::query("DELETE FROM camera_claims WHERE camera_id = $1 AND owner = $2")
-                .bind(id)
-                .bind(owner)
-                .execute(&mut *session)
-                .await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+        self.write(sqlx::query("DELETE FROM camera_claims WHERE camera_id = $1 AND owner = $2").bind(id).bind(owner))
+            .await?;
+        Ok(())
     }
 
     /// Gives up every claim of `owner`, who is leaving.
@@ -108,13 +90,8 @@ impl Store {
     /// # Errors
     /// What the database said; the leases run out by themselves then.
     pub async fn release_claims(&self, owner: &str) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            sqlx::query("DELETE FROM camera_claims WHERE owner = $1").bind(owner).execute(&mut *session).await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+        self.write(sqlx::query("DELETE FROM camera_claims WHERE owner = $1").bind(owner)).await?;
+        Ok(())
     }
 
     /// Every claim whose lease is not over.

@@ -3,9 +3,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout};
@@ -109,6 +110,17 @@ impl Store {
         operation: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, StoreError> {
         bounded(limit, &self.shown, async { operation.await.map_err(|fault| fault.at(&self.shown)) }).await
+    }
+
+    /// Runs one statement that changes something; returns how many rows it changed.
+    pub(crate) async fn write(&self, statement: Query<'_, Any, AnyArguments>) -> Result<u64, StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let changed = statement.execute(&mut *session).await?.rows_affected();
+            session.give_back();
+            Ok(changed)
+        })
+        .await
     }
 
     /// A connection for reading.

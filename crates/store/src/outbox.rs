@@ -57,8 +57,7 @@ impl Store {
     /// # Errors
     /// What the database said.
     pub async fn push_delivery(&self, delivery: &NewDelivery) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
+        self.write(
             sqlx::query(
                 "INSERT INTO deliveries (id, url, body, camera, created_at, next_attempt_at) \
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
@@ -68,13 +67,10 @@ impl Store {
             .bind(&delivery.body)
             .bind(&delivery.camera)
             .bind(delivery.created_at.0)
-            .bind(delivery.created_at.0)
-            .execute(&mut *session)
-            .await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+            .bind(delivery.created_at.0),
+        )
+        .await?;
+        Ok(())
     }
 
     /// Leases the oldest delivery for `url` to `owner` until `lease_until`, also when its next attempt is not due yet:
@@ -118,13 +114,8 @@ impl Store {
     }
 
     async fn take_out(&self, seq: i64) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            sqlx::query("DELETE FROM deliveries WHERE seq = $1").bind(seq).execute(&mut *session).await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+        self.write(sqlx::query("DELETE FROM deliveries WHERE seq = $1").bind(seq)).await?;
+        Ok(())
     }
 
     /// Counts a failed attempt, keeps its reason, and gives up the lease.
@@ -132,21 +123,17 @@ impl Store {
     /// # Errors
     /// What the database said.
     pub async fn failed(&self, seq: i64, error: &str, next_attempt_at: Micros) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
+        self.write(
             sqlx::query(
                 "UPDATE deliveries SET attempts = attempts + 1, last_error = $1, next_attempt_at = $2, \
                  lease_owner = '', lease_until = 0 WHERE seq = $3",
             )
             .bind(error)
             .bind(next_attempt_at.0)
-            .bind(seq)
-            .execute(&mut *session)
-            .await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+            .bind(seq),
+        )
+        .await?;
+        Ok(())
     }
 
     /// Gives up every lease of `owner`, who is leaving; another may take over at once.
@@ -154,16 +141,11 @@ impl Store {
     /// # Errors
     /// What the database said; the leases expire by themselves then.
     pub async fn release_leases(&self, owner: &str) -> Result<(), StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            sqlx::query("UPDATE deliveries SET lease_owner = '', lease_until = 0 WHERE lease_owner = $1")
-                .bind(owner)
-                .execute(&mut *session)
-                .await?;
-            session.give_back();
-            Ok(())
-        })
-        .await
+        self.write(
+            sqlx::query("UPDATE deliveries SET lease_owner = '', lease_until = 0 WHERE lease_owner = $1").bind(owner),
+        )
+        .await?;
+        Ok(())
     }
 
     /// Throws away the deliveries for `url` that were created before `before`, have failed, and that nobody holds a lease
@@ -190,13 +172,7 @@ impl Store {
     }
 
     async fn throw_away(&self, sql: &'static str, url: &str, before: Micros) -> Result<u64, StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            let thrown = sqlx::query(sql).bind(url).bind(before.0).execute(&mut *session).await?.rows_affected();
-            session.give_back();
-            Ok(thrown)
-        })
-        .await
+        self.write(sqlx::query(sql).bind(url).bind(before.0)).await
     }
 
     /// How many deliveries wait for each address for which any do.
