@@ -258,6 +258,10 @@ fn old_event(days: u64) -> Event {
         has_face: true,
         has_frame: false,
         decision: "{}".to_owned(),
+        door_group: None,
+        visitor: None,
+        face: None,
+        correction: None,
     }
 }
 

@@ -19,6 +19,7 @@ impl Rule {
     /// What a single picture says of a face: the threshold alone decides.
     pub fn judge_one(&self, nearest: Option<&Match>) -> Verdict {
         match nearest {
+            Some(nearest) if nearest.distance < self.threshold && nearest.refuted => Verdict::Reject(Reason::Refuted),
             Some(nearest) if nearest.distance < self.threshold => Verdict::Pass,
             Some(_) => Verdict::Reject(Reason::BelowThreshold),
             None => Verdict::Reject(Reason::NobodyEnrolled),
@@ -36,6 +37,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether it is known who it is: accepted, or refused for another reason than the face.
+    pub fn is_known(self) -> bool {
+        self.reason().is_none_or(Reason::is_of_access)
+    }
+
     /// Why not, where it is not accepted.
     pub fn reason(self) -> Option<Reason> {
         match self {
@@ -63,4 +69,27 @@ pub enum Reason {
     TooNearToTwo,
     /// Near enough, but in fewer shots than are asked for.
     TooFewShots,
+    /// Too much like a face that somebody said is not this person.
+    Refuted,
+    /// Known, and may not pass anywhere before a later day.
+    NotYetValid,
+    /// Known, and may not pass anywhere any more.
+    Expired,
+    /// Known, and suspended.
+    Suspended,
+    /// Known, and in none of the groups that may pass here.
+    NotAllowedHere,
+    /// Known, and may pass here at other times.
+    NotAllowedNow,
+    /// Known, and has entered already without leaving.
+    AlreadyInside,
+}
+
+impl Reason {
+    /// Whether it is known who it is, and that person may not pass. Such reasons are found by the access rules (crate
+    /// `events`), all others by the face.
+    pub fn is_of_access(self) -> bool {
+        use Reason::{AlreadyInside, Expired, NotAllowedHere, NotAllowedNow, NotYetValid, Suspended};
+        matches!(self, NotYetValid | Expired | Suspended | NotAllowedHere | NotAllowedNow | AlreadyInside)
+    }
 }

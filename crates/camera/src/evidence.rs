@@ -40,6 +40,13 @@ pub struct Evidence {
     pub best: Option<BestShot>,
 }
 
+impl Evidence {
+    /// Who it is, where that is known: accepted, or refused for another reason than the face.
+    pub fn person(&self) -> Option<&Match> {
+        self.nearest.as_ref().filter(|_| self.verdict.is_known())
+    }
+}
+
 /// One look at a track's face with the embedder.
 #[derive(Clone, Debug)]
 pub struct Shot {

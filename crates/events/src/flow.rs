@@ -2,13 +2,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use camera::{SeenFace, Sighting, SightingTimes};
+use camera::{Direction, SeenFace, Sighting, SightingTimes};
+use gallery::Gallery;
 use tokio::runtime::Handle;
 
-use crate::history::CameraHistory;
+use crate::history::{CameraHistory, PassageNews};
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Hub, Message, Pass, Publisher, Webhook, WindowSlot};
+use crate::{Access, Hub, Message, Mqtt, Notice, NoticeKind, Publisher, Webhook, WindowSlot};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -55,25 +56,34 @@ impl Outlet {
 /// Sighting → events → sinks, for one camera. Runs on a thread of its own until the camera's watch ends; a sink that
 /// is slow or away never stops it. Its sinks may be shared with other flows, and are ended by who made them.
 pub struct Flow {
+    access: Access,
     policy: Policy,
     live: Live,
     annotate: bool,
+    gallery: Gallery,
+    direction: Option<Direction>,
     outlets: Vec<Outlet>,
-    webhook: Option<Arc<Webhook>>,
+    webhooks: Vec<Arc<Webhook>>,
+    mqtt: Option<Mqtt>,
     history: Option<CameraHistory>,
     window: Option<WindowSlot>,
     pace: Pace,
 }
 
 impl Flow {
-    /// What is seen is shown on `live`; `annotate` sends frames with boxes and names drawn into them.
-    pub fn new(policy: Policy, live: Live, annotate: bool) -> Self {
+    /// Who passes is decided by `access` and `policy`, and who they are is looked up in `gallery`. What is seen is shown on
+    /// `live`; `annotate` sends frames with boxes and names drawn into them.
+    pub fn new(access: Access, policy: Policy, gallery: Gallery, live: Live, annotate: bool) -> Self {
         Self {
+            access,
             policy,
             live,
             annotate,
+            gallery,
+            direction: None,
             outlets: Vec::new(),
-            webhook: None,
+            webhooks: Vec::new(),
+            mqtt: None,
             history: None,
             window: None,
             pace: Pace::default(),
@@ -87,10 +97,24 @@ impl Flow {
         self
     }
 
-    /// Tells `webhook` of every announced PASS.
+    /// Tells `webhook` of what it wants to know.
     #[must_use]
     pub fn with_webhook(mut self, webhook: Arc<Webhook>) -> Self {
-        self.webhook = Some(webhook);
+        self.webhooks.push(webhook);
+        self
+    }
+
+    /// Tells the broker.
+    #[must_use]
+    pub fn with_mqtt(mut self, mqtt: Mqtt) -> Self {
+        self.mqtt = Some(mqtt);
+        self
+    }
+
+    /// People go this way before the camera.
+    #[must_use]
+    pub fn with_direction(mut self, direction: Option<Direction>) -> Self {
+        self.direction = direction;
         self
     }
 
@@ -118,14 +142,20 @@ impl Flow {
             }
         }
         if let Some(history) = &mut self.history {
-            history.end();
+            let news = history.end();
+            self.tell_passages(&news);
         }
     }
 
-    fn follow(&mut self, sighting: Sighting, runtime: &Handle) {
+    fn follow(&mut self, mut sighting: Sighting, runtime: &Handle) {
+        self.access.judge(&mut sighting);
         self.announce(&sighting, runtime);
         if let Some(history) = &mut self.history {
-            history.follow(&sighting);
+            let news = history.follow(&sighting);
+            self.tell_passages(&news);
+        }
+        if let Some(mqtt) = &self.mqtt {
+            mqtt.sighting(&sighting);
         }
         self.pace.count(&sighting);
         let frame = self.live.show(sighting);
@@ -134,19 +164,44 @@ impl Flow {
 
     fn rest(&mut self) {
         if let Some(history) = &mut self.history {
-            history.rest(Instant::now());
+            let news = history.rest(Instant::now());
+            self.tell_passages(&news);
+        }
+    }
+
+    fn tell_passages(&self, news: &[PassageNews]) {
+        if let Some(mqtt) = &self.mqtt {
+            news.iter().for_each(|news| mqtt.passage(news));
         }
     }
 
     /// The webhook's record comes before anything is shown: what the outside saw is never lost by a kill.
     fn announce(&mut self, sighting: &Sighting, runtime: &Handle) {
         for face in self.policy.announce(sighting) {
-            let Some(pass) = pass_of(sighting, face) else { continue };
-            tracing::info!(camera = pass.camera, name = pass.name, distance = four_decimals(pass.distance), "PASS");
-            if let Some(webhook) = &self.webhook {
+            let Some(pass) = self.pass_of(sighting, face) else { continue };
+            tracing::info!(camera = pass.camera, name = pass.name, distance = pass.distance.map(four_decimals), "PASS");
+            if let Some(mqtt) = &self.mqtt {
+                mqtt.tell(&pass);
+            }
+            for webhook in &self.webhooks {
                 runtime.block_on(webhook.record(&pass));
             }
         }
+    }
+
+    fn pass_of(&self, sighting: &Sighting, face: &SeenFace) -> Option<Notice> {
+        let nearest = face.nearest.as_ref()?;
+        let profile = self.gallery.profile(nearest.person).unwrap_or_default();
+        Some(Notice {
+            name: Some(nearest.name.to_string()),
+            code: profile.code.clone(),
+            groups: profile.groups.clone(),
+            distance: Some(nearest.distance.value()),
+            raw_distance: Some(nearest.raw.0),
+            direction: self.direction,
+            track: face.evidence.as_ref().map(|evidence| evidence.track),
+            ..Notice::new(NoticeKind::Pass, &*sighting.camera, sighting.frame.captured_at.into())
+        })
     }
 
     /// A frame is drawn and encoded once, and not at all when nobody looks.
@@ -157,16 +212,6 @@ impl Flow {
         let message = Message::seen(frame, self.annotate);
         self.outlets.iter().for_each(|outlet| outlet.send(&message));
     }
-}
-
-fn pass_of(sighting: &Sighting, face: &SeenFace) -> Option<Pass> {
-    let nearest = face.nearest.as_ref()?;
-    Some(Pass {
-        name: nearest.name.to_string(),
-        distance: nearest.distance.value(),
-        timestamp: sighting.frame.captured_at.into(),
-        camera: sighting.camera.to_string(),
-    })
 }
 
 /// As the contract shows distances.

@@ -107,19 +107,11 @@ impl History {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What a camera needs to have its passages kept. `rule` explains faces that are not followed from frame to frame,
-    /// `scale` says how near two faces are, `enrol_norm` how good a shot of somebody
-    /// unknown must be to make an event of a single sight.
-    pub fn camera(
-        &self,
-        camera: &str,
-        direction: Option<Direction>,
-        rule: Rule,
-        scale: Scale,
-        enrol_norm: f32,
-    ) -> CameraHistory {
+    /// What a camera needs to have its passages kept.
+    pub fn camera(&self, camera: CameraPlace) -> CameraHistory {
+        let CameraPlace { camera, direction, door_group, rule, scale, enrol_norm } = camera;
         let node = Arc::clone(&self.shared.node);
-        let place = Place { camera: camera.into(), direction, node, enrol_norm };
+        let place = Place { camera: camera.into(), direction, door_group, node, enrol_norm };
         CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
     }
 
@@ -163,16 +155,34 @@ impl History {
     }
 
     /// The record comes first: the event is there whatever becomes of its picture.
-    fn keep(&self, Change { event, phase, picture }: Change) {
+    fn keep(&self, Change { event, phase, picture }: Change) -> PassageNews {
         let Shared { memory, pictures, .. } = &*self.shared;
         let id = event.id.clone();
-        memory.put(event, phase, picture.is_some());
+        let news = memory.put(event, phase, picture.is_some());
         if let Some(shot) = picture
             && !pictures.take(&id, shot)
         {
             memory.pictured(&id, pictures::Kept::default());
         }
+        news
     }
+}
+
+/// A camera whose passages are kept.
+#[derive(Clone, Debug)]
+pub struct CameraPlace {
+    /// Its id.
+    pub camera: String,
+    /// Which way people go there.
+    pub direction: Option<Direction>,
+    /// Within which nobody may enter twice.
+    pub door_group: Option<String>,
+    /// Explains faces that are not followed from frame to frame.
+    pub rule: Rule,
+    /// How near two faces are.
+    pub scale: Scale,
+    /// How good a shot of somebody unknown must be to make an event of a single sight.
+    pub enrol_norm: f32,
 }
 
 /// Takes the sightings of one camera. Never waits, for the database or the disk.
@@ -183,20 +193,27 @@ pub struct CameraHistory {
 }
 
 impl CameraHistory {
-    /// What was seen in the newest frame. When this returns, a PASS is on its way into the database.
-    pub fn follow(&mut self, sighting: &Sighting) {
-        self.passages.follow(sighting).into_iter().for_each(|change| self.history.keep(change));
+    /// What was seen in the newest frame; what is news of it. When this returns, a PASS is on its way into the database.
+    pub fn follow(&mut self, sighting: &Sighting) -> Vec<PassageNews> {
+        let changes = self.passages.follow(sighting);
+        self.keep(changes)
     }
 
     /// Nothing new was seen until `now`: ends what was not seen for long, so that a camera without frames leaves nothing open.
-    pub fn rest(&mut self, now: Instant) {
+    pub fn rest(&mut self, now: Instant) -> Vec<PassageNews> {
         let now = Moment { read_at: now, captured_at: SystemTime::now() };
-        self.passages.rest(now).into_iter().for_each(|change| self.history.keep(change));
+        let changes = self.passages.rest(now);
+        self.keep(changes)
     }
 
     /// The camera has ended, and with it every passage.
-    pub fn end(&mut self) {
-        self.passages.end().into_iter().for_each(|change| self.history.keep(change));
+    pub fn end(&mut self) -> Vec<PassageNews> {
+        let changes = self.passages.end();
+        self.keep(changes)
+    }
+
+    fn keep(&self, changes: Vec<Change>) -> Vec<PassageNews> {
+        changes.into_iter().map(|change| self.history.keep(change)).collect()
     }
 }
 

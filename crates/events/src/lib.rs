@@ -8,6 +8,7 @@
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
+mod access;
 mod address;
 mod choice;
 mod error;
@@ -18,26 +19,35 @@ mod hub;
 mod live;
 mod memory;
 mod message;
+mod mqtt;
+mod notice;
 mod policy;
 mod publish;
 mod queue;
 mod relayed;
 mod trouble;
 mod viewer_count;
+mod visitors;
 mod webhook;
 mod window;
 
+pub use access::Access;
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;
 pub use event::FaceView;
 pub use flow::{Flow, Outlet};
-pub use history::{CameraHistory, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture};
+pub use history::{
+    CameraHistory, CameraPlace, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture,
+};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};
+pub use mqtt::Mqtt;
+pub use notice::{Notice, NoticeKind};
 pub use policy::{LastPasses, Policy, Status};
 pub use publish::Publisher;
-pub use webhook::{Pass, Webhook, WebhookSettings, drop_abandoned};
+pub use visitors::Visitors;
+pub use webhook::{Webhook, WebhookSettings, drop_abandoned};
 pub use window::WindowSlot;
 
 /// A text message on its way to or from a hub; clones share the text.

@@ -87,6 +87,7 @@ mod tests {
             distance: Distance::new(distance),
             raw: RawDistance(distance),
             runner_up: None,
+            refuted: false,
         });
         let face = Face { area, score: 0.9, landmarks: [Point::default(); 5], embedding };
         let (threshold, strong) = (Distance::new(0.45), Distance::new(0.4));

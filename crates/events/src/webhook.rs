@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use self::deliver::{LOOK_AGAIN, Worker};
 use self::memory::{Memory, Writer};
 use self::post::Post;
-use crate::EventsError;
+use crate::{EventsError, Notice};
 
 pub use self::abandoned::drop_abandoned;
 
@@ -48,28 +48,15 @@ impl WebhookSettings {
     }
 }
 
-/// A recognised and accepted person, as the webhook tells of it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pass {
-    /// The person's name.
-    pub name: String,
-    /// Distance to the person's templates on the contract's scale; sent with four decimals.
-    pub distance: f32,
-    /// When the person was seen; sent as whole Unix seconds, however late the delivery.
-    pub timestamp: Micros,
-    /// The camera that saw it; goes into a header, since the body is fixed.
-    pub camera: String,
-}
-
 /// The contract's body: these three fields, in this order, and never another.
 #[derive(Serialize)]
 struct Body<'a> {
-    name: &'a str,
-    distance: f64,
+    name: Option<&'a str>,
+    distance: Option<f64>,
     timestamp: i64,
 }
 
-/// Delivers each recorded [`Pass`] to one address, at least once and in order, through the outbox in the database: what
+/// Delivers each recorded [`Notice`] to one address, at least once and in order, through the outbox in the database: what
 /// was recorded survives a kill, and a receiver that is away gets it later, with its original timestamp.
 ///
 /// One delivery is under way at a time, and one that fails is repeated (after 1 s, doubling to 10 s) before any
@@ -119,7 +106,7 @@ impl Webhook {
     ///
     /// Waits no longer than 500 ms. If the database is slow or away by then, the event stays in memory, in order
     /// with those before and after it, and is written as soon as that works again (the newest 10,000 are kept).
-    pub async fn record(&self, pass: &Pass) {
+    pub async fn record(&self, pass: &Notice) {
         let durable = self.memory.put(self.delivery(pass));
         // Neither too late nor dropped is news to the caller: both are logged where they come about.
         let _ = timeout(LONGEST_RECORD, durable).await;
@@ -168,7 +155,7 @@ impl Webhook {
             }
     }
 
-    fn delivery(&self, pass: &Pass) -> NewDelivery {
+    fn delivery(&self, pass: &Notice) -> NewDelivery {
         NewDelivery {
             id: format!("{:032x}", rand::random::<u128>()),
             url: self.url.clone(),
@@ -180,10 +167,10 @@ impl Webhook {
     }
 }
 
-fn body(pass: &Pass) -> String {
+fn body(pass: &Notice) -> String {
     let body = Body {
-        name: &pass.name,
-        distance: (f64::from(pass.distance) * 10_000.0).round() / 10_000.0,
+        name: pass.name.as_deref(),
+        distance: pass.distance.map(|distance| (f64::from(distance) * 10_000.0).round() / 10_000.0),
         timestamp: pass.timestamp.0.div_euclid(1_000_000),
     };
     // Strings and numbers, which always have a form in JSON.
@@ -198,10 +185,12 @@ async fn stopping(stopped: &mut watch::Receiver<bool>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Micros, Pass, body};
+    use super::{Micros, Notice, body};
+    use crate::NoticeKind;
 
-    fn pass(name: &str, distance: f32) -> Pass {
-        Pass { name: name.into(), distance, timestamp: Micros(1_736_400_000_999_999), camera: "door".into() }
+    fn pass(name: &str, distance: f32) -> Notice {
+        let seen = Notice::new(NoticeKind::Pass, "door", Micros(1_736_400_000_999_999));
+        Notice { name: Some(name.into()), distance: Some(distance), ..seen }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camera::{Buffers, Frame, Rule, SeenFace, Sighting, SightingTimes, Verdict, Work};
-use events::{History, HistorySettings, Phase, Picture};
+use events::{CameraPlace, History, HistorySettings, Phase, Picture};
 use face::{DecodeLimits, Detection, Point, Rect, YuvImage, decode};
 use gallery::{Distance, Match, RawDistance, Scale};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
@@ -69,7 +69,14 @@ fn watch(history: &History) -> events::CameraHistory {
     let rule = Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 };
     let catalog = models::Catalog::builtin();
     let embedder = &catalog.pack("default").unwrap().embedder;
-    history.camera("door", None, rule, Scale::of(embedder), embedder.gates.enrol_norm)
+    history.camera(CameraPlace {
+        camera: "door".to_owned(),
+        direction: None,
+        door_group: None,
+        rule,
+        scale: Scale::of(embedder),
+        enrol_norm: embedder.gates.enrol_norm,
+    })
 }
 
 fn sighting(name: &str) -> Sighting {
@@ -85,6 +92,7 @@ fn sighting(name: &str) -> Sighting {
             distance: Distance::new(0.3),
             raw: RawDistance(0.4),
             runner_up: None,
+            refuted: false,
         }),
         verdict: Verdict::Pass,
         evidence: None,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Pass, Webhook, WebhookSettings, drop_abandoned};
+use events::{EventsError, Notice, NoticeKind, Webhook, WebhookSettings, drop_abandoned};
 use log::Errors;
 use receiver::{Answer, Receiver};
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -42,13 +42,9 @@ impl Database {
 }
 
 /// Seen `number` seconds after the first.
-fn pass(number: i64) -> Pass {
-    Pass {
-        name: "katya".into(),
-        distance: 0.412_34,
-        timestamp: Micros((FIRST_SECOND + number) * 1_000_000 + 700_000),
-        camera: "front door".into(),
-    }
+fn pass(number: i64) -> Notice {
+    let seen = Micros((FIRST_SECOND + number) * 1_000_000 + 700_000);
+    Notice { name: Some("katya".into()), distance: Some(0.412_34), ..Notice::new(NoticeKind::Pass, "front door", seen) }
 }
 
 fn settings(address: SocketAddr) -> WebhookSettings {
@@ -96,7 +92,7 @@ async fn the_receiver_gets_the_contracts_body_and_the_rest_in_headers() {
     let store = database.open().await;
     let mut receiver = Receiver::start(any_port(), ok).await;
     let webhook = webhook(&store, receiver.address);
-    webhook.record(&Pass { camera: "Tür".into(), ..pass(0) }).await;
+    webhook.record(&Notice { camera: "Tür".into(), ..pass(0) }).await;
 
     let received = receiver.next().await;
     assert_eq!(received.request_line, "POST /face-event HTTP/1.1");

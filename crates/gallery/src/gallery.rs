@@ -4,7 +4,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use face::Embedding;
 use models::{Gates, Pack};
-use store::{Feed, NewTemplate, Store, StoreError, Version};
+use store::{Feed, NewTemplate, PersonId, Profile, Store, StoreError, Version};
 use tokio::sync::Mutex;
 
 use crate::index::{Index, Match};
@@ -67,6 +67,11 @@ impl Gallery {
     /// The same for a bare unit vector.
     pub fn search_vector(&self, probe: &[f32]) -> Option<Match> {
         self.shared.index.load().search(probe, &self.shared.scale)
+    }
+
+    /// Groups, validity and the like of an enrolled person.
+    pub fn profile(&self, person: PersonId) -> Option<Arc<Profile>> {
+        self.shared.index.load().profile(person)
     }
 
     /// The version of what is searched.

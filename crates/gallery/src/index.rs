@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use store::{Person, PersonId, Version};
+use store::{Person, PersonId, Profile, Version};
 
 use crate::kernel::{self, Dot};
 use crate::scale::{Distance, RawDistance, Scale};
@@ -11,6 +11,7 @@ use crate::scale::{Distance, RawDistance, Scale};
 pub struct Index {
     version: Version,
     dim: usize,
+    /// By their ids, which grow.
     people: Vec<Entry>,
     /// One unit vector of `dim` numbers for each of `people`: the mean of that person's templates.
     means: Vec<f32>,
@@ -21,6 +22,7 @@ pub struct Index {
 struct Entry {
     id: PersonId,
     name: Arc<str>,
+    profile: Arc<Profile>,
 }
 
 /// The enrolled person nearest to a probe.
@@ -36,6 +38,8 @@ pub struct Match {
     pub raw: RawDistance,
     /// The second-best person, when there are two.
     pub runner_up: Option<RunnerUp>,
+    /// The face is too much like one of which somebody said that it is not this person.
+    pub refuted: bool,
 }
 
 /// The person that comes second in a search.
@@ -107,39 +111,56 @@ impl Index {
             name: self.people[at].name.clone(),
             distance: scale.distance(scale.raw_of_dot(dot)),
         });
-        let Entry { id, name } = &self.people[at];
-        Some(Match { person: *id, name: name.clone(), distance: scale.distance(raw), raw, runner_up })
+        let Entry { id, name, .. } = &self.people[at];
+        Some(Match { person: *id, name: name.clone(), distance: scale.distance(raw), raw, runner_up, refuted: false })
     }
 
     /// This index with one person put in, replaced, or (with no usable template) taken out.
     pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>, scale: &Scale) {
         let mean = person.and_then(|person| mean_template(person, self.dim, scale).map(|mean| (person, mean)));
-        let at = self.people.iter().position(|entry| entry.id == id);
-        match (at, mean) {
-            (Some(at), Some((_, mean))) => self.means[at * self.dim..(at + 1) * self.dim].copy_from_slice(&mean),
-            (None, Some((person, mean))) => self.push(person, &mean),
-            (Some(at), None) => {
+        match (self.place(id), mean) {
+            (Ok(at), Some((person, mean))) => {
+                self.people[at] = Entry::of(person);
+                self.means[at * self.dim..(at + 1) * self.dim].copy_from_slice(&mean);
+            }
+            (Err(at), Some((person, mean))) => {
+                self.people.insert(at, Entry::of(person));
+                self.means.splice(at * self.dim..at * self.dim, mean);
+            }
+            (Ok(at), None) => {
                 self.people.remove(at);
                 self.means.drain(at * self.dim..(at + 1) * self.dim);
             }
-            (None, None) => {}
+            (Err(_), None) => {}
         }
     }
 
-    /// Adds a person who is not in the index yet.
+    /// Adds a person whose id is higher than all others.
     pub(crate) fn add(&mut self, person: &Person, scale: &Scale) {
         if let Some(mean) = mean_template(person, self.dim, scale) {
-            self.push(person, &mean);
+            self.people.push(Entry::of(person));
+            self.means.extend_from_slice(&mean);
         }
+    }
+
+    /// Groups, validity and the like of somebody who can be found.
+    pub fn profile(&self, id: PersonId) -> Option<Arc<Profile>> {
+        self.place(id).ok().map(|at| Arc::clone(&self.people[at].profile))
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
         self.version = version;
     }
 
-    fn push(&mut self, person: &Person, mean: &[f32]) {
-        self.people.push(Entry { id: person.id, name: person.name.as_str().into() });
-        self.means.extend_from_slice(mean);
+    /// Where somebody is, or would have to be put.
+    fn place(&self, id: PersonId) -> Result<usize, usize> {
+        self.people.binary_search_by_key(&id, |entry| entry.id)
+    }
+}
+
+impl Entry {
+    fn of(person: &Person) -> Self {
+        Self { id: person.id, name: person.name.as_str().into(), profile: Arc::new(person.profile.clone()) }
     }
 }
 

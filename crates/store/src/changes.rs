@@ -23,6 +23,8 @@ impl fmt::Display for Version {
 pub enum ChangeKind {
     /// New, or known and given more templates.
     Enrolled,
+    /// Known, and otherwise than before: another profile, or other evidence for or against a face.
+    Updated,
     /// Gone with all templates.
     Removed,
 }
@@ -31,6 +33,7 @@ impl ChangeKind {
     fn as_text(self) -> &'static str {
         match self {
             ChangeKind::Enrolled => "enrolled",
+            ChangeKind::Updated => "updated",
             ChangeKind::Removed => "removed",
         }
     }
@@ -38,6 +41,7 @@ impl ChangeKind {
     fn parse(version: Version, text: String) -> Result<ChangeKind, StoreError> {
         match text.as_str() {
             "enrolled" => Ok(ChangeKind::Enrolled),
+            "updated" => Ok(ChangeKind::Updated),
             "removed" => Ok(ChangeKind::Removed),
             _ => Err(StoreError::UnknownChange { version: version.0, kind: text }),
         }

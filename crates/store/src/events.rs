@@ -1,13 +1,15 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use crate::templates::encode;
 use crate::{Micros, Store, StoreError};
 
 /// Rows removed in one statement: so that none takes longer than a server allows, nor locks others out for long.
 const REMOVED_AT_ONCE: i64 = 5_000;
 
 const COLUMNS: &str = "id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
-                       raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision";
+                       raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, \
+                       visitor, corrected_at, was_person_id, was_person";
 
 /// One passage of one person before one camera, as it is known so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,34 @@ pub struct Event {
     pub has_frame: bool,
     /// What the decision rests on, as JSON.
     pub decision: String,
+    /// Which door group the camera belongs to: within it nobody may enter twice without having left.
+    pub door_group: Option<String>,
+    /// Which unknown person it was.
+    pub visitor: Option<String>,
+    /// The face, where it is to be kept. Not read back with the event: lists would be a hundred times as large.
+    pub face: Option<StoredFace>,
+    /// Who somebody said it was, after it had been decided otherwise: then `person` is that person.
+    pub correction: Option<EventCorrection>,
+}
+
+/// A face as it is kept with an event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredFace {
+    /// The model that made the embedding. Embeddings of different models cannot be compared.
+    pub model: String,
+    /// All shots of the face together, of unit length.
+    pub embedding: Vec<f32>,
+}
+
+/// An event's person was named by hand, or when a visitor was registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCorrection {
+    /// When that was said.
+    pub at: Micros,
+    /// Who had been recognised, for good.
+    pub was_person_id: Option<i64>,
+    /// Who had been recognised, by name; `None` for nobody.
+    pub was_person: Option<String>,
 }
 
 /// An event with its place in the order of changes.
@@ -105,7 +135,8 @@ impl EventFilter {
 }
 
 impl Store {
-    /// Writes the newest state of each event, in order; those that are not there yet are added. Each takes a number of its
+    /// Writes the newest state of each event, in order; those that are not there yet are added. Who somebody has said it was
+    /// stays. Each takes a number of its
     /// own, and the last one's is returned. All are written or none.
     ///
     /// # Errors
@@ -328,9 +359,14 @@ async fn take_numbers(connection: &mut AnyConnection, count: i64) -> Result<i64,
 async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO events (id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
-         raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision) \
-         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-         ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, person_id = excluded.person_id, person = excluded.person, \
+         raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, visitor, model, \
+         embedding) \
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+         ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
+         person_id = CASE WHEN events.corrected_at IS NULL THEN excluded.person_id ELSE events.person_id END, \
+         person = CASE WHEN events.corrected_at IS NULL THEN excluded.person ELSE events.person END, \
+         visitor = CASE WHEN events.corrected_at IS NULL THEN excluded.visitor ELSE events.visitor END, \
+         model = excluded.model, embedding = excluded.embedding, \
          status = excluded.status, reason = excluded.reason, track = excluded.track, distance = excluded.distance, \
          raw_distance = excluded.raw_distance, quality = excluded.quality, started_at = excluded.started_at, \
          last_seen_at = excluded.last_seen_at, ended = excluded.ended, has_face = excluded.has_face, \
@@ -355,9 +391,22 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
     .bind(i64::from(event.has_face))
     .bind(i64::from(event.has_frame))
     .bind(&event.decision)
+    .bind(event.door_group.as_deref())
+    .bind(event.visitor.as_deref())
+    .bind(event.face.as_ref().map(|face| face.model.as_str()))
+    .bind(event.face.as_ref().map(|face| encode(&face.embedding)))
     .execute(connection)
     .await?;
     Ok(())
+}
+
+fn correction(row: &AnyRow) -> Result<Option<EventCorrection>, sqlx::Error> {
+    let Some(at) = row.try_get::<Option<i64>, _>("corrected_at")? else { return Ok(None) };
+    Ok(Some(EventCorrection {
+        at: Micros(at),
+        was_person_id: row.try_get("was_person_id")?,
+        was_person: row.try_get("was_person")?,
+    }))
 }
 
 fn read(row: &AnyRow) -> Result<NumberedEvent, sqlx::Error> {
@@ -381,6 +430,10 @@ fn read(row: &AnyRow) -> Result<NumberedEvent, sqlx::Error> {
         has_face: flag("has_face")?,
         has_frame: flag("has_frame")?,
         decision: row.try_get("decision")?,
+        door_group: row.try_get("door_group")?,
+        visitor: row.try_get("visitor")?,
+        face: None,
+        correction: correction(row)?,
     };
     Ok(NumberedEvent { event, seq: row.try_get("seq")?, opened_seq: row.try_get("opened_seq")? })
 }

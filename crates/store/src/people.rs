@@ -1,10 +1,12 @@
 use std::fmt;
 
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{newest_version, next_version, record};
 use crate::db::SNAPSHOT_LIMIT;
-use crate::{ChangeKind, Micros, NewTemplate, Store, StoreError, Template, Version, templates};
+use crate::profile::read_profile;
+use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, templates};
 
 /// Which person, whatever their name; never given to another person, even after a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +27,8 @@ pub struct Person {
     pub name: String,
     /// When the first template was enrolled.
     pub created_at: Micros,
+    /// Groups, validity and the like.
+    pub profile: Profile,
     /// Oldest first; empty when the person has none of the model that was asked for.
     pub templates: Vec<Template>,
 }
@@ -194,21 +198,28 @@ async fn delete(connection: &mut AnyConnection, person: PersonId) -> Result<(), 
     Ok(())
 }
 
+/// Everything but the templates.
+const COLUMNS: &str = "id, name, created_at, code, member_of, valid_from, valid_until, suspended, watched";
+
 /// In order of registration, still without templates.
 async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
-    let rows: Vec<(i64, String, i64)> =
-        sqlx::query_as("SELECT id, name, created_at FROM people ORDER BY id").fetch_all(connection).await?;
-    Ok(rows.into_iter().map(without_templates).collect())
+    let sql = format!("SELECT {COLUMNS} FROM people ORDER BY id");
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
+    rows.iter().map(without_templates).collect()
 }
 
 async fn by_id(connection: &mut AnyConnection, id: PersonId) -> Result<Option<Person>, sqlx::Error> {
-    let row: Option<(i64, String, i64)> = sqlx::query_as("SELECT id, name, created_at FROM people WHERE id = $1")
-        .bind(id.0)
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.map(without_templates))
+    let sql = format!("SELECT {COLUMNS} FROM people WHERE id = $1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(connection).await?;
+    row.as_ref().map(without_templates).transpose()
 }
 
-fn without_templates((id, name, created_at): (i64, String, i64)) -> Person {
-    Person { id: PersonId(id), name, created_at: Micros(created_at), templates: Vec::new() }
+fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
+    Ok(Person {
+        id: PersonId(row.try_get("id")?),
+        name: row.try_get("name")?,
+        created_at: Micros(row.try_get("created_at")?),
+        profile: read_profile(row)?,
+        templates: Vec::new(),
+    })
 }

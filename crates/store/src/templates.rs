@@ -51,7 +51,6 @@ pub(crate) async fn insert(
     template: &NewTemplate<'_>,
     now: Micros,
 ) -> Result<(), sqlx::Error> {
-    let bytes: Vec<u8> = template.embedding.iter().flat_map(|x| x.to_le_bytes()).collect();
     sqlx::query(
         "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -59,7 +58,7 @@ pub(crate) async fn insert(
     .bind(person.0)
     .bind(template.model)
     .bind(i64::try_from(template.embedding.len()).unwrap_or(i64::MAX))
-    .bind(bytes)
+    .bind(encode(template.embedding))
     .bind(f64::from(template.norm))
     .bind(now.0)
     .execute(connection)
@@ -141,6 +140,11 @@ fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
     #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
     let norm = norm as f32;
     Ok((person, Template { id, embedding, norm, created_at }))
+}
+
+/// Little-endian numbers.
+pub(crate) fn encode(embedding: &[f32]) -> Vec<u8> {
+    embedding.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 /// The little-endian numbers, if there are exactly `dimensions` of them.

@@ -29,6 +29,10 @@ fn event(second: i64, person: Option<&str>, camera: &str) -> Event {
         has_face: false,
         has_frame: true,
         decision: "{}".to_owned(),
+        door_group: None,
+        visitor: None,
+        face: None,
+        correction: None,
     }
 }
 

@@ -8,10 +8,12 @@ use camera::Rule;
 use events::HistorySettings;
 use gallery::Distance;
 
-pub use definition::{Definition, FileCameras, Flags, Origin, Resolved, Section, example_file, load, nearest};
+pub use definition::{
+    Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
+};
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels,
-    Share, Shots, Source, Threshold, Value, Workers, WsUrl,
+    Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -118,6 +120,8 @@ settings! {
         ws_addr: SocketAddr = "127.0.0.1:3001",
         /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`; by default `vultus.db` in VULTUS_HOME.
         database_url: String = "",
+        /// The time zone in which days begin and people may pass, such as `Europe/Berlin`; by default that of this machine.
+        time_zone: TimeZone = "",
         /// Where the database and other files of this installation are kept; by default the user's data folder.
         vultus_home: PathBuf = "",
         /// What this machine is called among those that share a database; by default its host name.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{Evidence, Reason, Rule, Shot, Verdict};
+use camera::{Evidence, Reason, Rule, Shot};
 use gallery::{Distance, Match, RawDistance, RunnerUp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -157,11 +157,6 @@ impl Second {
     fn of(second: &RunnerUp) -> Self {
         Self { name: second.name.clone(), distance: second.distance }
     }
-}
-
-/// Whether a verdict lets somebody in whose name is known.
-pub(super) fn accepted(evidence: &Evidence) -> Option<&Match> {
-    evidence.nearest.as_ref().filter(|_| evidence.verdict == Verdict::Pass)
 }
 
 /// Four decimals, as distances have.

@@ -52,7 +52,7 @@ impl Memory {
 
     /// Puts the newest state of an event in the place of the one before. `picture`: one is about to be made, and
     /// [`pictured`](Self::pictured) will be called.
-    pub fn put(&self, mut event: Event, phase: Phase, picture: bool) {
+    pub fn put(&self, mut event: Event, phase: Phase, picture: bool) -> PassageNews {
         let mut held = self.held();
         let id = event.id.clone();
         let before = held.records.remove(&id);
@@ -61,11 +61,12 @@ impl Memory {
             event.has_face |= before.event.has_face;
             event.has_frame |= before.event.has_frame;
         }
-        self.tell(phase, &event);
+        let news = self.tell(phase, &event);
         held.records.insert(id.clone(), Record { event, is_waiting, pictures: pictures + u32::from(picture) });
         held.wait(&id);
         drop(held);
         self.added.notify_one();
+        news
     }
 
     /// The pictures of an event have been made, or could not be.
@@ -131,8 +132,10 @@ impl Memory {
     }
 
     /// Nobody may be listening.
-    fn tell(&self, phase: Phase, event: &Event) {
-        let _ = self.news.send(PassageNews { phase, event: Arc::new(EventView::of(event)) });
+    fn tell(&self, phase: Phase, event: &Event) -> PassageNews {
+        let news = PassageNews { phase, event: Arc::new(EventView::of(event)) };
+        let _ = self.news.send(news.clone());
+        news
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -202,6 +205,10 @@ mod tests {
             has_face: false,
             has_frame: false,
             decision: "{}".to_owned(),
+            door_group: None,
+            visitor: None,
+            face: None,
+            correction: None,
         }
     }
 

@@ -1,13 +1,13 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId};
+use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId, Verdict};
 use gallery::{Distance, Match, RawDistance, Scale};
 use serde::Serialize;
 use store::{Event, PersonId};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::decision::{Decision, accepted};
+use super::decision::Decision;
 use super::view::Phase;
 use crate::Status;
 
@@ -53,6 +53,8 @@ pub(super) struct Place {
     pub camera: Arc<str>,
     /// Which way they go.
     pub direction: Option<Direction>,
+    /// Within which nobody may enter twice.
+    pub door_group: Option<String>,
     /// The node that watches the camera.
     pub node: Arc<str>,
     /// From a shot with this norm on a single sight of somebody unknown is worth an event.
@@ -157,15 +159,15 @@ impl Passage {
         self.seen
     }
 
-    /// Who was accepted.
+    /// Who it is, where that is known.
     pub fn person(&self) -> Option<PersonId> {
-        accepted(&self.evidence).map(|person| person.person)
+        self.evidence.person().map(|person| person.person)
     }
 
     /// Whether what `evidence` says can be said of the one who passes here: not when it names another person than was
-    /// accepted before.
+    /// known before.
     pub fn agrees_with(&self, evidence: &Evidence) -> bool {
-        match (self.person(), accepted(evidence)) {
+        match (self.person(), evidence.person()) {
             (Some(here), Some(there)) => here == there.person,
             _ => true,
         }
@@ -206,13 +208,15 @@ impl Passage {
         self.news = self.news.max(News::Seen);
     }
 
-    /// Once somebody was accepted only what accepts as well replaces it: the door is open by then. Nor does a track that
+    /// Once somebody was accepted only what accepts as well replaces it: the door is open by then. Who is known stays so. Nor does a track that
     /// cannot be recognised replace one that can.
     fn learn(&mut self, evidence: &Arc<Evidence>) {
-        let replaces = match (self.person(), accepted(evidence)) {
+        let is_pass = |evidence: &Evidence| evidence.verdict == Verdict::Pass;
+        let replaces = match (self.person(), evidence.person()) {
             (Some(_), None) => false,
+            (Some(_), Some(_)) if is_pass(&self.evidence) && !is_pass(evidence) => false,
             (None, None) if self.evidence.fused.is_some() && evidence.fused.is_none() => false,
-            (None, Some(_)) => {
+            (person, Some(_)) if person.is_none() || is_pass(evidence) && !is_pass(&self.evidence) => {
                 self.news = News::Recognised;
                 true
             }
@@ -352,7 +356,7 @@ impl Passage {
 
     fn event(&self, place: &Place, ended: bool) -> Event {
         let evidence = &*self.evidence;
-        let (person, nearest) = (accepted(evidence), evidence.nearest.as_ref());
+        let (person, nearest) = (evidence.person(), evidence.nearest.as_ref());
         Event {
             id: self.id.to_string(),
             person_id: person.map(|person| person.person.0),
@@ -373,6 +377,10 @@ impl Passage {
             has_frame: false,
             // Numbers and strings, which always have a form in JSON.
             decision: serde_json::to_string(&Decision::of(evidence, self.followed)).unwrap_or_default(),
+            door_group: place.door_group.clone(),
+            visitor: None,
+            face: None,
+            correction: None,
         }
     }
 }

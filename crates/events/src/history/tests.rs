@@ -67,6 +67,7 @@ fn match_of(face: usize, distance: f32) -> Match {
         distance: Distance::new(distance),
         raw: RawDistance(distance + 0.1),
         runner_up: Some(RunnerUp { name: NAMES[(face + 1) % 3].into(), distance: Distance::new(0.7) }),
+        refuted: false,
     }
 }
 
@@ -75,6 +76,7 @@ impl Day {
         let place = Place {
             camera: "door".into(),
             direction: Some(Direction::In),
+            door_group: None,
             node: "gate".into(),
             enrol_norm: ENROL_NORM,
         };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use camera::{Direction, Reason};
 use serde::Serialize;
-use store::Event;
+use store::{Event, PersonId};
 use utoipa::ToSchema;
 
 use super::seconds::UnixSeconds;
@@ -14,9 +14,12 @@ pub struct EventView {
     /// A UUIDv7: ids sort by the time of start.
     #[schema(example = "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")]
     id: String,
-    /// Who was accepted; null for somebody unknown.
+    /// Who it was; null for somebody unknown.
     #[schema(example = "katya")]
     person: Option<String>,
+    /// Who it was, for good.
+    #[serde(skip)]
+    person_id: Option<i64>,
     /// `PASS` or `REJECT`.
     #[schema(value_type = Status)]
     status: String,
@@ -48,6 +51,8 @@ pub struct EventView {
     last_seen: UnixSeconds,
     /// Which node saw it.
     node: String,
+    /// Which unknown person it was.
+    visitor: Option<String>,
     /// Where the picture of the face is; null when there is none (yet).
     #[schema(example = "/api/v1/events/01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0/face.jpg")]
     face: Option<String>,
@@ -62,6 +67,7 @@ impl EventView {
         Self {
             id: event.id.clone(),
             person: event.person.clone(),
+            person_id: event.person_id,
             status: event.status.clone(),
             reason: event.reason.clone(),
             camera: event.camera.clone(),
@@ -74,9 +80,15 @@ impl EventView {
             end: event.ended.then(|| event.last_seen_at.into()),
             last_seen: event.last_seen_at.into(),
             node: event.node.clone(),
+            visitor: event.visitor.clone(),
             face: picture(event.has_face, "face.jpg"),
             frame: picture(event.has_frame, "frame.jpg"),
         }
+    }
+
+    /// Who it was, for good; `None` for somebody unknown.
+    pub fn person_id(&self) -> Option<PersonId> {
+        self.person_id.map(PersonId)
     }
 
     /// The camera's id.

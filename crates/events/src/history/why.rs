@@ -31,6 +31,7 @@ fn accepted(evidence: &Evidence, name: &str, followed: bool) -> String {
 
 fn refused(evidence: &Evidence, reason: Reason) -> String {
     let rule = &evidence.rule;
+    let name = evidence.nearest.as_ref().map_or("?", |nearest| &nearest.name);
     match reason {
         Reason::TooSmall => {
             "The face had too few pixels to recognise anybody by. Mount the camera nearer, zoom in, or use a \
@@ -55,6 +56,21 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
              in view longer, enrol better photos, or lower PASS_SHOTS.",
             evidence.agreeing, rule.shots, rule.threshold, rule.strong
         ),
+        Reason::Refuted => {
+            "The face is too much like one of which somebody said that it is not this person. If it was, take that \
+                            correction back, or enrol one more photo."
+                .to_owned()
+        }
+        Reason::NotYetValid => format!("{name} may not pass anywhere yet: see `valid_from`."),
+        Reason::Expired => format!("{name} may not pass anywhere any more: see `valid_until`."),
+        Reason::Suspended => format!("{name} is suspended, and passes nowhere until that is taken back."),
+        Reason::NotAllowedHere => {
+            format!("{name} is in none of the groups that may pass here: see `access` of the camera.")
+        }
+        Reason::NotAllowedNow => format!("{name} may pass here, but not at this time: see `access` of the camera."),
+        Reason::AlreadyInside => {
+            format!("{name} has entered already without leaving, and this door group lets nobody enter twice.")
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use store::StoredCamera;
 use utoipa::ToSchema;
 
 use super::Definition;
-use crate::settings::{self, FileCameras, Resolved, Settings};
+use crate::settings::{self, FileTables, Resolved, Settings, TableKind};
 
 /// Where a definition comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -62,7 +62,7 @@ impl Fixed {
     /// # Errors
     /// What is wrong with a camera of the file.
     pub fn of_file(resolved: &Resolved) -> anyhow::Result<Self> {
-        Ok(Self { file: file_definitions(resolved.cameras())?, ..Self::default() })
+        Ok(Self { file: file_definitions(&resolved.tables(TableKind::Camera))?, ..Self::default() })
     }
 
     /// Every camera once, with those of the database: the setting's first, then the file's in order, then the database's. Of
@@ -83,16 +83,12 @@ impl Fixed {
     }
 }
 
-fn file_definitions(cameras: &FileCameras) -> anyhow::Result<Vec<Definition>> {
+fn file_definitions(cameras: &FileTables) -> anyhow::Result<Vec<Definition>> {
     let mut definitions: Vec<Definition> = Vec::new();
-    for (at, table) in cameras.tables.iter().enumerate() {
-        let place = || format!("{}: [[camera]] number {}", cameras.file.display(), at + 1);
-        // As with all keys of this file, their case does not matter.
-        let fields = table.iter().map(|(key, value)| Ok((key.to_lowercase(), serde_json::to_value(value)?)));
-        let fields: serde_json::Map<_, _> = fields.collect::<Result<_, serde_json::Error>>().with_context(place)?;
-        let definition = Definition::parse(&fields.into()).with_context(place)?;
+    for (place, fields) in cameras.fields(TableKind::Camera)? {
+        let definition = Definition::parse(&fields.into()).with_context(|| place.clone())?;
         if definitions.iter().any(|other| other.id == definition.id) {
-            bail!("{}: there is a camera `{}` before it: give each an id of its own", place(), definition.id);
+            bail!("{place}: there is a camera `{}` before it: give each an id of its own", definition.id);
         }
         definitions.push(definition);
     }

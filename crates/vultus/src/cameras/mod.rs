@@ -21,5 +21,5 @@ mod webhooks;
 pub use defined::{Defined, Fixed, Origin};
 pub use definition::{Definition, NotADefinition};
 pub use handle::{Camera, CameraError, Cameras, Here};
-pub use supervisor::Supervisor;
+pub use supervisor::{Sinks, Supervisor};
 pub use watching::{ffmpeg_source, ffmpeg_version, look_settings};

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use events::{History, LastPasses, Outlet, WindowSlot};
+use events::{History, LastPasses, Mqtt, Outlet, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,18 +43,13 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts to watch the cameras of `fixed`, and those of the database that no other node has. Frames go to `outlets`, the
-    /// first camera's to `window` as well, whichever that is at the time.
+    /// Starts to watch the cameras of `fixed`, and those of the database that no other node has. What is seen goes to `sinks`,
+    /// to the window that of the first camera, whichever that is at the time.
     ///
     /// # Errors
     /// When the models cannot be loaded.
-    pub fn start(
-        app: &App,
-        fixed: Fixed,
-        history: &History,
-        outlets: Vec<Outlet>,
-        window: Option<WindowSlot>,
-    ) -> anyhow::Result<Self> {
+    pub fn start(app: &App, fixed: Fixed, history: &History, sinks: Sinks) -> anyhow::Result<Self> {
+        let Sinks { outlets, mqtt, window } = sinks;
         let (settings, store) = (app.settings().clone(), app.store().clone());
         let node = settings.node();
         let cameras = Cameras::new(store.clone(), node.clone(), fixed);
@@ -68,6 +63,7 @@ impl Supervisor {
                 gallery: app.gallery().clone(),
                 history: history.clone(),
                 outlets,
+                mqtt,
                 window,
             },
             claims: Claims::new(store.clone(), node),
@@ -110,6 +106,17 @@ impl Supervisor {
             Err(_) => tracing::warn!("the supervisor of the cameras does not end, and is left behind"),
         }
     }
+}
+
+/// Where what the cameras see goes, beside the history and the webhooks.
+#[derive(Default)]
+pub struct Sinks {
+    /// Who watches live.
+    pub outlets: Vec<Outlet>,
+    /// The broker.
+    pub mqtt: Option<Mqtt>,
+    /// The local window.
+    pub window: Option<WindowSlot>,
 }
 
 /// What the supervisor looks after.
@@ -275,9 +282,10 @@ impl Floor {
     fn start(&mut self, definition: &Definition) -> Work {
         let last_passes = self.last_passes.entry(definition.id.clone()).or_default().clone();
         let webhook = definition.webhook(&self.shared.settings).map(|url| self.webhooks.of(&url)).transpose();
-        let started = webhook
-            .map_err(anyhow::Error::from)
-            .and_then(|webhook| Watching::start(definition, &self.shared, Lent { last_passes, webhook }));
+        let started = webhook.map_err(anyhow::Error::from).and_then(|webhook| {
+            let webhooks = webhook.into_iter().collect();
+            Watching::start(definition, &self.shared, Lent { last_passes, webhooks })
+        });
         match started {
             Ok(watching) => Work::Watched(watching),
             Err(error) => Work::rest(&definition.id, &format!("{error:#}")),

@@ -8,7 +8,7 @@ use anyhow::Context;
 use camera::{
     CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
-use events::{Flow, History, LastPasses, Live, Outlet, Policy, Webhook, WindowSlot};
+use events::{Access, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Webhook, WindowSlot};
 use face::EnginePool;
 use gallery::{Distance, Gallery};
 
@@ -30,6 +30,8 @@ pub struct Shared {
     pub history: History,
     /// Where processed frames go.
     pub outlets: Vec<Outlet>,
+    /// The broker, where there is one.
+    pub mqtt: Option<Mqtt>,
     /// The local window.
     pub window: Option<WindowSlot>,
 }
@@ -39,7 +41,7 @@ pub struct Lent {
     /// Who has been announced there.
     pub last_passes: LastPasses,
     /// Who is told of it.
-    pub webhook: Option<Arc<Webhook>>,
+    pub webhooks: Vec<Arc<Webhook>>,
 }
 
 /// A camera being watched. Ends after [`Watching::stop`], by itself when a recording is over, or when one of its threads
@@ -72,9 +74,14 @@ impl Watching {
         let source = FfmpegSource::new(&camera.source, options)?;
         let look = Look::new(look_of(camera, settings), shared.engines.clone(), shared.gallery.clone());
         let live = Live::new(settings.ws_jpeg_quality.0)?;
-        let (scale, enrol_norm) = (shared.gallery.scale().clone(), shared.gallery.gates().enrol_norm);
-        let rule = rule_of(camera, settings);
-        let history = shared.history.camera(&camera.id, camera.direction, rule, scale, enrol_norm);
+        let history = shared.history.camera(CameraPlace {
+            camera: camera.id.clone(),
+            direction: camera.direction,
+            door_group: None,
+            rule: rule_of(camera, settings),
+            scale: shared.gallery.scale().clone(),
+            enrol_norm: shared.gallery.gates().enrol_norm,
+        });
         let flow = flow(camera, shared, live.clone(), lent).with_history(history);
 
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
@@ -164,12 +171,17 @@ fn ffmpeg_options(settings: &Settings) -> FfmpegOptions {
 fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     let settings = &shared.settings;
     let policy = Policy::new(camera.cooldown(settings), lent.last_passes);
-    let mut flow = Flow::new(policy, live, settings.ws_annotate);
+    let access = Access::new(shared.gallery.clone(), settings.time_zone.0.clone());
+    let flow = Flow::new(access, policy, shared.gallery.clone(), live, settings.ws_annotate);
+    let mut flow = flow.with_direction(camera.direction);
     for outlet in &shared.outlets {
         flow = flow.with_outlet(outlet.clone());
     }
-    if let Some(webhook) = lent.webhook {
+    for webhook in lent.webhooks {
         flow = flow.with_webhook(webhook);
+    }
+    if let Some(mqtt) = &shared.mqtt {
+        flow = flow.with_mqtt(mqtt.clone());
     }
     if let Some(window) = &shared.window {
         flow = flow.with_window(window.clone());

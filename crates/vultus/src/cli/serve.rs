@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::cameras::{Cameras, Fixed, Supervisor};
+use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
 
@@ -33,7 +33,8 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let mut supervisor = Supervisor::start(&app, fixed, &history, outlets, window(&settings))?;
+        let mut supervisor =
+            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
         let cameras = supervisor.cameras();
         let health = Arc::new(Health {
             node: settings.node(),
@@ -106,7 +107,8 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
         let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
-        let mut supervisor = Supervisor::start(&app, fixed, &history, outlets, window(&settings))?;
+        let mut supervisor =
+            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         let ended = service.until_stopped(supervisor.finished()).await;

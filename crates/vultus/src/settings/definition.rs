@@ -86,20 +86,66 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Every setting's text and where it comes from, and the cameras of the file.
+/// Every setting's text and where it comes from, and the tables of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
     values: BTreeMap<&'static str, (String, Origin)>,
-    cameras: FileCameras,
+    tables: BTreeMap<TableKind, FileTables>,
 }
 
-/// The `[[camera]]` tables of a settings file. What may stand in one is not decided here.
+/// What a settings file may define several of, each in a table of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TableKind {
+    /// `[[camera]]`
+    Camera,
+    /// `[[webhook]]`
+    Webhook,
+    /// `[[schedule]]`
+    Schedule,
+    /// `[[holiday]]`
+    Holiday,
+}
+
+impl TableKind {
+    const ALL: [Self; 4] = [Self::Camera, Self::Webhook, Self::Schedule, Self::Holiday];
+
+    /// The word in the tables' heads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Webhook => "webhook",
+            Self::Schedule => "schedule",
+            Self::Holiday => "holiday",
+        }
+    }
+}
+
+/// The tables of one kind in a settings file. What may stand in one is not decided here.
 #[derive(Clone, Debug, Default)]
-pub struct FileCameras {
+pub struct FileTables {
     /// The file.
     pub file: PathBuf,
-    /// Each camera's table, in order.
+    /// The tables, in order.
     pub tables: Vec<toml::Table>,
+}
+
+impl FileTables {
+    /// Each table's fields as JSON, their names in small letters (as with all keys of the file their case does not
+    /// matter), and where it stands, for complaints.
+    ///
+    /// # Errors
+    /// A value that has no form in JSON.
+    pub fn fields(&self, kind: TableKind) -> anyhow::Result<Vec<(String, serde_json::Map<String, serde_json::Value>)>> {
+        let tables = self.tables.iter().enumerate();
+        tables
+            .map(|(at, table)| {
+                let place = format!("{}: [[{}]] number {}", self.file.display(), kind.as_str(), at + 1);
+                let fields = table.iter().map(|(key, value)| Ok((key.to_lowercase(), serde_json::to_value(value)?)));
+                let fields = fields.collect::<Result<_, serde_json::Error>>().with_context(|| place.clone())?;
+                Ok((place, fields))
+            })
+            .collect()
+    }
 }
 
 impl Resolved {
@@ -157,9 +203,9 @@ impl Resolved {
         self.values.get(key).map_or(&Origin::Default, |(_, origin)| origin)
     }
 
-    /// The cameras of the settings file.
-    pub fn cameras(&self) -> &FileCameras {
-        &self.cameras
+    /// The tables of one kind in the settings file.
+    pub fn tables(&self, kind: TableKind) -> FileTables {
+        self.tables.get(&kind).cloned().unwrap_or_default()
     }
 
     fn put(&mut self, definition: &Definition, text: String, origin: Origin) -> anyhow::Result<()> {
@@ -175,8 +221,9 @@ impl Resolved {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let table: toml::Table = text.parse().with_context(|| format!("{} is not valid TOML", file.display()))?;
         for (key, value) in &table {
-            if key.eq_ignore_ascii_case("camera") {
-                self.cameras = FileCameras { file: file.to_owned(), tables: camera_tables(file, value)? };
+            if let Some(kind) = TableKind::ALL.into_iter().find(|kind| key.eq_ignore_ascii_case(kind.as_str())) {
+                let tables = FileTables { file: file.to_owned(), tables: tables_of(file, kind, value)? };
+                self.tables.insert(kind, tables);
                 continue;
             }
             let Some(definition) = DEFINITIONS.iter().find(|d| d.key.eq_ignore_ascii_case(key)) else {
@@ -202,9 +249,10 @@ fn find_file(home: Option<PathBuf>) -> Option<PathBuf> {
     places.into_iter().flatten().find(|file| file.is_file())
 }
 
-fn camera_tables(file: &Path, value: &toml::Value) -> anyhow::Result<Vec<toml::Table>> {
+fn tables_of(file: &Path, kind: TableKind, value: &toml::Value) -> anyhow::Result<Vec<toml::Table>> {
     let tables = value.as_array().and_then(|entries| entries.iter().map(|entry| entry.as_table().cloned()).collect());
-    tables.with_context(|| format!("{}: each camera is a table of its own, under a line [[camera]]", file.display()))
+    let kind = kind.as_str();
+    tables.with_context(|| format!("{}: each {kind} is a table of its own, under a line [[{kind}]]", file.display()))
 }
 
 /// ` (did you mean X?)` for a key that is nearly one.

@@ -162,6 +162,21 @@ impl Value for Days {
     }
 }
 
+/// A time zone of the IANA database, or that of this machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeZone(pub jiff::tz::TimeZone);
+
+impl Value for TimeZone {
+    const ALLOWED: &'static str = "the name of a time zone, such as Europe/Berlin or UTC; empty: that of this machine";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "" => Some(Self(jiff::tz::TimeZone::system())),
+            name => jiff::tz::TimeZone::get(name).ok().map(Self),
+        }
+    }
+}
+
 /// Millions of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Megabytes(pub u32);

@@ -155,6 +155,10 @@ mod tests {
             has_face: true,
             has_frame: true,
             decision: String::new(),
+            door_group: None,
+            visitor: None,
+            face: None,
+            correction: None,
         }
     }
 

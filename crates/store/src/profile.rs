@@ -1,0 +1,112 @@
+use sqlx::AnyConnection;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::changes::{next_version, record};
+use crate::{ChangeKind, Micros, PersonId, Store, StoreError, Version};
+
+/// Who a person is beside the face: what other systems call them, and where and when they may pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The number or word by which other systems know the person: an employee's number.
+    pub code: Option<String>,
+    /// The groups that the person belongs to, each once, sorted.
+    pub groups: Vec<String>,
+    /// Nobody passes before this.
+    pub valid_from: Option<Micros>,
+    /// Nor at this time or later.
+    pub valid_until: Option<Micros>,
+    /// Passes nowhere until this is taken back.
+    pub suspended: bool,
+    /// Whoever sees the person raises an alert.
+    pub watched: bool,
+}
+
+impl Store {
+    /// The profile of the person called `name`; `None` if nobody is.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn profile(&self, name: &str) -> Result<Option<(PersonId, Profile)>, StoreError> {
+        self.within(async {
+            let mut session = self.reading().await?;
+            let sql =
+                "SELECT id, code, member_of, valid_from, valid_until, suspended, watched FROM people WHERE name = $1";
+            let row = sqlx::query(sql).bind(name).fetch_optional(&mut *session).await?;
+            session.give_back();
+            let read = |row: AnyRow| Ok((PersonId(row.try_get("id")?), read_profile(&row)?));
+            Ok(row.map(read).transpose().map_err(|error: sqlx::Error| error)?)
+        })
+        .await
+    }
+
+    /// Gives the person called `name` another profile, which counts in every process within a moment: it is a change of the
+    /// gallery. `None` if nobody has that name.
+    ///
+    /// # Errors
+    /// What the database said; nothing is changed then (after [`StoreError::TimedOut`] that is not known).
+    pub async fn set_profile(&self, name: &str, profile: &Profile) -> Result<Option<Version>, StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            let version = next_version(&mut transaction).await?;
+            let person = write_profile(&mut transaction, name, profile).await?;
+            let Some(person) = person else {
+                // The number goes back with the transaction.
+                transaction.rollback().await?;
+                session.give_back();
+                return Ok(None);
+            };
+            record(&mut transaction, version, person, ChangeKind::Updated).await?;
+            transaction.commit().await?;
+            session.give_back();
+            Ok(Some(version))
+        })
+        .await
+    }
+}
+
+async fn write_profile(
+    connection: &mut AnyConnection,
+    name: &str,
+    profile: &Profile,
+) -> Result<Option<PersonId>, sqlx::Error> {
+    let id = sqlx::query_scalar(
+        "UPDATE people SET code = $1, member_of = $2, valid_from = $3, valid_until = $4, suspended = $5, watched = $6 \
+         WHERE name = $7 RETURNING id",
+    )
+    .bind(profile.code.as_deref())
+    .bind(groups_as_text(&profile.groups))
+    .bind(profile.valid_from.map(|time| time.0))
+    .bind(profile.valid_until.map(|time| time.0))
+    .bind(i64::from(profile.suspended))
+    .bind(i64::from(profile.watched))
+    .bind(name)
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(PersonId))
+}
+
+/// The columns `code, member_of, valid_from, valid_until, suspended, watched` of a row.
+pub(crate) fn read_profile(row: &AnyRow) -> Result<Profile, sqlx::Error> {
+    let flag = |column| row.try_get::<i64, _>(column).map(|number| number != 0);
+    let groups: String = row.try_get("member_of")?;
+    Ok(Profile {
+        code: row.try_get("code")?,
+        groups: groups_of_text(&groups),
+        valid_from: row.try_get::<Option<i64>, _>("valid_from")?.map(Micros),
+        valid_until: row.try_get::<Option<i64>, _>("valid_until")?.map(Micros),
+        suspended: flag("suspended")?,
+        watched: flag("watched")?,
+    })
+}
+
+fn groups_as_text(groups: &[String]) -> String {
+    // Strings, which always have a form in JSON.
+    serde_json::to_string(groups).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// What cannot be read belongs to no group: such a person passes nowhere where groups are asked for.
+fn groups_of_text(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_default()
+}
