@@ -180,12 +180,16 @@ impl Flow {
         for face in self.policy.announce(sighting) {
             let Some(pass) = self.pass_of(sighting, face) else { continue };
             tracing::info!(camera = pass.camera, name = pass.name, distance = pass.distance.map(four_decimals), "PASS");
-            if let Some(mqtt) = &self.mqtt {
-                mqtt.tell(&pass);
-            }
-            for webhook in &self.webhooks {
-                runtime.block_on(webhook.record(&pass));
-            }
+            self.tell(&pass, runtime);
+        }
+    }
+
+    fn tell(&self, notice: &Notice, runtime: &Handle) {
+        if let Some(mqtt) = &self.mqtt {
+            mqtt.tell(notice);
+        }
+        for webhook in &self.webhooks {
+            runtime.block_on(webhook.record(notice));
         }
     }
 

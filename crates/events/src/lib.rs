@@ -10,11 +10,13 @@
 
 mod access;
 mod address;
+mod calendar;
 mod choice;
 mod error;
 mod event;
 mod flow;
 mod history;
+mod hours;
 mod hub;
 mod live;
 mod memory;
@@ -32,6 +34,7 @@ mod webhook;
 mod window;
 
 pub use access::Access;
+pub use calendar::{Calendar, Holiday};
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;
 pub use event::FaceView;
@@ -39,6 +42,7 @@ pub use flow::{Flow, Outlet};
 pub use history::{
     CameraHistory, CameraPlace, Decision, EventView, History, HistorySettings, Media, PassageNews, Phase, Picture,
 };
+pub use hours::{HOURS, WeeklyHours};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use camera::{Rule, SeenFace};
+use events::Calendar;
 use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, Gallery};
 use models::{Cache, Catalog, InstalledPack};
@@ -33,6 +34,7 @@ pub struct App {
 
 struct Shared {
     settings: Settings,
+    calendar: Calendar,
     store: Store,
     gallery: Gallery,
     engines: EnginePool,
@@ -62,6 +64,7 @@ impl App {
     /// # Errors
     /// Missing models, a library that cannot be loaded, a database that cannot be opened.
     pub async fn open(settings: Settings, engines: usize) -> anyhow::Result<Self> {
+        let calendar = Calendar::new(settings.time_zone.0.clone(), settings.holidays.0.clone());
         let (runtime, installed) = models_of(&settings)?;
         let store = Store::open(&settings.database()).await?;
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
@@ -71,14 +74,29 @@ impl App {
         let turns = Arc::new(Semaphore::new(engines));
         let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
         let archives = Intake::new(ARCHIVES, ARCHIVES as u64 * largest(settings.max_zip_mb));
-        let shared =
-            Shared { settings, store, gallery, engines: engines_pool, turns, photos, archives, runtime, installed };
+        let shared = Shared {
+            settings,
+            calendar,
+            store,
+            gallery,
+            engines: engines_pool,
+            turns,
+            photos,
+            archives,
+            runtime,
+            installed,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The effective settings.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings
+    }
+
+    /// Where days begin, and which are holidays.
+    pub fn calendar(&self) -> &Calendar {
+        &self.shared.calendar
     }
 
     /// The database.

@@ -12,8 +12,8 @@ pub use definition::{
     Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
 };
 pub use value::{
-    AllowedOrigins, ApiKey, Auth, Cooldown, Days, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes, Megapixels,
-    Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes,
+    Megapixels, Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -122,6 +122,8 @@ settings! {
         database_url: String = "",
         /// The time zone in which days begin and people may pass, such as `Europe/Berlin`; by default that of this machine.
         time_zone: TimeZone = "",
+        /// Days on which other hours count: `2026-12-25`, or `12-25` for every year; several with commas.
+        holidays: Holidays = "",
         /// Where the database and other files of this installation are kept; by default the user's data folder.
         vultus_home: PathBuf = "",
         /// What this machine is called among those that share a database; by default its host name.

@@ -59,6 +59,7 @@ impl Supervisor {
         let floor = Floor {
             shared: Shared {
                 settings,
+                calendar: app.calendar().clone(),
                 engines: app.camera_engines()?,
                 gallery: app.gallery().clone(),
                 history: history.clone(),

@@ -8,7 +8,9 @@ use anyhow::Context;
 use camera::{
     CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
-use events::{Access, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Webhook, WindowSlot};
+use events::{
+    Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Webhook, WindowSlot,
+};
 use face::EnginePool;
 use gallery::{Distance, Gallery};
 
@@ -22,6 +24,8 @@ const AHEAD: usize = 1;
 pub struct Shared {
     /// What a camera's definition leaves open.
     pub settings: Settings,
+    /// Where days begin, and which are holidays.
+    pub calendar: Calendar,
     /// Engines, taken in turn.
     pub engines: EnginePool,
     /// Who is recognised.
@@ -171,7 +175,7 @@ fn ffmpeg_options(settings: &Settings) -> FfmpegOptions {
 fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     let settings = &shared.settings;
     let policy = Policy::new(camera.cooldown(settings), lent.last_passes);
-    let access = Access::new(shared.gallery.clone(), settings.time_zone.0.clone());
+    let access = Access::new(shared.gallery.clone(), shared.calendar.clone());
     let flow = Flow::new(access, policy, shared.gallery.clone(), live, settings.ws_annotate);
     let mut flow = flow.with_direction(camera.direction);
     for outlet in &shared.outlets {

@@ -102,12 +102,10 @@ pub enum TableKind {
     Webhook,
     /// `[[schedule]]`
     Schedule,
-    /// `[[holiday]]`
-    Holiday,
 }
 
 impl TableKind {
-    const ALL: [Self; 4] = [Self::Camera, Self::Webhook, Self::Schedule, Self::Holiday];
+    const ALL: [Self; 3] = [Self::Camera, Self::Webhook, Self::Schedule];
 
     /// The word in the tables' heads.
     pub fn as_str(self) -> &'static str {
@@ -115,7 +113,6 @@ impl TableKind {
             Self::Camera => "camera",
             Self::Webhook => "webhook",
             Self::Schedule => "schedule",
-            Self::Holiday => "holiday",
         }
     }
 }

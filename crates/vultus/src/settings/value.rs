@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use camera::{FfmpegOptions, FfmpegSource};
+use events::Holiday;
 use gallery::Distance;
 use tracing_subscriber::EnvFilter;
 
@@ -174,6 +175,19 @@ impl Value for TimeZone {
             "" => Some(Self(jiff::tz::TimeZone::system())),
             name => jiff::tz::TimeZone::get(name).ok().map(Self),
         }
+    }
+}
+
+/// Days on which other hours count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holidays(pub Vec<Holiday>);
+
+impl Value for Holidays {
+    const ALLOWED: &'static str = "days such as 2026-12-25, or 12-25 for every year, with commas between them";
+
+    fn parse(text: &str) -> Option<Self> {
+        let days = text.split(',').map(str::trim).filter(|day| !day.is_empty());
+        days.map(Holiday::parse).collect::<Option<_>>().map(Self)
     }
 }
 
