@@ -6,6 +6,7 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::EnrolError;
+use crate::printable::is_deceptive;
 
 /// A person's name: any printable text. Kept in Unicode's composed form, so that the same name typed on different
 /// systems (macOS decomposes file names) is the same person.
@@ -35,13 +36,6 @@ impl PersonName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Characters that are not seen, or that change how others are seen: with them two names could look alike in the log of
-/// a door. The joiners of Persian and Indian scripts (U+200C, U+200D) are part of names.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 impl fmt::Display for PersonName {

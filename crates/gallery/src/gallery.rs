@@ -84,6 +84,11 @@ impl Gallery {
         self.shared.index.load_full()
     }
 
+    /// The name of the pack, under which templates are kept.
+    pub fn model(&self) -> &str {
+        &self.shared.model
+    }
+
     /// The pack's way from raw distances to the contract's scale.
     pub fn scale(&self) -> &Scale {
         &self.shared.scale

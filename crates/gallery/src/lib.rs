@@ -1,7 +1,8 @@
 //! Who is enrolled: from embeddings to names.
 //!
 //! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`), the
-//! in-memory gallery that follows the database (`gallery`), and what makes a photo fit to enrol (`enrol`).
+//! in-memory gallery that follows the database (`gallery`), and what makes a photo fit to enrol (`enrol`), and a
+//! text fit to be read (`printable`).
 //! Does not live here: SQL (crate `store`), how a face becomes an embedding (crate `face`), what a match means at a
 //! door (crate `events`).
 #![deny(unsafe_code)]
@@ -11,11 +12,13 @@ mod error;
 mod gallery;
 mod index;
 mod kernel;
+mod printable;
 mod scale;
 
 pub use enrol::{Candidate, PersonName, Warning};
 pub use error::EnrolError;
 pub use gallery::{Enrolled, Gallery};
 pub use index::{Index, Match, RunnerUp};
+pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;

@@ -2,7 +2,7 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`), who entered or left last (`movements`), who is enrolled without the faces (`roster`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -16,9 +16,11 @@ mod error;
 mod events;
 mod location;
 mod micros;
+mod movements;
 mod outbox;
 mod people;
 mod profile;
+mod roster;
 mod templates;
 
 pub use cameras::StoredCamera;
@@ -29,7 +31,9 @@ pub use error::StoreError;
 pub use events::{Event, EventCorrection, EventFilter, NumberedEvent, PersonFilter, StoredFace};
 pub use location::Engine;
 pub use micros::Micros;
+pub use movements::Movement;
 pub use outbox::{Delivery, NewDelivery, Outbox};
 pub use people::{Enrolled, Person, PersonId, Snapshot};
-pub use profile::Profile;
+pub use profile::{Profile, ProfileChange};
+pub use roster::Enrolment;
 pub use templates::{NewTemplate, Template};

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{newest_version, next_version, record};
 use crate::db::SNAPSHOT_LIMIT;
-use crate::profile::read_profile;
+use crate::profile::{PROFILE_COLUMNS, read_profile};
 use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, templates};
 
 /// Which person, whatever their name; never given to another person, even after a removal.
@@ -198,23 +198,20 @@ async fn delete(connection: &mut AnyConnection, person: PersonId) -> Result<(), 
     Ok(())
 }
 
-/// Everything but the templates.
-const COLUMNS: &str = "id, name, created_at, code, member_of, valid_from, valid_until, suspended, watched";
-
 /// In order of registration, still without templates.
 async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM people ORDER BY id");
+    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people ORDER BY id");
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter().map(without_templates).collect()
 }
 
 async fn by_id(connection: &mut AnyConnection, id: PersonId) -> Result<Option<Person>, sqlx::Error> {
-    let sql = format!("SELECT {COLUMNS} FROM people WHERE id = $1");
+    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id = $1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(connection).await?;
     row.as_ref().map(without_templates).transpose()
 }
 
-fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
+pub(crate) fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
     Ok(Person {
         id: PersonId(row.try_get("id")?),
         name: row.try_get("name")?,

@@ -1,6 +1,5 @@
-use sqlx::AnyConnection;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{next_version, record};
 use crate::{ChangeKind, Micros, PersonId, Store, StoreError, Version};
@@ -20,6 +19,19 @@ pub struct Profile {
     pub suspended: bool,
     /// Whoever sees the person raises an alert.
     pub watched: bool,
+    /// Until then the person was outside every door group, whatever has been seen: somebody has said so.
+    pub let_out_at: Option<Micros>,
+}
+
+/// What became of a change of somebody's profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileChange {
+    /// It is made, and this is the profile now.
+    Made(Profile),
+    /// Nobody has that name.
+    NoSuchPerson,
+    /// The code belongs to the person with this name.
+    CodeTaken(String),
 }
 
 impl Store {
@@ -30,12 +42,49 @@ impl Store {
     pub async fn profile(&self, name: &str) -> Result<Option<(PersonId, Profile)>, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
-            let sql =
-                "SELECT id, code, member_of, valid_from, valid_until, suspended, watched FROM people WHERE name = $1";
-            let row = sqlx::query(sql).bind(name).fetch_optional(&mut *session).await?;
+            let found = profile_of(&mut session, name).await?;
             session.give_back();
-            let read = |row: AnyRow| Ok((PersonId(row.try_get("id")?), read_profile(&row)?));
-            Ok(row.map(read).transpose().map_err(|error: sqlx::Error| error)?)
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Makes `change` to the profile of the person called `name`, as [`Store::set_profile`] does: of two changes at once none
+    /// is lost. A code that another person has is refused.
+    ///
+    /// # Errors
+    /// What the database said; nothing is changed then (after [`StoreError::TimedOut`] that is not known).
+    pub async fn change_profile(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Profile),
+    ) -> Result<ProfileChange, StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            // From here on nobody else changes the gallery.
+            let version = next_version(&mut transaction).await?;
+            let changed = match profile_of(&mut transaction, name).await? {
+                None => ProfileChange::NoSuchPerson,
+                Some((person, mut profile)) => {
+                    change(&mut profile);
+                    match holder_of_code(&mut transaction, person, profile.code.as_deref()).await? {
+                        Some(holder) => ProfileChange::CodeTaken(holder),
+                        None => {
+                            write_profile(&mut transaction, name, &profile).await?;
+                            record(&mut transaction, version, person, ChangeKind::Updated).await?;
+                            ProfileChange::Made(profile)
+                        }
+                    }
+                }
+            };
+            match changed {
+                ProfileChange::Made(_) => transaction.commit().await?,
+                // The number goes back with the transaction.
+                ProfileChange::NoSuchPerson | ProfileChange::CodeTaken(_) => transaction.rollback().await?,
+            }
+            session.give_back();
+            Ok(changed)
         })
         .await
     }
@@ -66,14 +115,31 @@ impl Store {
     }
 }
 
+async fn profile_of(connection: &mut AnyConnection, name: &str) -> Result<Option<(PersonId, Profile)>, sqlx::Error> {
+    let sql = format!("SELECT id, {PROFILE_COLUMNS} FROM people WHERE name = $1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(name).fetch_optional(connection).await?;
+    row.map(|row| Ok((PersonId(row.try_get("id")?), read_profile(&row)?))).transpose()
+}
+
+/// Who else has this code.
+async fn holder_of_code(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    code: Option<&str>,
+) -> Result<Option<String>, sqlx::Error> {
+    let Some(code) = code else { return Ok(None) };
+    let sql = "SELECT name FROM people WHERE code = $1 AND id <> $2 ORDER BY id LIMIT 1";
+    sqlx::query_scalar(sql).bind(code).bind(person.0).fetch_optional(connection).await
+}
+
 async fn write_profile(
     connection: &mut AnyConnection,
     name: &str,
     profile: &Profile,
 ) -> Result<Option<PersonId>, sqlx::Error> {
     let id = sqlx::query_scalar(
-        "UPDATE people SET code = $1, member_of = $2, valid_from = $3, valid_until = $4, suspended = $5, watched = $6 \
-         WHERE name = $7 RETURNING id",
+        "UPDATE people SET code = $1, member_of = $2, valid_from = $3, valid_until = $4, suspended = $5, watched = $6, \
+         let_out_at = $7 WHERE name = $8 RETURNING id",
     )
     .bind(profile.code.as_deref())
     .bind(groups_as_text(&profile.groups))
@@ -81,13 +147,17 @@ async fn write_profile(
     .bind(profile.valid_until.map(|time| time.0))
     .bind(i64::from(profile.suspended))
     .bind(i64::from(profile.watched))
+    .bind(profile.let_out_at.map(|time| time.0))
     .bind(name)
     .fetch_optional(connection)
     .await?;
     Ok(id.map(PersonId))
 }
 
-/// The columns `code, member_of, valid_from, valid_until, suspended, watched` of a row.
+/// What [`read_profile`] reads.
+pub(crate) const PROFILE_COLUMNS: &str = "code, member_of, valid_from, valid_until, suspended, watched, let_out_at";
+
+/// The [`PROFILE_COLUMNS`] of a row.
 pub(crate) fn read_profile(row: &AnyRow) -> Result<Profile, sqlx::Error> {
     let flag = |column| row.try_get::<i64, _>(column).map(|number| number != 0);
     let groups: String = row.try_get("member_of")?;
@@ -98,6 +168,7 @@ pub(crate) fn read_profile(row: &AnyRow) -> Result<Profile, sqlx::Error> {
         valid_until: row.try_get::<Option<i64>, _>("valid_until")?.map(Micros),
         suspended: flag("suspended")?,
         watched: flag("watched")?,
+        let_out_at: row.try_get::<Option<i64>, _>("let_out_at")?.map(Micros),
     })
 }
 
