@@ -34,6 +34,8 @@ pub struct Evidence {
     pub strong: bool,
     /// What was decided.
     pub verdict: Verdict,
+    /// What the access rules have to say of it, for people; `None` where they refuse nobody.
+    pub denied: Option<Arc<str>>,
     /// By which rule.
     pub rule: Rule,
     /// The picture that shows the face best.

@@ -254,6 +254,7 @@ impl Track {
             agreeing: self.votes.agreeing(rule),
             strong: self.votes.is_strong(rule, gates),
             verdict: if too_small { Verdict::Reject(Reason::TooSmall) } else { self.votes.verdict(rule, gates) },
+            denied: None,
             rule: *rule,
             best: self.best.clone(),
         }

@@ -1,6 +1,6 @@
 //! Sightings in, events out.
 //!
-//! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
+//! Lives here: what is decided about a face (`policy`), who may pass where and when (`access`) and is inside (`presence`), how a decision is told (`event`), the way from a sighting to the
 //! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
 //! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
@@ -24,6 +24,7 @@ mod message;
 mod mqtt;
 mod notice;
 mod policy;
+mod presence;
 mod publish;
 mod queue;
 mod relayed;
@@ -33,7 +34,7 @@ mod visitors;
 mod webhook;
 mod window;
 
-pub use access::Access;
+pub use access::{Access, AccessRule, GROUP, MOST_RULES, group_name};
 pub use calendar::{Calendar, Holiday};
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;
@@ -49,6 +50,7 @@ pub use message::{Message, Wire};
 pub use mqtt::Mqtt;
 pub use notice::{Notice, NoticeKind};
 pub use policy::{LastPasses, Policy, Status};
+pub use presence::{Door, Presence};
 pub use publish::Publisher;
 pub use visitors::Visitors;
 pub use webhook::{Webhook, WebhookSettings, drop_abandoned};

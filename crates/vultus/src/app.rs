@@ -64,7 +64,7 @@ impl App {
     /// # Errors
     /// Missing models, a library that cannot be loaded, a database that cannot be opened.
     pub async fn open(settings: Settings, engines: usize) -> anyhow::Result<Self> {
-        let calendar = Calendar::new(settings.time_zone.0.clone(), settings.holidays.0.clone());
+        let calendar = settings.calendar();
         let (runtime, installed) = models_of(&settings)?;
         let store = Store::open(&settings.database()).await?;
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;

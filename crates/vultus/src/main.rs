@@ -5,6 +5,7 @@ mod bulk;
 mod cameras;
 mod cli;
 mod http;
+mod people;
 mod settings;
 #[cfg(feature = "window")]
 mod window;

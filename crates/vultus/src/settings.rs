@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use camera::Rule;
-use events::HistorySettings;
+use events::{Calendar, HistorySettings};
 use gallery::Distance;
 
 pub use definition::{
     Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
 };
 pub use value::{
-    AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes,
-    Megapixels, Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
+    AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
+    Megabytes, Megapixels, Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -104,6 +104,8 @@ settings! {
         ws_jpeg_quality: JpegQuality = "70",
         /// Draw boxes and names into the frames that are sent.
         ws_annotate: bool = "true",
+        /// Hours after which somebody who entered a door group, and was not seen to leave, counts as outside again.
+        passback_hours: Hours = "24",
         /// Days for which events are kept. 0: for ever.
         events_days: Days = "365",
         /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.
@@ -166,6 +168,11 @@ impl Settings {
         } else {
             self.database_url.clone()
         }
+    }
+
+    /// Where days begin, and which are holidays.
+    pub fn calendar(&self) -> Calendar {
+        Calendar::new(self.time_zone.0.clone(), self.holidays.0.clone())
     }
 
     /// How events are kept.

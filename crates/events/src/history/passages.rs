@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{BestShot, Evidence, Rule, SeenFace, Shot, Sighting, Verdict};
+use camera::{BestShot, Evidence, Rule, SeenFace, Shot, Sighting};
 use gallery::Scale;
 use store::PersonId;
 
@@ -78,7 +78,7 @@ impl Passages {
     /// Without tracks there is one passage a person, and none of people who are not recognised: they could not be told
     /// from one another.
     fn see_unfollowed(&mut self, face: &SeenFace, sighting: &Sighting) {
-        let (Verdict::Pass, Some(nearest)) = (face.verdict, &face.nearest) else { return };
+        let Some(nearest) = face.nearest.as_ref().filter(|_| face.verdict.is_known()) else { return };
         let now = Moment::from(&*sighting.frame);
         let evidence = Arc::new(evidence_of(face, sighting, self.rule));
         match self.passage_of(nearest.person) {
@@ -166,6 +166,7 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting, rule: Rule) -> Evidence {
         agreeing: 1,
         strong: face.nearest.as_ref().is_some_and(|nearest| nearest.distance < rule.strong),
         verdict: face.verdict,
+        denied: None,
         rule,
         best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),
     }

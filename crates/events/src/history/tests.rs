@@ -122,6 +122,7 @@ impl Day {
             agreeing: 2,
             strong: seen.verdict == Verdict::Pass,
             verdict: seen.verdict,
+            denied: None,
             rule: RULE(),
             best: Some(BestShot { frame: Arc::clone(frame), area }),
         })

@@ -31,7 +31,6 @@ fn accepted(evidence: &Evidence, name: &str, followed: bool) -> String {
 
 fn refused(evidence: &Evidence, reason: Reason) -> String {
     let rule = &evidence.rule;
-    let name = evidence.nearest.as_ref().map_or("?", |nearest| &nearest.name);
     match reason {
         Reason::TooSmall => {
             "The face had too few pixels to recognise anybody by. Mount the camera nearer, zoom in, or use a \
@@ -61,17 +60,32 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
                             correction back, or enrol one more photo."
                 .to_owned()
         }
-        Reason::NotYetValid => format!("{name} may not pass anywhere yet: see `valid_from`."),
-        Reason::Expired => format!("{name} may not pass anywhere any more: see `valid_until`."),
-        Reason::Suspended => format!("{name} is suspended, and passes nowhere until that is taken back."),
-        Reason::NotAllowedHere => {
-            format!("{name} is in none of the groups that may pass here: see `access` of the camera.")
-        }
-        Reason::NotAllowedNow => format!("{name} may pass here, but not at this time: see `access` of the camera."),
-        Reason::AlreadyInside => {
-            format!("{name} has entered already without leaving, and this door group lets nobody enter twice.")
-        }
+        Reason::NotYetValid
+        | Reason::Expired
+        | Reason::Suspended
+        | Reason::NotAllowedHere
+        | Reason::NotAllowedNow
+        | Reason::AlreadyInside => denied(evidence, reason),
     }
+}
+
+/// The access rules know more than the reason; not of a face that is judged by one picture.
+fn denied(evidence: &Evidence, reason: Reason) -> String {
+    if let Some(sentence) = &evidence.denied {
+        return sentence.to_string();
+    }
+    let name = evidence.nearest.as_ref().map_or("?", |nearest| &nearest.name);
+    let why = match reason {
+        Reason::NotYetValid => "may not pass anywhere yet: see `valid_from`",
+        Reason::Expired => "may not pass anywhere any more: see `valid_until`",
+        Reason::Suspended => "is suspended, and passes nowhere until that is taken back",
+        Reason::NotAllowedHere => "is in none of the groups that may pass here: see `access` of the camera",
+        Reason::AlreadyInside => {
+            "has entered already and was not seen to leave, and this door group lets nobody enter twice"
+        }
+        _ => "may not pass here at this time: see `access` of the camera",
+    };
+    format!("{name} {why}.")
 }
 
 fn below_threshold(evidence: &Evidence) -> String {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use camera::{Direction, NotARegion, Region, mask_credentials};
+use events::{AccessRule, MOST_RULES, group_name};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -44,6 +45,13 @@ pub struct Definition {
     /// Which way people go whom it sees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// Who may pass, and when; empty: everybody who is enrolled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<AccessRule>,
+    /// Within cameras of the same door group nobody may enter twice without having left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "headquarters")]
+    pub door_group: Option<String>,
     /// As WEBHOOK_URL; empty for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<String>,
@@ -53,7 +61,7 @@ pub struct Definition {
 }
 
 /// Every field's name.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "id",
     "name",
     "source",
@@ -65,6 +73,8 @@ const FIELDS: [&str; 13] = [
     "cooldown",
     "min_face_px",
     "direction",
+    "access",
+    "door_group",
     "webhook_url",
     "loop_file",
 ];
@@ -110,6 +120,11 @@ impl Definition {
     pub fn parse(value: &Value) -> Result<Self, NotADefinition> {
         let fields = Fields(value.as_object().ok_or(NotADefinition::NotAnObject)?);
         fields.check_names()?;
+        let direction = fields.text("direction", "in or out", |text| match text {
+            "in" => Some(Direction::In),
+            "out" => Some(Direction::Out),
+            _ => None,
+        })?;
         let checked = |field, allowed: &str, is_allowed: &dyn Fn(&str) -> bool| {
             fields.text(field, allowed, |text| is_allowed(text).then(|| text.to_owned()))
         };
@@ -128,11 +143,10 @@ impl Definition {
             min_face_px: fields.text("min_face_px", "a whole number of pixels, 0 to 10000", |text| {
                 text.parse().ok().filter(|px| *px <= 10_000)
             })?,
-            direction: fields.text("direction", "in or out", |text| match text {
-                "in" => Some(Direction::In),
-                "out" => Some(Direction::Out),
-                _ => None,
-            })?,
+            direction,
+            access: fields.access()?,
+            door_group: fields
+                .text("door_group", DOOR_GROUP, |text| group_name(text).filter(|_| direction.is_some()))?,
             webhook_url: checked("webhook_url", HttpUrl::ALLOWED, &is_webhook)?,
             loop_file: fields.setting::<bool>("loop_file")?,
         })
@@ -152,6 +166,8 @@ impl Definition {
             cooldown: None,
             min_face_px: None,
             direction: None,
+            access: Vec::new(),
+            door_group: None,
             webhook_url: None,
             loop_file: None,
         }
@@ -234,6 +250,9 @@ impl Definition {
 
 const ID: &str = "1 to 64 small letters, digits, - and _, the first a letter or digit";
 
+const DOOR_GROUP: &str =
+    "1 to 64 printable characters, and give `direction` as well: who is inside is known by who goes in and out";
+
 fn is_id(text: &str) -> bool {
     let mut letters = text.bytes();
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -304,6 +323,18 @@ impl Fields<'_> {
         self.text(field, T::ALLOWED, |text| T::parse(text).and_then(|_| text.trim().parse().ok()))
     }
 
+    fn access(&self) -> Result<Vec<AccessRule>, NotADefinition> {
+        let Some(given) = self.0.get("access") else { return Ok(Vec::new()) };
+        match Vec::<AccessRule>::deserialize(given) {
+            Ok(rules) if rules.len() <= MOST_RULES => Ok(rules),
+            Ok(_) => Err(refused("access", given, RULES)),
+            Err(error) => {
+                let wrong: String = error.to_string().chars().take(LONGEST_NAME).collect();
+                Err(refused("access", given, &format!("{RULES} ({wrong})")))
+            }
+        }
+    }
+
     fn region(&self) -> Result<Option<Region>, NotADefinition> {
         let Some(given) = self.0.get("region") else { return Ok(None) };
         match Region::deserialize(given) {
@@ -312,6 +343,8 @@ impl Fields<'_> {
         }
     }
 }
+
+const RULES: &str = r#"up to 50 rules such as [{"groups": ["staff"], "hours": "mon-fri 07:00-19:00"}]"#;
 
 /// Long texts are cut, and secrets masked: the message may go into a log.
 fn refused(field: &'static str, given: &Value, allowed: &str) -> NotADefinition {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use events::{History, LastPasses, Mqtt, Outlet, WindowSlot};
+use events::{History, LastPasses, Mqtt, Outlet, Presence, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -58,6 +58,7 @@ impl Supervisor {
         let telling = Telling::start(history, outlets.clone());
         let floor = Floor {
             shared: Shared {
+                presence: Presence::start(store.clone(), settings.passback_hours.duration()),
                 settings,
                 calendar: app.calendar().clone(),
                 engines: app.camera_engines()?,

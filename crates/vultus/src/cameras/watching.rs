@@ -9,7 +9,7 @@ use camera::{
     CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
 use events::{
-    Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Webhook, WindowSlot,
+    Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Webhook, WindowSlot,
 };
 use face::EnginePool;
 use gallery::{Distance, Gallery};
@@ -26,6 +26,8 @@ pub struct Shared {
     pub settings: Settings,
     /// Where days begin, and which are holidays.
     pub calendar: Calendar,
+    /// Who is inside each door group.
+    pub presence: Presence,
     /// Engines, taken in turn.
     pub engines: EnginePool,
     /// Who is recognised.
@@ -81,7 +83,7 @@ impl Watching {
         let history = shared.history.camera(CameraPlace {
             camera: camera.id.clone(),
             direction: camera.direction,
-            door_group: None,
+            door_group: camera.door_group.clone(),
             rule: rule_of(camera, settings),
             scale: shared.gallery.scale().clone(),
             enrol_norm: shared.gallery.gates().enrol_norm,
@@ -175,7 +177,9 @@ fn ffmpeg_options(settings: &Settings) -> FfmpegOptions {
 fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     let settings = &shared.settings;
     let policy = Policy::new(camera.cooldown(settings), lent.last_passes);
-    let access = Access::new(shared.gallery.clone(), shared.calendar.clone());
+    let door = camera.door_group.as_deref().zip(camera.direction);
+    let door = door.map(|(group, direction)| shared.presence.door(group, direction));
+    let access = Access::new(shared.gallery.clone(), shared.calendar.clone(), camera.access.clone(), door);
     let flow = Flow::new(access, policy, shared.gallery.clone(), live, settings.ws_annotate);
     let mut flow = flow.with_direction(camera.direction);
     for outlet in &shared.outlets {

@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use gallery::{EnrolError, PersonName};
+use serde_json::{Map, Value};
 
 use super::output::say;
 use super::progress;
-use crate::app::App;
+use crate::app::{App, catalog_of};
 use crate::bulk::{Entry, ZipPhotos, folder_photos};
 use crate::http::{EntryResult, enrol_all};
+use crate::people::{self, ProfilePatch};
 use crate::settings::Settings;
 
 /// Who is enrolled.
@@ -42,6 +44,29 @@ pub enum People {
         #[arg(long)]
         json: bool,
     },
+    /// What is known of a person beside the face: groups, validity and the like.
+    #[command(after_help = "Examples:
+  vultus people show John
+  vultus people show John --json | jq .groups")]
+    Show {
+        /// The person's name.
+        name: String,
+        /// Print a JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change code, groups, valid_from, valid_until, suspended or watched; running services follow within a moment.
+    #[command(after_help = "Examples:
+  vultus people set John groups=staff,it valid_until=2026-12-31
+  vultus people set John suspended=true
+  vultus people set John code=4711 valid_until=           an empty value takes away")]
+    Set {
+        /// The person's name.
+        name: String,
+        /// What is to be changed, as docs/reference/access.md lists it.
+        #[arg(required = true, value_name = "FIELD=VALUE", value_parser = field)]
+        fields: Vec<(String, Value)>,
+    },
     /// Enrol everybody in a folder or ZIP: katya.jpg, or katya/1.jpg, katya/2.jpg.
     #[command(after_help = "Examples:
   vultus people import faces/
@@ -59,6 +84,8 @@ pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
             People::Add { name, photos } => add(&App::open(settings, 1).await?, &name, &photos).await,
             People::Remove { name } => remove(settings, &name).await,
             People::List { json } => list(settings, json).await,
+            People::Show { name, json } => show(&settings, &name, json).await,
+            People::Set { name, fields } => set(&settings, &name, fields).await,
             People::Import { source } => import(settings, &source).await,
         }
     })
@@ -102,6 +129,43 @@ async fn list(settings: Settings, json: bool) -> anyhow::Result<ExitCode> {
     } else {
         names.iter().try_for_each(say)?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `suspended=true`; an empty value takes the field away.
+fn field(given: &str) -> Result<(String, Value), String> {
+    let (field, value) = given.split_once('=').ok_or("a field is written FIELD=VALUE, as in suspended=true")?;
+    let value = if value.trim().is_empty() { Value::Null } else { value.into() };
+    Ok((field.to_owned(), value))
+}
+
+async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let name = PersonName::parse(name)?;
+    let store = store::Store::open(&settings.database()).await?;
+    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
+    let shown = serde_json::to_value(people::one(&store, &settings.calendar(), &model, name.as_str()).await?)?;
+    if json {
+        say(shown)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(groups) => groups.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    for (field, value) in shown.as_object().into_iter().flatten() {
+        say(format!("{field}: {}", text(value)).trim_end())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn set(settings: &Settings, name: &str, fields: Vec<(String, Value)>) -> anyhow::Result<ExitCode> {
+    let name = PersonName::parse(name)?;
+    let patch = ProfilePatch::parse(&Map::from_iter(fields).into(), &settings.calendar())?;
+    let store = store::Store::open(&settings.database()).await?;
+    people::change(&store, name.as_str(), &patch).await?;
+    say(format!("{name} is changed"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{cameras, events, pictures};
+use super::v1::{cameras, events, people, pictures, presence};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -47,6 +47,10 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(recognize::recognize))
         .routes(routes!(cameras::list, cameras::add))
         .routes(routes!(cameras::get, cameras::change, cameras::remove))
+        .routes(routes!(people::list))
+        .routes(routes!(people::get, people::change))
+        .routes(routes!(presence::list))
+        .routes(routes!(presence::let_out))
         .routes(routes!(pictures::snapshot))
         .routes(routes!(pictures::stream))
         .routes(routes!(events::list))

@@ -163,6 +163,25 @@ impl Value for Days {
     }
 }
 
+/// A number of hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours(pub u32);
+
+impl Hours {
+    /// So many hours.
+    pub fn duration(self) -> Duration {
+        Duration::from_hours(u64::from(self.0))
+    }
+}
+
+impl Value for Hours {
+    const ALLOWED: &'static str = "whole hours, 1 to 720";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().filter(|v| (1..=720).contains(v)).map(Self)
+    }
+}
+
 /// A time zone of the IANA database, or that of this machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeZone(pub jiff::tz::TimeZone);

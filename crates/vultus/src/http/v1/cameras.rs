@@ -120,7 +120,8 @@ pub async fn remove(State(server): State<Server>, CameraId(id): CameraId) -> Res
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn json_of(request: Request) -> Result<Value, ApiError> {
+/// The body of a request as JSON.
+pub(super) async fn json_of(request: Request) -> Result<Value, ApiError> {
     let body = upload::whole_body(request, FORM_BYTES, None).await?;
     serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request("bad_json", format!("this is no JSON: {error}")))

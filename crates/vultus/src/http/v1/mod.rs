@@ -2,4 +2,6 @@
 
 pub(super) mod cameras;
 pub(super) mod events;
+pub(super) mod people;
 pub(super) mod pictures;
+pub(super) mod presence;

@@ -1,0 +1,166 @@
+//! Who is inside each door group.
+mod follow;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use camera::Direction;
+use store::{Micros, PersonId, Store};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::follow::follow;
+
+/// Whoever is seen again within this time is still on the same way in: before the same camera, or another one of the door.
+/// The same time after which a passage is over.
+const SAME_WAY: Duration = Duration::from_secs(10);
+
+/// Who is inside each door group, as far as this process knows: by what its own cameras let pass, at once, and by the events of
+/// others. Cheap to clone; all clones are one.
+///
+/// A task reads the events, as long as any [`Door`] is there: at its start how everybody has passed last, then what is new,
+/// twice a second. While the database is away it retries, and what is in memory counts. It ends with the last clone.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    shared: Arc<Shared>,
+    _follower: Arc<JoinSet<()>>,
+}
+
+/// A camera at which people enter a door group, or leave it.
+#[derive(Debug)]
+pub struct Door {
+    shared: Arc<Shared>,
+    group: Arc<str>,
+    direction: Direction,
+}
+
+#[derive(Debug)]
+struct Shared {
+    forget_after: Duration,
+    ways: Mutex<HashMap<(Arc<str>, PersonId), Way>>,
+    /// How many doors there are.
+    doors: watch::Sender<usize>,
+}
+
+/// The newest way of a person, into a door group or out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    direction: Direction,
+    /// When it began.
+    began: Micros,
+    /// The last sight.
+    seen: Micros,
+}
+
+impl Presence {
+    /// Follows the events of `store` as soon as there is a door. Who entered longer than `forget_after` ago is outside again.
+    /// Must be called within a tokio runtime.
+    pub fn start(store: Store, forget_after: Duration) -> Self {
+        let shared = Arc::new(Shared::new(forget_after));
+        let mut follower = JoinSet::new();
+        follower.spawn(follow(Arc::clone(&shared), store));
+        Self { shared, _follower: Arc::new(follower) }
+    }
+
+    /// A camera of `group`.
+    pub fn door(&self, group: &str, direction: Direction) -> Door {
+        Door::new(Arc::clone(&self.shared), group, direction)
+    }
+}
+
+impl Door {
+    fn new(shared: Arc<Shared>, group: &str, direction: Direction) -> Self {
+        shared.doors.send_modify(|doors| *doors += 1);
+        Self { shared, group: group.into(), direction }
+    }
+
+    /// Since when somebody has been inside who is about to enter again; `None` for everybody who may pass. Until `let_out_at`
+    /// the person was outside, whatever has been seen.
+    pub(crate) fn already_inside(&self, person: PersonId, let_out_at: Option<Micros>, now: Micros) -> Option<Micros> {
+        if self.direction == Direction::Out {
+            return None;
+        }
+        let ways = self.shared.ways();
+        let way = ways.get(&(Arc::clone(&self.group), person))?;
+        let is_inside = way.direction == Direction::In
+            && let_out_at.is_none_or(|out| out < way.seen)
+            && now.0.saturating_sub(way.began.0) < micros(self.shared.forget_after)
+            && apart(now, way.seen) > micros(SAME_WAY);
+        is_inside.then_some(way.began)
+    }
+
+    /// The person was let pass here.
+    pub(crate) fn passed(&self, person: PersonId, now: Micros) {
+        let mut ways = self.shared.ways();
+        let key = (Arc::clone(&self.group), person);
+        match ways.get_mut(&key) {
+            Some(way) if way.direction == self.direction && apart(now, way.seen) <= micros(SAME_WAY) => way.seen = now,
+            // What is seen here and now is true, whatever a clock said before.
+            _ => drop(ways.insert(key, Way { direction: self.direction, began: now, seen: now })),
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.shared.doors.send_modify(|doors| *doors -= 1);
+    }
+}
+
+impl Shared {
+    fn new(forget_after: Duration) -> Self {
+        Self { forget_after, ways: Mutex::default(), doors: watch::Sender::new(0) }
+    }
+
+    fn ways(&self) -> MutexGuard<'_, HashMap<(Arc<str>, PersonId), Way>> {
+        // Whole after every statement, so a panic elsewhere does not spoil it.
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An event says that somebody has passed. It counts unless what is known began later: events of other nodes come late,
+    /// and in any order.
+    fn heard(&self, group: &str, person: PersonId, heard: Way) {
+        let mut ways = self.ways();
+        match ways.get_mut(&(group.into(), person)) {
+            Some(way) if way.began > heard.began => {
+                let is_same_way = way.direction == heard.direction && way.began <= heard.seen;
+                if is_same_way {
+                    way.seen = way.seen.max(heard.seen);
+                }
+            }
+            Some(way) if way.direction == heard.direction && apart(heard.began, way.seen) <= micros(SAME_WAY) => {
+                way.seen = way.seen.max(heard.seen);
+            }
+            _ => drop(ways.insert((group.into(), person), heard)),
+        }
+    }
+
+    /// Somebody has said that it was not this person who passed from `began` to `seen`.
+    fn taken_back(&self, group: &str, person: PersonId, Way { direction, began, seen }: Way) {
+        let mut ways = self.ways();
+        let key = (group.into(), person);
+        let is_that = |way: &Way| way.direction == direction && began <= way.began && way.began <= seen;
+        if ways.get(&key).is_some_and(is_that) {
+            ways.remove(&key);
+        }
+    }
+
+    /// Forgets what counts no more.
+    fn forget(&self, now: Micros) {
+        let longest = micros(self.forget_after);
+        self.ways().retain(|_, way| now.0.saturating_sub(way.seen.0) < longest);
+    }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Time between two moments, in microseconds.
+fn apart(one: Micros, two: Micros) -> i64 {
+    i64::try_from(one.0.abs_diff(two.0)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,58 @@
+use events::Calendar;
+use serde::Serialize;
+use store::{Enrolment, Micros};
+use utoipa::ToSchema;
+
+/// A person as callers see one. Times are RFC 3339, in the time zone of the service.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PersonView {
+    /// The person's name.
+    #[schema(example = "katya")]
+    pub name: String,
+    /// Who, for good: a name may be given to somebody else one day.
+    pub id: i64,
+    /// The number or word by which other systems know the person.
+    #[schema(example = "4711")]
+    pub code: Option<String>,
+    /// The groups that the person belongs to, sorted.
+    #[schema(example = json!(["it", "staff"]))]
+    pub groups: Vec<String>,
+    /// The person passes nowhere before.
+    pub valid_from: Option<String>,
+    /// The person passes nowhere from then on.
+    #[schema(example = "2027-01-01T00:00:00+01:00")]
+    pub valid_until: Option<String>,
+    /// Passes nowhere until this is taken back.
+    pub suspended: bool,
+    /// Whoever sees the person raises an alert.
+    pub watched: bool,
+    /// Photos of which the model pack in use has made templates. With none the person cannot be recognised.
+    pub photos: u32,
+    /// When the person was first registered.
+    pub created: String,
+}
+
+impl PersonView {
+    /// As `calendar` shows times.
+    pub fn of(held: &Enrolment, calendar: &Calendar) -> Self {
+        let Enrolment { person, templates } = held;
+        let profile = &person.profile;
+        Self {
+            name: person.name.clone(),
+            id: person.id.0,
+            code: profile.code.clone(),
+            groups: profile.groups.clone(),
+            valid_from: profile.valid_from.map(|time| moment(time, calendar)),
+            valid_until: profile.valid_until.map(|time| moment(time, calendar)),
+            suspended: profile.suspended,
+            watched: profile.watched,
+            photos: *templates,
+            created: moment(person.created_at, calendar),
+        }
+    }
+}
+
+/// A time by RFC 3339, with its offset from UTC.
+pub fn moment(time: Micros, calendar: &Calendar) -> String {
+    calendar.zoned(time).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
+}
