@@ -4,6 +4,7 @@
 //! Models and sample photos must be installed, and ffmpeg; `./test` sees to that.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod apart;
 mod auth;
 mod bad_input;

@@ -5,8 +5,8 @@ mod follow;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use camera::Direction;
 use store::{Micros, PersonId, Store};
@@ -18,6 +18,9 @@ use self::follow::follow;
 /// Whoever is seen again within this time is still on the same way in: before the same camera, or another one of the door.
 /// The same time after which a passage is over.
 const SAME_WAY: Duration = Duration::from_secs(10);
+
+/// A door that has just been made waits so long for what was before.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// Who is inside each door group, as far as this process knows: by what its own cameras let pass, at once, and by the events of
 /// others. Cheap to clone; all clones are one.
@@ -36,6 +39,7 @@ pub struct Door {
     shared: Arc<Shared>,
     group: Arc<str>,
     direction: Direction,
+    made: Instant,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,9 @@ struct Shared {
     ways: Mutex<HashMap<(Arc<str>, PersonId), Way>>,
     /// How many doors there are.
     doors: watch::Sender<usize>,
+    /// Whether it is known what was before.
+    is_read: Mutex<bool>,
+    read: Condvar,
 }
 
 /// The newest way of a person, into a door group or out of it.
@@ -75,15 +82,16 @@ impl Presence {
 impl Door {
     fn new(shared: Arc<Shared>, group: &str, direction: Direction) -> Self {
         shared.doors.send_modify(|doors| *doors += 1);
-        Self { shared, group: group.into(), direction }
+        Self { shared, group: group.into(), direction, made: Instant::now() }
     }
 
     /// Since when somebody has been inside who is about to enter again; `None` for everybody who may pass. Until `let_out_at`
-    /// the person was outside, whatever has been seen.
+    /// the person was outside, whatever has been seen. Blocks for half a second at most, and only after the start.
     pub(crate) fn already_inside(&self, person: PersonId, let_out_at: Option<Micros>, now: Micros) -> Option<Micros> {
         if self.direction == Direction::Out {
             return None;
         }
+        self.shared.wait_until_read(LONGEST_WAIT.saturating_sub(self.made.elapsed()));
         let ways = self.shared.ways();
         let way = ways.get(&(Arc::clone(&self.group), person))?;
         let is_inside = way.direction == Direction::In
@@ -113,7 +121,25 @@ impl Drop for Door {
 
 impl Shared {
     fn new(forget_after: Duration) -> Self {
-        Self { forget_after, ways: Mutex::default(), doors: watch::Sender::new(0) }
+        Self {
+            forget_after,
+            ways: Mutex::default(),
+            doors: watch::Sender::new(0),
+            is_read: Mutex::new(false),
+            read: Condvar::new(),
+        }
+    }
+
+    /// What was before is known now, or is not.
+    fn set_read(&self, is_read: bool) {
+        *self.is_read.lock().unwrap_or_else(PoisonError::into_inner) = is_read;
+        self.read.notify_all();
+    }
+
+    fn wait_until_read(&self, longest: Duration) {
+        let is_read = self.is_read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever has waited in vain goes on with what is known.
+        let _ = self.read.wait_timeout_while(is_read, longest, |is_read| !*is_read);
     }
 
     fn ways(&self) -> MutexGuard<'_, HashMap<(Arc<str>, PersonId), Way>> {

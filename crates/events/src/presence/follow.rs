@@ -22,12 +22,14 @@ pub(super) async fn follow(shared: Arc<Shared>, store: Store) {
         if *doors.borrow() == 0 {
             // What happens meanwhile is read again, instead of event by event.
             seen = None;
+            shared.set_read(false);
             // Never an error: the sender is in `shared`.
             let _ = doors.wait_for(|doors| *doors > 0).await;
         }
         match catch_up(&shared, &store, seen).await {
             Ok(newest) => {
                 seen = Some(newest);
+                shared.set_read(true);
                 if trouble.over() {
                     tracing::info!("the events of other nodes are read again: who is inside is up to date");
                 }

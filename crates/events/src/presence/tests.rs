@@ -21,6 +21,7 @@ fn at(second: i64) -> Micros {
 impl House {
     fn new() -> Self {
         let shared = Arc::new(Shared::new(FORGET_AFTER));
+        shared.set_read(true);
         let door = |direction| Door::new(Arc::clone(&shared), "hq", direction);
         Self { entrance: door(Direction::In), exit: door(Direction::Out), shared }
     }
@@ -179,7 +180,7 @@ fn events_are_read_only_while_there_is_a_door() {
 
 /// Waits until `person` may not enter at `second`, or may.
 async fn until(door: &Door, person: PersonId, second: i64, inside: bool) {
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while door.already_inside(person, None, at(second)).is_some() != inside {
         assert!(start.elapsed() < Duration::from_secs(30), "{person} is not {inside}");
         tokio::time::sleep(Duration::from_millis(10)).await;
