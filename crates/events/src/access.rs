@@ -86,11 +86,14 @@ impl Access {
         // Whoever has no profile is not enrolled any more: what becomes of the face is decided by the next search.
         let Some(profile) = self.gallery.profile(person.person) else { return };
         let denial = self.pass(&person, &profile, at);
-        if let Some(denial) = denial {
-            if face.verdict == Verdict::Pass {
-                face.verdict = Verdict::Reject(denial.reason());
+        match denial {
+            None => drop(self.refused.remove(&person.person)),
+            Some(denial) => {
+                if face.verdict == Verdict::Pass {
+                    face.verdict = Verdict::Reject(denial.reason());
+                }
+                self.say_refused(&person, denial.reason(), camera, now);
             }
-            self.say_refused(&person, denial.reason(), camera, now);
         }
         if let Some(evidence) = face.evidence.as_mut().filter(|evidence| is_pass(evidence)) {
             let track = self.tracks.entry(evidence.track).or_insert_with(|| Followed::new(person.person, now));

@@ -355,7 +355,45 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
     let first = only(at(100, Verdict::Pass));
     assert_eq!((first.event.person.as_deref(), first.event.track), (Some("Ann"), None));
     assert!(at(200, Verdict::Pass).is_empty());
-    assert_eq!(only(day.passages.end()).event.id, first.event.id);
+    assert!(at(300, Verdict::Reject(Reason::NotAllowedNow)).is_empty());
+    let end = only(day.passages.end()).event;
+    assert_eq!((end.id, end.status.as_str()), (first.event.id, "PASS"));
+}
+
+#[test]
+fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
+    let mut day = Day::new();
+    let frame = day.frame(0);
+    let mut evidence = Evidence::clone(&day.evidence(&pass(1, ANN), 0, &frame));
+    evidence.verdict = Verdict::Reject(Reason::Suspended);
+    let face = SeenFace {
+        detection: Detection { area: evidence.shots[0].area, score: 0.9 },
+        landmarks: [Point::default(); 5],
+        quality: 3.5,
+        embedding: None,
+        nearest: evidence.nearest,
+        verdict: evidence.verdict,
+        evidence: None,
+    };
+    let (camera, times, work) = ("door".into(), SightingTimes::default(), Work::default());
+    let refused =
+        only(day.passages.follow(&Sighting { camera, frame, faces: vec![face], ended: vec![], times, work })).event;
+    assert_eq!((refused.person.as_deref(), refused.reason.as_deref()), (Some("Ann"), Some("suspended")));
+    assert!(refused.decision.contains("Ann is suspended"), "{}", refused.decision);
+}
+
+#[test]
+fn a_refused_passage_that_is_allowed_becomes_a_pass_and_one_that_passed_stays_so() {
+    let mut day = Day::new();
+    let refused = seen(1, ANN, Verdict::Reject(Reason::NotAllowedNow));
+    let start = only(day.at(0, std::slice::from_ref(&refused), &[])).event;
+    assert_eq!((start.status.as_str(), start.reason.as_deref()), ("REJECT", Some("not_allowed_now")));
+    assert_eq!(start.person.as_deref(), Some("Ann"), "at once, since it is known who it is");
+    let opened = only(day.at(1_000, &[pass(1, ANN)], &[])).event;
+    assert_eq!((&opened.id, opened.status.as_str(), &opened.reason), (&start.id, "PASS", &None));
+    assert!(day.at(2_000, std::slice::from_ref(&refused), &[]).is_empty());
+    let end = only(day.passages.end()).event;
+    assert_eq!((end.id, end.status.as_str(), end.reason), (start.id, "PASS", None));
 }
 
 #[test]
