@@ -345,7 +345,7 @@ fn conditions(filter: &EventFilter, before: Option<&str>) -> (String, Vec<Bound>
 }
 
 /// The lowest id that an event may have which started at this millisecond: a UUIDv7 begins with the milliseconds since 1970.
-fn first_id_of(time: Micros) -> String {
+pub(crate) fn first_id_of(time: Micros) -> String {
     let hex = format!("{:012x}", time.0.max(0) / 1000);
     format!("{}-{}", &hex[..8], &hex[8..])
 }

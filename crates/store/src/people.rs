@@ -199,10 +199,10 @@ async fn delete(connection: &mut AnyConnection, person: PersonId) -> Result<(), 
 }
 
 /// Everything but the templates.
-const COLUMNS: &str = "id, name, created_at, code, member_of, valid_from, valid_until, suspended, watched";
+pub(crate) const COLUMNS: &str = "id, name, created_at, code, member_of, valid_from, valid_until, suspended, watched";
 
 /// In order of registration, still without templates.
-async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
+pub(crate) async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM people ORDER BY id");
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter().map(without_templates).collect()
@@ -214,7 +214,7 @@ async fn by_id(connection: &mut AnyConnection, id: PersonId) -> Result<Option<Pe
     row.as_ref().map(without_templates).transpose()
 }
 
-fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
+pub(crate) fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
     Ok(Person {
         id: PersonId(row.try_get("id")?),
         name: row.try_get("name")?,
