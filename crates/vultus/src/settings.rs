@@ -104,6 +104,8 @@ settings! {
         ws_jpeg_quality: JpegQuality = "70",
         /// Draw boxes and names into the frames that are sent.
         ws_annotate: bool = "true",
+        /// Seconds within which two punches of one person in one direction count once for the attendance.
+        duplicate_punch: Cooldown = "60",
         /// Days for which events are kept. 0: for ever.
         events_days: Days = "365",
         /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.
