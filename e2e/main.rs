@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod apart;
+mod attendance;
 mod auth;
 mod bad_input;
 mod cameras;
@@ -17,6 +18,7 @@ mod hostile;
 mod logs;
 mod metrics;
 mod network_camera;
+mod outage;
 mod page;
 mod realtime;
 mod recording;
