@@ -12,11 +12,14 @@ use utoipa::ToSchema;
 
 use crate::cameras::{Cameras, Here};
 
-/// How often a process says that it is there.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+/// How often a process looks whether it has something new to say.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often it says that it is there, though nothing is new: each time is a write.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// A process that was not heard of for so long is dead: a few words may be lost.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
+const DEAD_AFTER: Duration = Duration::from_secs(15);
 
 /// A database that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,7 +63,7 @@ pub struct Node {
     process: String,
     /// Whether it is the one that was asked.
     own: bool,
-    /// Whether it was heard of in the last ten seconds.
+    /// Whether it was heard of in the last 15 seconds.
     pub alive: bool,
     /// The version of the gallery by which it decides.
     pub gallery_version: i64,
@@ -104,13 +107,18 @@ impl Nodes {
     /// others complain of that.
     pub async fn tell(self, mut stopping: watch::Receiver<bool>) {
         let telling = async {
+            let mut last: Option<(NodeReport, Instant)> = None;
             loop {
                 let report = self.report();
-                let told = timeout(PATIENCE, self.shared.store.report_node(&report, DEAD_AFTER)).await;
-                if let Ok(Err(error)) = told {
-                    tracing::debug!(%error, "this process cannot say how it is doing");
+                let is_known = |(told, at): &(NodeReport, Instant)| *told == report && at.elapsed() < TELL_EVERY;
+                if !last.as_ref().is_some_and(is_known) {
+                    let told = timeout(PATIENCE, self.shared.store.report_node(&report, DEAD_AFTER)).await;
+                    if let Ok(Err(error)) = told {
+                        tracing::debug!(%error, "this process cannot say how it is doing");
+                    }
+                    last = Some((report, Instant::now()));
                 }
-                sleep(TELL_EVERY).await;
+                sleep(LOOK_EVERY).await;
             }
         };
         tokio::select! {

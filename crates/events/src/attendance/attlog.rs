@@ -111,7 +111,27 @@ fn time(text: &str) -> Option<DateTime> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_written_and_read_again(
+            bytes in prop::collection::vec(any::<u8>(), 0..80),
+            id in "[ \\PC\t]{0,12}",
+            rest in "(\t[0-9]{0,4}-?[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{2}:[0-9]{2}|\t2026-11-26 08:59:07)(\t[0-9]{0,3}){0,3}",
+        ) {
+            let _ = AttlogRow::parse(&bytes);
+            if let Ok(row) = AttlogRow::parse(format!("{id}{rest}").as_bytes()) {
+                let written = row.to_string();
+                prop_assert!(written.matches('\t').count() == 4 && !written.contains('\n'));
+                let again = AttlogRow::parse(written.as_bytes()).unwrap();
+                let verify = Some(row.verify.unwrap_or(AttlogRow::HAND));
+                prop_assert_eq!(again, AttlogRow { verify, ..row });
+            }
+        }
+    }
 
     #[test]
     fn rows_of_terminals_are_read() {

@@ -70,7 +70,8 @@ impl Report {
             let is_in = |attendee: &Attendee| attendee.profile.as_ref().is_some_and(|own| own.groups.contains(&group));
             people.retain(is_in);
         }
-        let name_width = people.iter().map(|attendee| attendee.name.chars().count()).max().unwrap_or_default();
+        let widths = people.iter().map(|attendee| attendee.name.chars().count());
+        let name_width = widths.max().unwrap_or_default().max("person".len());
         let (people, now) = (people.into_iter(), Micros::now());
         Ok(Some(Self { attendance, period, form, now, people, name_width, progress: Progress::Nothing }))
     }

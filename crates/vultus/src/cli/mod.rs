@@ -207,8 +207,10 @@ fn is_service(command: &Command) -> bool {
 /// LOG asks for more.
 fn start_log(settings: &Settings, is_service: bool) -> anyhow::Result<()> {
     let filter = if !is_service && settings.log.0 == "info" { "warn" } else { &settings.log.0 };
+    // The database's driver speaks of each connection that is lost; what cannot be done meanwhile is said by who does it, once.
+    let quieter = if filter.contains("sqlx") { filter.to_owned() } else { format!("{filter},sqlx=error") };
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter).context("LOG")?)
+        .with_env_filter(EnvFilter::try_new(quieter).context("LOG")?)
         .with_writer(std::io::stderr)
         .with_target(false);
     match settings.log_format {
