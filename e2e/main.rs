@@ -6,6 +6,7 @@
 
 mod access;
 mod apart;
+mod attendance;
 mod auth;
 mod bad_input;
 mod cameras;
@@ -18,6 +19,7 @@ mod hostile;
 mod logs;
 mod metrics;
 mod network_camera;
+mod outage;
 mod page;
 mod realtime;
 mod recording;

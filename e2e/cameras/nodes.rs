@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection, Executor};
 
 use super::{LIST, add, camera, change, get, is_in_state, no_camera_of_its_own, passes, path};
-use crate::support::{Postgres, clip, processes_with, until, vanish};
+use crate::support::{Home, Postgres, clip, photo, processes_with, until, vanish};
 
 /// Two services on one database: one watches, and the other takes over when that is killed, and when it is stopped.
 async fn exactly_one_of_two_watches(url: Option<&str>) {
@@ -38,12 +38,30 @@ async fn exactly_one_of_two_watches(url: Option<&str>) {
     assert_eq!(refused.error(), "503 no_picture");
     assert!(refused.text.contains(&format!("the node {}", camera["node"].as_str().unwrap())), "{refused:?}");
 
+    // Whoever is asked knows who watches what.
+    let listed = until("both nodes in the list", async || {
+        let listed = waiting.get("/api/v1/nodes").await.ok();
+        let cameras = |name: &Value| node_of(&listed, name.as_str().unwrap()).map(|node| node["cameras"].clone());
+        (cameras(&camera["node"]) == Some(json!(["door"]))).then_some(listed)
+    })
+    .await;
+    let alive: Vec<_> =
+        listed["nodes"].as_array().unwrap().iter().map(|node| (&node["alive"], &node["behind"])).collect();
+    assert_eq!(alive, [(&json!(true), &json!(0)), (&json!(true), &json!(0))], "{listed}");
+    assert_eq!((&listed["nodes"][0]["own"], &listed["nodes"][1]["own"]), (&json!(true), &json!(false)));
+
     let children = processes_with(path(&source));
     watching.kill().await;
     let killed = Instant::now();
     passes(&mut viewer, "door", "obama").await;
     assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
     vanish(&children).await;
+    until("the killed one counting as dead, and its camera as the other's", async || {
+        let listed = waiting.get("/api/v1/nodes").await.ok();
+        let killed = node_of(&listed, camera["node"].as_str().unwrap())?;
+        (killed["alive"] == false && listed["nodes"][0]["cameras"] == json!(["door"])).then_some(())
+    })
+    .await;
 
     let third = home.start(&["serve"]).await;
     let mut viewer = third.viewer().await;
@@ -52,6 +70,11 @@ async fn exactly_one_of_two_watches(url: Option<&str>) {
     waiting.signal(Signal::TERM);
     passes(&mut viewer, "door", "obama").await;
     waiting.ended().await;
+}
+
+/// What is said of a node.
+fn node_of<'a>(listed: &'a Value, name: &str) -> Option<&'a Value> {
+    listed["nodes"].as_array().unwrap().iter().find(|node| node["node"] == name)
 }
 
 #[tokio::test]
@@ -144,4 +167,37 @@ async fn a_node_that_was_frozen_lets_go_of_a_camera_that_another_has_taken_meanw
     frozen.signal(Signal::CONT);
     until("one of two ffmpegs ending", async || (processes_with(path(&source)).len() == 1).then_some(())).await;
     until("what the frozen one says", async || (get(&frozen, "door").await["node"] == "two").then_some(())).await;
+}
+
+#[tokio::test]
+async fn how_far_a_node_is_behind_is_shown_until_it_has_caught_up() {
+    let home = Home::new().with("NODE_NAME", "one");
+    let one = home.start(&["api"]).await;
+    let home = home.with("NODE_NAME", "two");
+    let two = home.start(&["api"]).await;
+    let behind = async || {
+        let listed = one.get("/api/v1/nodes").await.ok();
+        node_of(&listed, "two").map(|two| two["behind"].clone())
+    };
+    until("the other being listed", async || behind().await.filter(|behind| *behind == 0)).await;
+    two.signal(Signal::STOP);
+    one.register("obama", photo("obama.jpg")).await.ok();
+    one.register("biden", photo("biden.jpg")).await.ok();
+    assert_eq!(behind().await, Some(json!(2)));
+    two.signal(Signal::CONT);
+    until("the other catching up", async || behind().await.filter(|behind| *behind == 0)).await;
+    let health = two.get("/healthz").await.ok();
+    assert_eq!((&health["gallery_version"], &health["behind"]), (&json!(2), &json!(0)));
+    let metrics = two.get("/metrics").await.text;
+    assert!(
+        metrics.contains("\nvultus_gallery_version 2\n") && metrics.contains("\nvultus_gallery_behind 0\n"),
+        "{metrics}"
+    );
+    let lines = home.run(&["nodes"]).succeeded();
+    assert!(
+        lines.contains("one  api  alive") && lines.contains("two  api  alive") && !lines.contains("behind"),
+        "{lines}"
+    );
+    let told = home.run(&["nodes", "--json"]).json();
+    assert_eq!((&told["database"], told["nodes"].as_array().unwrap().len()), (&json!("ok"), 2));
 }

@@ -46,6 +46,12 @@ impl Calendar {
         Self { zone, holidays }
     }
 
+    /// The same holidays, with days of another time zone.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone, ..self }
+    }
+
     /// What a clock on the wall shows at `time`.
     pub fn wall_clock(&self, time: Micros) -> DateTime {
         self.zoned(time).datetime()

@@ -4,12 +4,13 @@
 //! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
 //! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
-//! the outbox (`webhook`), and the way to the local window (`window`).
+//! the outbox (`webhook`), who was there and who was not (`attendance`), and the way to the local window (`window`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
 mod access;
 mod address;
+mod attendance;
 mod calendar;
 mod choice;
 mod error;
@@ -35,6 +36,10 @@ mod webhook;
 mod window;
 
 pub use access::{Access, AccessRule, GROUP, MOST_RULES, group_name};
+pub use attendance::{
+    Attendance, Attendee, AttlogRow, CountedStamp, NotARow, NotASchedule, Period, Schedule, Shift, Stamp, StampSource,
+    Workday,
+};
 pub use calendar::{Calendar, Holiday};
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;

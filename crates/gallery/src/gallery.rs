@@ -1,5 +1,5 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use face::Embedding;
@@ -10,9 +10,6 @@ use tokio::sync::Mutex;
 use crate::index::{Index, Match};
 use crate::scale::Scale;
 use crate::{EnrolError, PersonName};
-
-/// How often the database is asked whether somebody else changed the gallery. A look reads one row.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Everybody enrolled, in memory, following the database. Searches never wait: they use the index that is there, also
 /// while the database is away. Cheap to clone.
@@ -132,12 +129,14 @@ impl Gallery {
         Ok(self.shared.store.names().await?)
     }
 
-    /// Follows changes made by other processes, for ever. While the database is away it says so once, keeps the index
+    /// Follows changes made by other processes, for ever: looks at once when PostgreSQL calls one out, and otherwise after a moment
+    /// (a look reads one row). While the database is away it says so once, keeps the index
     /// that it has, and goes on when the database is back.
     pub async fn follow(&self) {
         let mut reachable = true;
+        let mut wakeups = self.shared.store.wakeups();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            wakeups.next().await;
             match (self.shared.refresh().await, reachable) {
                 (Ok(()), false) => {
                     tracing::info!(people = self.index().len(), "the database is back, the gallery is up to date");
@@ -171,11 +170,16 @@ impl Shared {
         match self.store.changes_since(held.version()).await? {
             Feed::Reload => self.reload().await,
             Feed::Changes(changes) => {
+                let changed: BTreeSet<PersonId> = changes.iter().map(|change| change.person).collect();
+                let changed = Vec::from_iter(changed);
+                let people = self.store.people_of(&changed, &self.model).await?;
                 let mut index = Index::clone(&held);
-                for change in &changes {
-                    let person = self.store.person(change.person, &self.model).await?;
-                    index.put(change.person, person.as_ref(), &self.scale);
-                    index.set_version(change.version);
+                for id in changed {
+                    index.put(id, people.get(&id), &self.scale);
+                }
+                // They are read as they are by now, which may be newer; the changes until then come again.
+                if let Some(newest) = changes.last() {
+                    index.set_version(newest.version);
                 }
                 tracing::debug!(people = index.len(), version = index.version().0, "gallery changed");
                 self.index.store(Arc::new(index));

@@ -3,6 +3,7 @@ use std::fmt;
 use sqlx::AnyConnection;
 
 use crate::error::Fault;
+use crate::wakeups::CHANNEL;
 use crate::{Micros, PersonId, Store, StoreError};
 
 /// How many changes are kept for readers that are behind; one further behind reloads everything.
@@ -151,6 +152,20 @@ pub(crate) async fn record(
         .bind(Micros::now().0)
         .execute(&mut *connection)
         .await?;
+    call_out(connection, version).await?;
     sqlx::query("DELETE FROM changes WHERE version <= $1").bind(version.0 - KEPT_CHANGES).execute(connection).await?;
+    Ok(())
+}
+
+/// Wakes those who listen, when the transaction is committed. Only PostgreSQL can; elsewhere they look by themselves.
+async fn call_out(connection: &mut AnyConnection, version: Version) -> Result<(), sqlx::Error> {
+    if connection.backend_name() == "PostgreSQL" {
+        // The function's own type, nothing at all, is none that both engines have.
+        sqlx::query("SELECT CAST(pg_notify($1, $2) AS TEXT)")
+            .bind(CHANNEL)
+            .bind(version.to_string())
+            .execute(connection)
+            .await?;
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Fault, explain, explain_migration};
 use crate::location::{Location, create_file};
+use crate::wakeups::ListenAddress;
 use crate::{Engine, StoreError};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -46,6 +47,7 @@ pub struct Store {
     pool: AnyPool,
     engine: Engine,
     shown: Arc<str>,
+    listen: Option<ListenAddress>,
     /// Writers of this process queue here for SQLite's one write lock, rather than each at its own connection: in
     /// turn, without polling, and leaving connections for the readers, who need not wait.
     writers: Arc<Mutex<()>>,
@@ -72,12 +74,18 @@ impl Store {
         let connection = connect(&options, &shown).await?;
         bounded(MIGRATION_LIMIT, &shown, migrate(connection, engine, &shown)).await?;
         tracing::debug!(database = shown, "database open");
-        Ok(Store { pool: pool(options, engine), engine, shown: shown.into(), writers: Arc::default() })
+        let listen = location.listen_address();
+        Ok(Store { pool: pool(options, engine), engine, shown: shown.into(), listen, writers: Arc::default() })
     }
 
     /// Which engine this store runs on.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Where changes are called out, on engines that can.
+    pub(crate) fn listen_address(&self) -> Option<&ListenAddress> {
+        self.listen.as_ref()
     }
 
     /// Asks the database for an answer.

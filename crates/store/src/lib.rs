@@ -2,7 +2,9 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`), who entered or left last (`movements`), who is enrolled without the faces (`roster`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`), who entered or left last (`movements`) and what was said of their
+//! comings and goings (`punches`), who is enrolled without the faces (`roster`), how the processes are doing (`nodes`), who listens
+//! for changes (`wakeups`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -17,11 +19,14 @@ mod events;
 mod location;
 mod micros;
 mod movements;
+mod nodes;
 mod outbox;
 mod people;
 mod profile;
+mod punches;
 mod roster;
 mod templates;
+mod wakeups;
 
 pub use cameras::StoredCamera;
 pub use changes::{Change, ChangeKind, Feed, Version};
@@ -32,8 +37,11 @@ pub use events::{Event, EventCorrection, EventFilter, NumberedEvent, PersonFilte
 pub use location::Engine;
 pub use micros::Micros;
 pub use movements::Movement;
+pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
 pub use people::{Enrolled, Person, PersonId, Snapshot};
 pub use profile::{Profile, ProfileChange};
+pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};
 pub use roster::Enrolment;
 pub use templates::{NewTemplate, Template};
+pub use wakeups::Wakeups;

@@ -6,6 +6,7 @@ use sqlx::ConnectOptions;
 use sqlx::any::AnyConnectOptions;
 
 use crate::StoreError;
+use crate::wakeups::ListenAddress;
 
 /// Which database engine a store runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,14 @@ impl Location {
         match self {
             Location::Sqlite(path) => format!("sqlite:{}", path.display()),
             Location::Postgres(url) => mask_password(url),
+        }
+    }
+
+    /// Where changes are called out: SQLite has nobody who could.
+    pub(crate) fn listen_address(&self) -> Option<ListenAddress> {
+        match self {
+            Location::Sqlite(_) => None,
+            Location::Postgres(url) => Some(ListenAddress::new(url)),
         }
     }
 

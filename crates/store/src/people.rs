@@ -199,7 +199,7 @@ async fn delete(connection: &mut AnyConnection, person: PersonId) -> Result<(), 
 }
 
 /// In order of registration, still without templates.
-async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
+pub(crate) async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
     let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people ORDER BY id");
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
     rows.iter().map(without_templates).collect()

@@ -1,10 +1,16 @@
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::db::SNAPSHOT_LIMIT;
-use crate::people::without_templates;
+use crate::error::Fault;
+use crate::people::{everybody, without_templates};
 use crate::profile::PROFILE_COLUMNS;
-use crate::{Person, Store, StoreError};
+use crate::{Micros, Person, PersonId, Store, StoreError, events, templates};
+
+/// People that are read in one statement; both engines allow far more places in one.
+const AT_ONCE: usize = 500;
 
 /// A person as lists show them.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +56,99 @@ impl Store {
         })
         .await
     }
+
+    /// Everybody, in order of registration, without templates.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn everybody(&self) -> Result<Vec<Person>, StoreError> {
+        self.within(async {
+            let mut session = self.reading().await?;
+            let people = everybody(&mut session).await?;
+            session.give_back();
+            Ok(people)
+        })
+        .await
+    }
+
+    /// Those of `ids` that are enrolled, with their templates of `model`, as of one moment: in two statements for every 500 of
+    /// them, where many have changed at once.
+    ///
+    /// # Errors
+    /// When the database cannot answer, or a template is broken.
+    pub async fn people_of(&self, ids: &[PersonId], model: &str) -> Result<BTreeMap<PersonId, Person>, StoreError> {
+        self.within_limit(SNAPSHOT_LIMIT, async {
+            let mut session = self.reading().await?;
+            let mut transaction = session.begin().await?;
+            let mut people = BTreeMap::new();
+            for some in ids.chunks(AT_ONCE) {
+                read_some(&mut transaction, some, model, &mut people).await?;
+            }
+            transaction.commit().await?;
+            session.give_back();
+            Ok(people)
+        })
+        .await
+    }
+
+    /// People who are no longer enrolled and passed, or were said to have come or gone, between the two times: their ids and the
+    /// names by which they were known, in order of the ids.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn former_people(&self, from: Micros, to: Micros) -> Result<Vec<(PersonId, String)>, StoreError> {
+        let sql = "SELECT person_id, MAX(person) FROM ( \
+                   SELECT person_id, person FROM events WHERE person_id IS NOT NULL AND person IS NOT NULL \
+                   AND status = 'PASS' AND id >= $1 AND started_at >= $2 AND started_at < $3 \
+                   UNION ALL \
+                   SELECT person_id, person FROM punches WHERE event_id IS NULL AND withdrawn_at IS NULL \
+                   AND punched_at >= $2 AND punched_at < $3) AS known \
+                   WHERE person_id NOT IN (SELECT id FROM people) GROUP BY person_id ORDER BY person_id";
+        self.within(async {
+            let mut session = self.reading().await?;
+            let rows: Vec<(i64, String)> = sqlx::query_as(sql)
+                .bind(events::first_id_of(from))
+                .bind(from.0)
+                .bind(to.0)
+                .fetch_all(&mut *session)
+                .await?;
+            session.give_back();
+            Ok(rows.into_iter().map(|(id, name)| (PersonId(id), name)).collect())
+        })
+        .await
+    }
 }
 
 fn read(row: &AnyRow) -> Result<Enrolment, sqlx::Error> {
     let held: i64 = row.try_get("held")?;
     Ok(Enrolment { person: without_templates(row)?, templates: u32::try_from(held).unwrap_or(u32::MAX) })
+}
+
+async fn read_some(
+    connection: &mut AnyConnection,
+    ids: &[PersonId],
+    model: &str,
+    people: &mut BTreeMap<PersonId, Person>,
+) -> Result<(), Fault> {
+    let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+    let places = places.join(", ");
+    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id IN ({places})");
+    let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.0));
+    for row in &query.fetch_all(&mut *connection).await? {
+        let person = without_templates(row)?;
+        people.insert(person.id, person);
+    }
+    let sql = format!(
+        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
+         WHERE person_id IN ({places}) AND model = ${} ORDER BY id",
+        ids.len() + 1
+    );
+    let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.0)).bind(model);
+    for row in &query.fetch_all(&mut *connection).await? {
+        let (owner, template) = templates::read(row)?;
+        if let Some(person) = people.get_mut(&owner) {
+            person.templates.push(template);
+        }
+    }
+    Ok(())
 }

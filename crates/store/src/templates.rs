@@ -124,7 +124,7 @@ pub(crate) async fn each_of_model(
     }
 }
 
-fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
+pub(crate) fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;

@@ -1,10 +1,12 @@
 //! Face recognition service: people are enrolled over HTTP, cameras are watched, a recognised person triggers a webhook.
 
 mod app;
+mod attendance;
 mod bulk;
 mod cameras;
 mod cli;
 mod http;
+mod nodes;
 mod people;
 mod settings;
 #[cfg(feature = "window")]

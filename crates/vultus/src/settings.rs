@@ -106,6 +106,8 @@ settings! {
         ws_annotate: bool = "true",
         /// Hours after which somebody who entered a door group, and was not seen to leave, counts as outside again.
         passback_hours: Hours = "24",
+        /// Seconds within which two punches of one person in one direction count once for the attendance.
+        duplicate_punch: Cooldown = "60",
         /// Days for which events are kept. 0: for ever.
         events_days: Days = "365",
         /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.

@@ -1,6 +1,7 @@
 //! Passages from hand-made evidence: time comes from the frames, so that minutes pass in a moment.
 mod any_order;
 mod broken_tracks;
+mod replayed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,7 +13,7 @@ use camera::{
 use face::{Detection, Embedding, Point, Rect, YuvImage};
 use gallery::{Distance, Match, RawDistance, RunnerUp, Scale};
 use serde_json::Value;
-use store::{Micros, PersonId};
+use store::{Event, Micros, PersonId};
 
 use super::passage::{Change, Moment, Place};
 use super::passages::Passages;

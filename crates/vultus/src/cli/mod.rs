@@ -1,9 +1,11 @@
 //! The command line: what can be asked for, and who answers.
 
+mod attendance;
 mod cameras;
 mod config;
 mod doctor;
 mod models;
+mod nodes;
 mod output;
 mod people;
 mod progress;
@@ -71,6 +73,17 @@ enum Command {
     /// Add, remove and list cameras.
     #[command(subcommand)]
     Cameras(cameras::CamerasCommand),
+    /// Who was there and who was not.
+    #[command(after_help = "Examples:
+  vultus attendance                                          today
+  vultus attendance --from 2026-11-01 --to 2026-11-30 --csv > november.csv
+  vultus attendance --from 2026-11-01 --to 2026-11-30 --attlog --group staff")]
+    Attendance(attendance::AttendanceCommand),
+    /// The processes that share the database, and how far each is behind.
+    #[command(after_help = "Examples:
+  vultus nodes
+  vultus nodes --json | jq '.nodes[] | select(.alive | not)'")]
+    Nodes(nodes::NodesCommand),
     /// Who is in these photos, or in this recording?
     Recognize(recognize::Recognize),
     /// Do two photos show the same person?
@@ -175,6 +188,8 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Hub => serve::hub(&settings),
         Command::People(command) => people::run(command, settings),
         Command::Cameras(command) => cameras::run(command, &settings, &resolved),
+        Command::Attendance(command) => attendance::run(command, &settings, &resolved),
+        Command::Nodes(command) => nodes::run(&command, &settings),
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
         Command::Models(command) => models::run(&command, &settings),
@@ -192,8 +207,10 @@ fn is_service(command: &Command) -> bool {
 /// LOG asks for more.
 fn start_log(settings: &Settings, is_service: bool) -> anyhow::Result<()> {
     let filter = if !is_service && settings.log.0 == "info" { "warn" } else { &settings.log.0 };
+    // The database's driver speaks of each connection that is lost; what cannot be done meanwhile is said by who does it, once.
+    let quieter = if filter.contains("sqlx") { filter.to_owned() } else { format!("{filter},sqlx=error") };
     let log = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(filter).context("LOG")?)
+        .with_env_filter(EnvFilter::try_new(quieter).context("LOG")?)
         .with_writer(std::io::stderr)
         .with_target(false);
     match settings.log_format {

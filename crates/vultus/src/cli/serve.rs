@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::attendance::attendance_of;
 use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
+use crate::nodes::Nodes;
 use crate::settings::{Origin, Resolved, Settings};
 
 /// `vultus serve`: everything in one process.
@@ -27,6 +29,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             None => None,
         };
         let app = App::open(settings.clone(), settings.engines()).await?;
+        let attendance = attendance_of(app.store().clone(), &settings, resolved)?;
 
         let history = History::start(app.store().clone(), settings.history())?;
         let mut outlets: Vec<Outlet> = hub.iter().cloned().map(Outlet::Hub).collect();
@@ -36,6 +39,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let mut supervisor =
             Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
         let cameras = supervisor.cameras();
+        let nodes = node(&app, "serve", &cameras);
         let health = Arc::new(Health {
             node: settings.node(),
             store: Some(app.store().clone()),
@@ -47,11 +51,15 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
 
         let mut service = Service::new();
         service.follow_gallery(&app);
+        service.tell(nodes.clone());
         announce(&settings, &http, ws.as_ref());
         if let (Some(hub), Some(ws)) = (&hub, ws) {
             service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
-        service.serve(http, http::api_router(Server { app, cameras, hub, history: history.clone(), health }));
+        service.serve(
+            http,
+            http::api_router(Server { app, cameras, hub, history: history.clone(), attendance, nodes, health }),
+        );
         // Recordings that are over leave the API running; a supervisor that is gone does not.
         let broken = async {
             match supervisor.finished().await {
@@ -75,7 +83,9 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
+        let attendance = attendance_of(app.store().clone(), &settings, resolved)?;
         let cameras = Cameras::new(app.store().clone(), settings.node(), fixed);
+        let nodes = node(&app, "api", &cameras);
         let health = Arc::new(Health {
             node: settings.node(),
             store: Some(app.store().clone()),
@@ -90,8 +100,12 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
         let history = History::start(app.store().clone(), settings.history())?;
         let mut service = Service::new();
         service.follow_gallery(&app);
+        service.tell(nodes.clone());
         announce(&settings, &http, None);
-        service.serve(http, http::api_router(Server { app, cameras, hub: None, history: history.clone(), health }));
+        service.serve(
+            http,
+            http::api_router(Server { app, cameras, hub: None, history: history.clone(), attendance, nodes, health }),
+        );
         let ended = service.until_stopped(std::future::pending()).await;
         history.shutdown().await;
         service.end().await;
@@ -111,6 +125,7 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
             Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
         let mut service = Service::new();
         service.follow_gallery(&app);
+        service.tell(node(&app, "detect", &supervisor.cameras()));
         let ended = service.until_stopped(supervisor.finished()).await;
         supervisor.end().await;
         history.shutdown().await;
@@ -136,6 +151,12 @@ pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
         service.end().await;
         ended
     })
+}
+
+/// This process among those that share its database.
+fn node(app: &App, kind: &'static str, cameras: &Cameras) -> Nodes {
+    let gallery = Some(app.gallery().clone());
+    Nodes::new(app.store().clone(), app.settings().node(), kind, gallery, Some(cameras.clone()))
 }
 
 fn run(service: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
@@ -206,6 +227,15 @@ impl Service {
     fn follow_gallery(&mut self, app: &App) {
         let gallery = app.gallery().clone();
         self.followers.spawn(async move { gallery.follow().await });
+    }
+
+    /// Tells the other processes how this one is doing, until it stops.
+    fn tell(&mut self, nodes: Nodes) {
+        let stopping = self.stopping.subscribe();
+        self.servers.spawn(async move {
+            nodes.tell(stopping).await;
+            Ok(())
+        });
     }
 
     /// Waits for Ctrl-C, SIGTERM, `finished`, or a server that fails.

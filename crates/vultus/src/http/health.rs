@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::Requests;
 use super::camera_report::{CameraReport, camera_report};
 use crate::cameras::{Cameras, Here};
+use crate::nodes::behind;
 
 /// A database that takes longer is of no use; whoever asks waits hardly longer either.
 const LONGEST_PING: Duration = Duration::from_secs(2);
@@ -80,6 +81,9 @@ pub(super) struct Report {
     /// The gallery's version that this process knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     gallery_version: Option<i64>,
+    /// Changes of the gallery that it has not seen yet; left out while the database is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera: Option<NamedReport>,
     /// Every camera that this process watches, the one of `camera` first.
@@ -109,13 +113,12 @@ struct NamedReport {
     )
 )]
 pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, Json<Report>) {
-    let database = match &health.store {
-        Some(store) => Some(match timeout(LONGEST_PING, store.ping()).await {
-            Ok(Ok(())) => "ok",
-            Ok(Err(_)) | Err(_) => "unavailable",
-        }),
+    // An answer, and the one that tells how far this process is behind.
+    let newest = match &health.store {
+        Some(store) => timeout(LONGEST_PING, store.version()).await.ok().and_then(Result::ok),
         None => None,
     };
+    let database = health.store.as_ref().map(|_| if newest.is_some() { "ok" } else { "unavailable" });
     let index = health.gallery.as_ref().map(Gallery::index);
     let cameras = health.cameras.as_ref().map(Cameras::here).unwrap_or_default();
     let healthy = database != Some("unavailable");
@@ -126,6 +129,7 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         database,
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
+        behind: newest.zip(index.as_ref()).map(|(newest, index)| behind(newest, index.version())),
         camera: cameras.first().map(named_report),
         cameras: health.cameras.as_ref().map(|_| cameras.iter().map(named_report).collect()),
         stream: health.stream.as_ref().map(Stream::to_text),

@@ -7,12 +7,13 @@ use axum::response::IntoResponse;
 use camera::{CameraReport, CameraState};
 use events::Hub;
 use gallery::Gallery;
-use store::{Micros, Outbox, Store};
+use store::{Micros, Outbox, Store, Version};
 use tokio::time::timeout;
 
 use super::Health;
 use super::exposition::{Kind, Page};
 use crate::cameras::Cameras;
+use crate::nodes::behind;
 
 /// Whoever collects the numbers waits ten seconds as a rule; those of the database are left out before that.
 const LONGEST_QUERY: Duration = Duration::from_secs(2);
@@ -45,7 +46,11 @@ pub(super) async fn metrics(State(metrics): State<Metrics>) -> impl IntoResponse
         write_hub(&mut page, hub);
     }
     if let Some(gallery) = &health.gallery {
-        write_gallery(&mut page, gallery);
+        let newest = match &health.store {
+            Some(store) => timeout(LONGEST_QUERY, store.version()).await.ok().and_then(Result::ok),
+            None => None,
+        };
+        write_gallery(&mut page, gallery, newest);
     }
     if let Some(store) = &health.store {
         write_database(&mut page, outbox(store).await);
@@ -150,11 +155,15 @@ fn write_hub(page: &mut Page, hub: &Hub) {
     page.single(Kind::Counter, "vultus_websocket_messages_lost_total", help, hub.dropped());
 }
 
-fn write_gallery(page: &mut Page, gallery: &Gallery) {
+fn write_gallery(page: &mut Page, gallery: &Gallery, newest: Option<Version>) {
     let index = gallery.index();
     page.single(Kind::Gauge, "vultus_people", "People that can be recognised.", index.len());
     let help = "The gallery's version that this process recognises by.";
     page.single(Kind::Gauge, "vultus_gallery_version", help, index.version().0);
+    if let Some(newest) = newest {
+        let help = "Changes of the gallery that this process has not seen yet.";
+        page.single(Kind::Gauge, "vultus_gallery_behind", help, behind(newest, index.version()));
+    }
     let help = "Memory of the vectors that are searched.";
     page.single(Kind::Gauge, "vultus_index_vectors_bytes", help, index.vector_bytes());
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod camera_report;
+mod cell;
 mod choice;
 mod contract;
 mod error;
@@ -31,24 +32,26 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware;
 use axum::routing::get;
-use events::{History, Hub};
+use events::{Attendance, History, Hub};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use camera_report::camera_report;
+pub use cell::cell;
 pub use error::ApiError;
 pub use health::{Health, Stream};
 pub use intake::Intake;
 pub use listen::serve;
 pub use register_faces::{EntryResult, enrol_all};
 pub use requests::Requests;
-pub use upload::FORM_BYTES;
+pub use upload::{FORM_BYTES, whole_body};
 
 use self::metrics::Metrics;
 use crate::app::App;
 use crate::cameras::Cameras;
+use crate::nodes::Nodes;
 use crate::settings::{Admission, Auth, Settings};
 
 /// Where the WebSocket is answered, on both ports.
@@ -65,6 +68,10 @@ pub struct Server {
     pub hub: Option<Hub>,
     /// Who passed.
     pub history: History,
+    /// Who was there and who was not.
+    pub attendance: Attendance,
+    /// The processes that share the database.
+    pub nodes: Nodes,
     /// What `/healthz` reports.
     pub health: Arc<Health>,
 }

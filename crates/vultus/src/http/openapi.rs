@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{cameras, events, people, pictures, presence};
+use super::v1::{attendance, cameras, events, nodes, people, pictures, presence};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -20,6 +20,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "recognition", description = "Who is in a photo"),
         (name = "cameras", description = "What is watched, and what it sees"),
         (name = "events", description = "Who passed, when, and why it was decided so"),
+        (name = "attendance", description = "Who was there and who was not"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -59,6 +60,13 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(events::explain))
         .routes(routes!(events::face))
         .routes(routes!(events::frame))
+        .routes(routes!(attendance::report))
+        .routes(routes!(attendance::csv))
+        .routes(routes!(attendance::attlog))
+        .routes(routes!(attendance::read_attlog))
+        .routes(routes!(attendance::list, attendance::add))
+        .routes(routes!(attendance::withdraw))
+        .routes(routes!(nodes::list))
 }
 
 /// The OpenAPI document, made from the code.

@@ -2,7 +2,7 @@
 
 mod export;
 mod follow;
-mod query;
+pub(super) mod query;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};

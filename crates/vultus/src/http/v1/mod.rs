@@ -1,7 +1,9 @@
 //! The API of this product's own: `/api/v1/…`.
 
+pub(super) mod attendance;
 pub(super) mod cameras;
 pub(super) mod events;
+pub(super) mod nodes;
 pub(super) mod people;
 pub(super) mod pictures;
 pub(super) mod presence;

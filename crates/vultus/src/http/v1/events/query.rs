@@ -61,7 +61,7 @@ pub(super) struct StreamParameters {
 
 /// The query of a request: each handler takes what it knows, and what is left at the end is refused, since a misspelt
 /// filter would find everything. An empty value counts as none.
-pub(super) struct Parameters(BTreeMap<String, String>);
+pub(in crate::http::v1) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     pub fn of(query: Option<&str>) -> Self {
@@ -135,7 +135,13 @@ impl Parameters {
         self.parsed(name, "Unix seconds, or a time as in 2026-01-09T04:00:00Z (a + must be sent as %2B)", time)
     }
 
-    fn parsed<T>(
+    /// A text, as it is.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    /// A value that `parse` understands; `allowed` says what that is.
+    pub fn parsed<T>(
         &mut self,
         name: &str,
         allowed: &str,
@@ -165,7 +171,8 @@ fn shown(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn time(text: &str) -> Option<Micros> {
+/// Unix seconds, or RFC 3339.
+pub(in crate::http::v1) fn time(text: &str) -> Option<Micros> {
     if let Ok(seconds) = text.parse::<f64>() {
         return (0.0..=LAST_SECOND).contains(&seconds).then_some(Micros((seconds * 1e6) as i64));
     }
