@@ -18,15 +18,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// while the database is away. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gallery {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    store: Store,
-    model: String,
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) model: String,
     scale: Scale,
-    gates: Gates,
+    pub(crate) gates: Gates,
     index: ArcSwap<Index>,
     /// Held while a new index is made, so that two changes do not overwrite each other.
     refreshing: Mutex<()>,
@@ -89,6 +89,11 @@ impl Gallery {
         &self.shared.scale
     }
 
+    /// The model whose embeddings are searched.
+    pub fn model(&self) -> &str {
+        &self.shared.model
+    }
+
     /// The pack's quality gates.
     pub fn gates(&self) -> &Gates {
         &self.shared.gates
@@ -102,7 +107,7 @@ impl Gallery {
     pub async fn enrol(&self, name: &PersonName, embeddings: &[Embedding]) -> Result<Enrolled, EnrolError> {
         let templates: Vec<NewTemplate<'_>> = embeddings
             .iter()
-            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm })
+            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm, event: None })
             .collect();
         let done = self.shared.store.enrol(name.as_str(), &templates).await?;
         self.refresh_or_warn().await;
@@ -148,7 +153,7 @@ impl Gallery {
     }
 
     /// The change is in the database already: failing now would tell the caller that it is not.
-    async fn refresh_or_warn(&self) {
+    pub(crate) async fn refresh_or_warn(&self) {
         if let Err(error) = self.shared.refresh().await {
             tracing::warn!(%error, "the gallery could not be read again after a change; it will be, in a moment");
         }

@@ -1,5 +1,5 @@
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::error::Fault;
 use crate::{Micros, PersonId, StoreError};
@@ -16,6 +16,8 @@ pub struct NewTemplate<'a> {
     pub embedding: &'a [f32],
     /// The length of the embedding before it was brought to unit length: the quality of the shot.
     pub norm: f32,
+    /// The event whose face it is; `None` for one of a photo.
+    pub event: Option<&'a str>,
 }
 
 impl NewTemplate<'_> {
@@ -52,8 +54,8 @@ pub(crate) async fn insert(
     now: Micros,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(person.0)
     .bind(template.model)
@@ -61,6 +63,7 @@ pub(crate) async fn insert(
     .bind(encode(template.embedding))
     .bind(f64::from(template.norm))
     .bind(now.0)
+    .bind(template.event)
     .execute(connection)
     .await?;
     Ok(())
@@ -76,24 +79,25 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// One person's templates of `model`, oldest first.
+/// A template does not count while it stands that its event was of somebody else.
+const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
+                         AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
+
+/// One person's templates of `model`, oldest first, without those that are refuted.
 pub(crate) async fn of_person(
     connection: &mut AnyConnection,
     person: PersonId,
     model: &str,
 ) -> Result<Vec<Template>, Fault> {
-    let rows = sqlx::query(
+    let sql = format!(
         "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE person_id = $1 AND model = $2 ORDER BY id",
-    )
-    .bind(person.0)
-    .bind(model)
-    .fetch_all(connection)
-    .await?;
+         WHERE person_id = $1 AND model = $2 AND {UNREFUTED} ORDER BY id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(person.0).bind(model).fetch_all(connection).await?;
     rows.iter().map(|row| read(row).map(|(_, template)| template)).collect()
 }
 
-/// Hands every template of `model` to `take`, oldest first.
+/// Hands every template of `model` to `take`, oldest first, without those that are refuted.
 ///
 /// Page by page: a gallery of 100,000 people must not be in memory twice, and no single statement may take so long
 /// that the server cuts it off.
@@ -102,17 +106,18 @@ pub(crate) async fn each_of_model(
     model: &str,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
+         WHERE model = $1 AND id > $2 AND {UNREFUTED} ORDER BY id LIMIT $3"
+    );
     let mut last = 0_i64;
     loop {
-        let page = sqlx::query(
-            "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-             WHERE model = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(model)
-        .bind(last)
-        .bind(PAGE)
-        .fetch_all(&mut *connection)
-        .await?;
+        let page = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(model)
+            .bind(last)
+            .bind(PAGE)
+            .fetch_all(&mut *connection)
+            .await?;
         if page.is_empty() {
             return Ok(());
         }
@@ -149,7 +154,11 @@ pub(crate) fn encode(embedding: &[f32]) -> Vec<u8> {
 
 /// The little-endian numbers, if there are exactly `dimensions` of them.
 fn decode(bytes: &[u8], dimensions: i64) -> Option<Vec<f32>> {
+    decode_face(bytes).filter(|numbers| usize::try_from(dimensions) == Ok(numbers.len()))
+}
+
+/// The little-endian numbers, however many, if they are whole.
+pub(crate) fn decode_face(bytes: &[u8]) -> Option<Vec<f32>> {
     let (numbers, rest) = bytes.as_chunks::<4>();
-    let whole = rest.is_empty() && usize::try_from(dimensions) == Ok(numbers.len());
-    whole.then(|| numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+    rest.is_empty().then(|| numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
 }

@@ -104,6 +104,8 @@ settings! {
         ws_jpeg_quality: JpegQuality = "70",
         /// Draw boxes and names into the frames that are sent.
         ws_annotate: bool = "true",
+        /// Group unknown people by their faces, which are kept for that with events.
+        visitors: bool = "true",
         /// Days for which events are kept. 0: for ever.
         events_days: Days = "365",
         /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.

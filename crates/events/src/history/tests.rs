@@ -79,6 +79,7 @@ impl Day {
             door_group: None,
             node: "gate".into(),
             enrol_norm: ENROL_NORM,
+            visitors: None,
         };
         let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
         let start = (Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_736_400_000));

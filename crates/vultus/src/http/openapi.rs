@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{cameras, events, pictures};
+use super::v1::{cameras, events, pictures, visitors};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -20,6 +20,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "recognition", description = "Who is in a photo"),
         (name = "cameras", description = "What is watched, and what it sees"),
         (name = "events", description = "Who passed, when, and why it was decided so"),
+        (name = "visitors", description = "Who came and is not known"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -55,6 +56,11 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(events::explain))
         .routes(routes!(events::face))
         .routes(routes!(events::frame))
+        .routes(routes!(events::search))
+        .routes(routes!(events::correct, events::take_back))
+        .routes(routes!(visitors::list))
+        .routes(routes!(visitors::get, visitors::change, visitors::forget))
+        .routes(routes!(visitors::register))
 }
 
 /// The OpenAPI document, made from the code.

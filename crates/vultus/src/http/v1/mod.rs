@@ -2,4 +2,6 @@
 
 pub(super) mod cameras;
 pub(super) mod events;
+mod json;
 pub(super) mod pictures;
+pub(super) mod visitors;
