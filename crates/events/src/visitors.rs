@@ -21,11 +21,12 @@ const UNITE_EVERY: Duration = Duration::from_hours(1);
 /// Of those who were not seen for so long it is known already. More than between two rounds, so that a round may fail.
 const SEEN_WITHIN: Duration = Duration::from_hours(25);
 
-/// A face nearer than this to a visitor is of that visitor. Measured by bench/visitors.
-const GROUP: f32 = 0.50;
+/// A face nearer than this to a visitor is of that visitor. Stricter than a door: who is registered from a visitor that mixes
+/// two people lets both in. Measured by bench/visitors.
+const GROUP: f32 = 0.42;
 
-/// Two visitors nearer than this are one. Measured by bench/visitors.
-const UNITE: f32 = 0.42;
+/// Two visitors nearer than this are one. Cannot be undone, so stricter still. Measured by bench/visitors.
+const UNITE: f32 = 0.40;
 
 /// Visitors that can be met again: those seen last. Each takes 2 KB.
 const MOST: u32 = 20_000;

@@ -1,6 +1,7 @@
 //! Passages from hand-made evidence: time comes from the frames, so that minutes pass in a moment.
 mod any_order;
 mod broken_tracks;
+mod visitors;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +18,7 @@ use store::{Micros, PersonId};
 use super::passage::{Change, Moment, Place};
 use super::passages::Passages;
 use super::view::Phase;
+use crate::Visitors;
 
 const RULE: fn() -> Rule =
     || Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 };
@@ -73,13 +75,17 @@ fn match_of(face: usize, distance: f32) -> Match {
 
 impl Day {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(visitors: Option<Visitors>) -> Self {
         let place = Place {
             camera: "door".into(),
             direction: Some(Direction::In),
             door_group: None,
             node: "gate".into(),
             enrol_norm: ENROL_NORM,
-            visitors: None,
+            visitors,
         };
         let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
         let start = (Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_736_400_000));
