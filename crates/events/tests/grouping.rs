@@ -1,5 +1,5 @@
-//! How well unknown people are grouped, and what a correction is worth, measured on folders of photos: see bench/visitors, which
-//! runs this.
+//! Unknown people of several nodes on one database; and, on folders of photos, how well they are grouped and what a correction is
+//! worth: see bench/visitors, which runs the measurements.
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::collections::BTreeMap;
@@ -161,6 +161,40 @@ fn score(counts: &BTreeMap<String, BTreeMap<&str, u64>>) -> Score {
         precision: right / grouped.max(1.0),
         recall: right / same.max(1.0),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_that_meet_somebody_at_the_same_moment_agree_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder).await;
+    let node = || Visitors::still(store.clone(), &pack().name, Scale::of(&pack().embedder));
+    let (one, two) = (node(), node());
+    let mut vector = vec![0.0; pack().embedder.dim];
+    vector[7] = 1.0;
+    let face = Embedding { vector, norm: 3.5 };
+    let met = [one.visitor_of(&face.vector, Micros::now()), two.visitor_of(&face.vector, Micros::now())];
+    assert_ne!(met[0], met[1], "neither could know");
+    for (number, visitor) in met.iter().enumerate() {
+        store.put_events(&[Event { visitor: Some(visitor.clone()), ..event(number, &face) }]).await.unwrap();
+    }
+    one.catch_up().await.unwrap();
+    assert_eq!(one.unite().await.unwrap(), 1);
+    two.catch_up().await.unwrap();
+    assert_eq!(two.unite().await.unwrap(), 0);
+    let older = met.iter().min().unwrap();
+    for node in [&one, &two] {
+        assert_eq!(node.visitor_of(&face.vector, Micros::now()), *older, "the older id stays");
+    }
+    assert_eq!(store.visitor(&met[0]).await.unwrap().unwrap().passages, 2);
+
+    // Muted by either id, known in every process.
+    store.mute_visitor(met.iter().max().unwrap(), true).await.unwrap();
+    assert!(!two.is_muted(older));
+    two.catch_up().await.unwrap();
+    assert!(met.iter().all(|id| two.is_muted(id)));
+    store.forget_visitor(older).await.unwrap();
+    two.catch_up().await.unwrap();
+    assert!(!met.contains(&two.visitor_of(&face.vector, Micros::now())), "whoever was forgotten is somebody new");
 }
 
 #[tokio::test(flavor = "multi_thread")]
