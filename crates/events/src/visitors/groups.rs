@@ -99,7 +99,7 @@ impl Groups {
     fn put(&mut self, id: String, known: Known) {
         self.visitors.insert(id, known);
         while self.visitors.len() > self.most {
-            let oldest = self.visitors.iter().min_by_key(|(id, known)| (known.last_seen_at, (*id).clone()));
+            let oldest = self.visitors.iter().min_by_key(|(id, known)| (known.last_seen_at, id.as_str()));
             let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { break };
             self.visitors.remove(&oldest);
         }
