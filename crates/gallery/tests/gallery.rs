@@ -181,7 +181,7 @@ async fn what_was_said_of_a_face_counts_in_every_process_and_only_against_who_wa
     let lookalike = embedding(0, 0.6, 1);
     let event = place.taken_for("katya", &api, &lookalike).await;
     api.correct_event(&event, None).await.unwrap();
-    let is_refuted = |gallery: &Gallery, probe: &Embedding| gallery.search(probe).unwrap().refuted;
+    let is_refuted = |gallery: &Gallery, probe: &Embedding| gallery.search(probe).is_some_and(|found| found.refuted);
     assert!(is_refuted(&api, &lookalike) && is_refuted(&api, &embedding(0, 0.65, 1)));
     assert!(!is_refuted(&api, &embedding(0, 0.1, 1)), "clearly nearer to katya");
     assert!(!is_refuted(&api, &embedding(3, 0.6, 1)), "somebody else's");
@@ -190,7 +190,7 @@ async fn what_was_said_of_a_face_counts_in_every_process_and_only_against_who_wa
     assert!(is_refuted(&detector, &lookalike));
     api.take_back_correction(&event).await.unwrap();
     wait_until(|| !is_refuted(&detector, &lookalike)).await;
-    assert!(!is_refuted(&api, &lookalike) && !is_refuted(&detector, &lookalike));
+    assert!(!is_refuted(&api, &lookalike) && !is_refuted(&detector, &lookalike), "taken back");
 }
 
 #[tokio::test]
