@@ -26,6 +26,7 @@ mod recording;
 mod rtsp;
 mod settings;
 mod support;
+mod visitors;
 mod webhook;
 mod websocket;
 mod zip;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use face::{Embedding, YuvImage};
 use gallery::{Distance, Gallery, PersonName};
 use models::Catalog;
-use store::Store;
+use store::{Event, Micros, Store, StoredFace};
 
 use crate::decision::Rule;
 use crate::{Buffers, Frame};
@@ -14,6 +14,7 @@ use crate::{Buffers, Frame};
 /// Who is enrolled; the database is gone with this value.
 pub(crate) struct Enrolled {
     pub gallery: Gallery,
+    store: Store,
     runtime: tokio::runtime::Runtime,
     _folder: tempfile::TempDir,
 }
@@ -25,8 +26,11 @@ impl Enrolled {
         let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let pack = Catalog::builtin().pack("default").unwrap().clone();
-        let gallery = runtime.block_on(async { Gallery::load(Store::open(&url).await.unwrap(), &pack).await.unwrap() });
-        let enrolled = Self { gallery, runtime, _folder: folder };
+        let (store, gallery) = runtime.block_on(async {
+            let store = Store::open(&url).await.unwrap();
+            (store.clone(), Gallery::load(store, &pack).await.unwrap())
+        });
+        let enrolled = Self { gallery, store, runtime, _folder: folder };
         (0..).zip(names).for_each(|(number, name)| enrolled.enrol(name, person(number)));
         enrolled
     }
@@ -34,6 +38,45 @@ impl Enrolled {
     pub(crate) fn enrol(&self, name: &str, vector: Vec<f32>) {
         let name = PersonName::parse(name).unwrap();
         self.runtime.block_on(self.gallery.enrol(&name, &[Embedding { vector, norm: 4.0 }])).unwrap();
+    }
+}
+
+impl Enrolled {
+    /// Somebody with this face was taken for `name`, and that was corrected. Returns the event.
+    pub(crate) fn was_somebody_else(&self, name: &str, embedding: Vec<f32>) -> String {
+        let person = self.gallery.search_vector(&embedding).unwrap();
+        assert_eq!(&*person.name, name);
+        let event = Event {
+            id: "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0".to_owned(),
+            person_id: Some(person.person.0),
+            person: Some(name.to_owned()),
+            status: "PASS".to_owned(),
+            reason: None,
+            camera: "door".to_owned(),
+            direction: None,
+            node: "gate".to_owned(),
+            track: None,
+            distance: None,
+            raw_distance: None,
+            quality: None,
+            started_at: Micros(0),
+            last_seen_at: Micros(0),
+            ended: true,
+            has_face: false,
+            has_frame: false,
+            decision: "{}".to_owned(),
+            door_group: None,
+            visitor: None,
+            face: Some(StoredFace { model: self.gallery.model().to_owned(), embedding }),
+            correction: None,
+        };
+        self.runtime.block_on(self.store.put_events(std::slice::from_ref(&event))).unwrap();
+        self.runtime.block_on(self.gallery.correct_event(&event.id, None)).unwrap();
+        event.id
+    }
+
+    pub(crate) fn take_back(&self, event: &str) {
+        self.runtime.block_on(self.gallery.take_back_correction(event)).unwrap();
     }
 }
 

@@ -64,7 +64,7 @@ impl Votes {
         self.fused = self.fuse();
         self.nearest = self.fused.as_ref().and_then(|fused| gallery.search(fused));
         let person = self.nearest.as_ref().map(|nearest| nearest.person);
-        self.newest = own.filter(|own| Some(own.person) == person).map(|own| own.distance);
+        self.newest = own.filter(|own| Some(own.person) == person && !own.refuted).map(|own| own.distance);
         self.gallery = version;
     }
 
@@ -163,6 +163,9 @@ impl Votes {
                 _ => Reason::Blurred,
             });
         }
+        if nearest.refuted {
+            return Verdict::Reject(Reason::Refuted);
+        }
         let is_second_near = nearest.runner_up.as_ref().is_some_and(|second| {
             second.distance < rule.threshold && second.distance.value() - nearest.distance.value() <= rule.margin
         });
@@ -173,13 +176,13 @@ impl Votes {
         }
     }
 
-    /// The shots nearer than `limit` to the person who is nearest to all of them together.
+    /// The shots nearer than `limit` to the person who is nearest to all of them together, without those that are refuted.
     fn for_nearest(&self, limit: Distance) -> impl Iterator<Item = &Shot> {
         let person = self.nearest.as_ref().map(|nearest| nearest.person);
-        self.kept
-            .iter()
-            .map(|vote| &vote.shot)
-            .filter(move |shot| shot.nearest.as_ref().is_some_and(|m| Some(m.person) == person && m.distance < limit))
+        self.kept.iter().map(|vote| &vote.shot).filter(move |shot| {
+            let counts = |m: &Match| Some(m.person) == person && m.distance < limit && !m.refuted;
+            shot.nearest.as_ref().is_some_and(counts)
+        })
     }
 
     fn fuse(&self) -> Option<Embedding> {

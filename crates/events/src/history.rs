@@ -36,7 +36,7 @@ use self::passage::{Change, Moment, Place};
 use self::passages::Passages;
 use self::pictures::Pictures;
 use self::writer::Writer;
-use crate::EventsError;
+use crate::{EventsError, Visitors};
 
 /// How often the database is asked whether another process wrote an event, while anybody follows. A look reads one row.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -109,9 +109,9 @@ impl History {
 
     /// What a camera needs to have its passages kept.
     pub fn camera(&self, camera: CameraPlace) -> CameraHistory {
-        let CameraPlace { camera, direction, door_group, rule, scale, enrol_norm } = camera;
+        let CameraPlace { camera, direction, door_group, rule, scale, enrol_norm, visitors } = camera;
         let node = Arc::clone(&self.shared.node);
-        let place = Place { camera: camera.into(), direction, door_group, node, enrol_norm };
+        let place = Place { camera: camera.into(), direction, door_group, node, enrol_norm, visitors };
         CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
     }
 
@@ -181,8 +181,10 @@ pub struct CameraPlace {
     pub rule: Rule,
     /// How near two faces are.
     pub scale: Scale,
-    /// How good a shot of somebody unknown must be to make an event of a single sight.
+    /// How good a shot of somebody unknown must be to make an event of a single sight, and any to have its face kept.
     pub enrol_norm: f32,
+    /// Who tells unknown people from one another; without, no face is kept.
+    pub visitors: Option<Visitors>,
 }
 
 /// Takes the sightings of one camera. Never waits, for the database or the disk.

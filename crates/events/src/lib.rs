@@ -4,7 +4,8 @@
 //! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
 //! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
-//! the outbox (`webhook`), who was there and who was not (`attendance`), and the way to the local window (`window`).
+//! the outbox (`webhook`), who of those unknown is the same (`visitors`), who was there and who was not (`attendance`), and the way
+//! to the local window (`window`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 

@@ -76,6 +76,7 @@ fn watch(history: &History) -> events::CameraHistory {
         rule,
         scale: Scale::of(embedder),
         enrol_norm: embedder.gates.enrol_norm,
+        visitors: None,
     })
 }
 

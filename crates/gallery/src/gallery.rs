@@ -15,15 +15,15 @@ use crate::{EnrolError, PersonName};
 /// while the database is away. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gallery {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    store: Store,
-    model: String,
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) model: String,
     scale: Scale,
-    gates: Gates,
+    pub(crate) gates: Gates,
     index: ArcSwap<Index>,
     /// Held while a new index is made, so that two changes do not overwrite each other.
     refreshing: Mutex<()>,
@@ -81,14 +81,14 @@ impl Gallery {
         self.shared.index.load_full()
     }
 
-    /// The name of the pack, under which templates are kept.
-    pub fn model(&self) -> &str {
-        &self.shared.model
-    }
-
     /// The pack's way from raw distances to the contract's scale.
     pub fn scale(&self) -> &Scale {
         &self.shared.scale
+    }
+
+    /// The model whose embeddings are searched.
+    pub fn model(&self) -> &str {
+        &self.shared.model
     }
 
     /// The pack's quality gates.
@@ -104,7 +104,7 @@ impl Gallery {
     pub async fn enrol(&self, name: &PersonName, embeddings: &[Embedding]) -> Result<Enrolled, EnrolError> {
         let templates: Vec<NewTemplate<'_>> = embeddings
             .iter()
-            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm })
+            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm, event: None })
             .collect();
         let done = self.shared.store.enrol(name.as_str(), &templates).await?;
         self.refresh_or_warn().await;
@@ -152,7 +152,7 @@ impl Gallery {
     }
 
     /// The change is in the database already: failing now would tell the caller that it is not.
-    async fn refresh_or_warn(&self) {
+    pub(crate) async fn refresh_or_warn(&self) {
         if let Err(error) = self.shared.refresh().await {
             tracing::warn!(%error, "the gallery could not be read again after a change; it will be, in a moment");
         }

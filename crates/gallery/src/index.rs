@@ -23,6 +23,8 @@ struct Entry {
     id: PersonId,
     name: Arc<str>,
     profile: Arc<Profile>,
+    /// Faces of which somebody said that they are not this person's, one after the other.
+    refuted: Arc<[f32]>,
 }
 
 /// The enrolled person nearest to a probe.
@@ -56,6 +58,13 @@ pub struct RunnerUp {
 /// is somebody else or a useless shot. Measured on 25 people of LFW's development set with five or more photos: of
 /// strangers' photos put among them all are dropped, of their own none.
 const OUTLIER: f32 = 0.5437;
+
+/// A face this near to a refuted one may be of the same person: at this distance one in a thousand strangers would be.
+const SAME: f32 = 0.5437;
+
+/// Then it passes only if it is nearer to the person than to the refuted face by more than this. Measured, as is `SAME`, by
+/// bench/visitors.
+const CLEAR_MARGIN: f32 = 0.02;
 
 impl Index {
     /// An index of nobody.
@@ -111,8 +120,23 @@ impl Index {
             name: self.people[at].name.clone(),
             distance: scale.distance(scale.raw_of_dot(dot)),
         });
-        let Entry { id, name, .. } = &self.people[at];
-        Some(Match { person: *id, name: name.clone(), distance: scale.distance(raw), raw, runner_up, refuted: false })
+        let (distance, entry) = (scale.distance(raw), &self.people[at]);
+        let refuted = self.is_refuted(entry, probe, distance, scale);
+        Some(Match { person: entry.id, name: entry.name.clone(), distance, raw, runner_up, refuted })
+    }
+
+    /// Whether a face at this distance from a person is too much like one that is not this person's.
+    fn is_refuted(&self, entry: &Entry, probe: &[f32], distance: Distance, scale: &Scale) -> bool {
+        let dots = entry.refuted.chunks_exact(self.dim).map(|face| (self.dot)(face, probe));
+        let Some(dot) = dots.max_by(f32::total_cmp) else { return false };
+        let nearest = scale.distance(scale.raw_of_dot(dot)).value();
+        nearest < SAME && distance.value() + CLEAR_MARGIN > nearest
+    }
+
+    /// What the person of this name looks like, on average.
+    pub fn face_of(&self, name: &str) -> Option<&[f32]> {
+        let at = self.people.iter().position(|entry| &*entry.name == name)?;
+        Some(&self.means[at * self.dim..(at + 1) * self.dim])
     }
 
     /// This index with one person put in, replaced, or (with no usable template) taken out.
@@ -120,11 +144,11 @@ impl Index {
         let mean = person.and_then(|person| mean_template(person, self.dim, scale).map(|mean| (person, mean)));
         match (self.place(id), mean) {
             (Ok(at), Some((person, mean))) => {
-                self.people[at] = Entry::of(person);
+                self.people[at] = Entry::of(person, self.dim);
                 self.means[at * self.dim..(at + 1) * self.dim].copy_from_slice(&mean);
             }
             (Err(at), Some((person, mean))) => {
-                self.people.insert(at, Entry::of(person));
+                self.people.insert(at, Entry::of(person, self.dim));
                 self.means.splice(at * self.dim..at * self.dim, mean);
             }
             (Ok(at), None) => {
@@ -138,7 +162,7 @@ impl Index {
     /// Adds a person whose id is higher than all others.
     pub(crate) fn add(&mut self, person: &Person, scale: &Scale) {
         if let Some(mean) = mean_template(person, self.dim, scale) {
-            self.people.push(Entry::of(person));
+            self.people.push(Entry::of(person, self.dim));
             self.means.extend_from_slice(&mean);
         }
     }
@@ -159,8 +183,14 @@ impl Index {
 }
 
 impl Entry {
-    fn of(person: &Person) -> Self {
-        Self { id: person.id, name: person.name.as_str().into(), profile: Arc::new(person.profile.clone()) }
+    fn of(person: &Person, dim: usize) -> Self {
+        let refuted = person.refuted.iter().filter(|face| face.len() == dim);
+        Self {
+            id: person.id,
+            name: person.name.as_str().into(),
+            profile: Arc::new(person.profile.clone()),
+            refuted: refuted.flatten().copied().collect(),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Who is enrolled: from embeddings to names.
 //!
 //! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`), the
-//! in-memory gallery that follows the database (`gallery`), and what makes a photo fit to enrol (`enrol`), and a
-//! text fit to be read (`printable`).
+//! in-memory gallery that follows the database (`gallery`), what makes a photo fit to enrol (`enrol`), what is learned about
+//! faces that were seen (`hindsight`), and a text fit to be read (`printable`).
 //! Does not live here: SQL (crate `store`), how a face becomes an embedding (crate `face`), what a match means at a
 //! door (crate `events`).
 #![deny(unsafe_code)]
@@ -10,6 +10,7 @@
 mod enrol;
 mod error;
 mod gallery;
+mod hindsight;
 mod index;
 mod kernel;
 mod printable;

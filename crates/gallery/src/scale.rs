@@ -3,6 +3,8 @@ use std::fmt;
 use models::{DistanceKind, EmbedderModel};
 use serde::{Serialize, Serializer};
 
+use crate::kernel;
+
 /// Distance on the contract's scale: the same number means the same false match rate for every model pack.
 /// 0 is identical; 0.45 is the original's default threshold. Not a raw model distance: see [`RawDistance`].
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
@@ -68,9 +70,12 @@ impl Scale {
         })
     }
 
-    /// Distance of two embeddings, unit vectors of the same length.
+    /// Distance of two embeddings, unit vectors. Those of different lengths are of different models, and infinitely far.
     pub fn between(&self, a: &[f32], b: &[f32]) -> Distance {
-        self.distance(self.raw_of_dot(a.iter().zip(b).map(|(a, b)| a * b).sum()))
+        if a.len() != b.len() {
+            return Distance(f32::INFINITY);
+        }
+        self.distance(self.raw_of_dot(kernel::best()(a, b)))
     }
 
     /// Raw to scale. Beyond the curve's ends the outermost piece goes on.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use face::Embedding;
 use gallery::{Gallery, PersonName};
 use models::{Catalog, Pack};
-use store::Store;
+use store::{Event, Micros, Store, StoredFace};
 
 fn pack() -> Pack {
     Catalog::builtin().pack("default").unwrap().clone()
@@ -37,6 +37,42 @@ impl Place {
     async fn open(&self) -> Gallery {
         let url = format!("sqlite:{}", self.folder.path().join("vultus.db").display());
         Gallery::load(Store::open(&url).await.unwrap(), &pack()).await.unwrap()
+    }
+}
+
+impl Place {
+    /// An event in which a face was taken for `name`; its id.
+    async fn taken_for(&self, name: &str, gallery: &Gallery, face: &Embedding) -> String {
+        let person = gallery.search(face).unwrap();
+        assert_eq!(&*person.name, name);
+        let id = "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0".to_owned();
+        let event = Event {
+            id: id.clone(),
+            person_id: Some(person.person.0),
+            person: Some(name.to_owned()),
+            status: "PASS".to_owned(),
+            reason: None,
+            camera: "door".to_owned(),
+            direction: None,
+            node: "gate".to_owned(),
+            track: None,
+            distance: None,
+            raw_distance: None,
+            quality: None,
+            started_at: Micros(0),
+            last_seen_at: Micros(0),
+            ended: true,
+            has_face: false,
+            has_frame: false,
+            decision: "{}".to_owned(),
+            door_group: None,
+            visitor: None,
+            face: Some(StoredFace { model: pack().name, embedding: face.vector.clone() }),
+            correction: None,
+        };
+        let url = format!("sqlite:{}", self.folder.path().join("vultus.db").display());
+        Store::open(&url).await.unwrap().put_events(&[event]).await.unwrap();
+        id
     }
 }
 
@@ -132,6 +168,29 @@ async fn wait_until(condition: impl Fn() -> bool) -> Duration {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     started.elapsed()
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_face_counts_in_every_process_and_only_against_who_was_named() {
+    let place = Place::new();
+    let (api, detector) = (place.open().await, place.open().await);
+    let following = detector.clone();
+    tokio::spawn(async move { following.follow().await });
+    api.enrol(&name("katya"), &[embedding(0, 0.0, 1)]).await.unwrap();
+    api.enrol(&name("zero"), &[embedding(3, 0.0, 1)]).await.unwrap();
+    let lookalike = embedding(0, 0.6, 1);
+    let event = place.taken_for("katya", &api, &lookalike).await;
+    api.correct_event(&event, None).await.unwrap();
+    let is_refuted = |gallery: &Gallery, probe: &Embedding| gallery.search(probe).is_some_and(|found| found.refuted);
+    assert!(is_refuted(&api, &lookalike) && is_refuted(&api, &embedding(0, 0.65, 1)));
+    assert!(!is_refuted(&api, &embedding(0, 0.1, 1)), "clearly nearer to katya");
+    assert!(!is_refuted(&api, &embedding(3, 0.6, 1)), "somebody else's");
+    wait_until(|| is_refuted(&detector, &lookalike)).await;
+    assert!(is_refuted(&place.open().await, &lookalike), "and in one that starts later");
+    assert!(is_refuted(&detector, &lookalike));
+    api.take_back_correction(&event).await.unwrap();
+    wait_until(|| !is_refuted(&detector, &lookalike)).await;
+    assert!(!is_refuted(&api, &lookalike) && !is_refuted(&detector, &lookalike), "taken back");
 }
 
 #[tokio::test]

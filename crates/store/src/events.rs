@@ -1,13 +1,17 @@
+use std::collections::BTreeSet;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use crate::corrections::forget_old_corrections;
 use crate::templates::encode;
+use crate::visitors::{Keeping, refresh, remove_forsaken};
 use crate::{Micros, Store, StoreError};
 
 /// Rows removed in one statement: so that none takes longer than a server allows, nor locks others out for long.
-const REMOVED_AT_ONCE: i64 = 5_000;
+const REMOVED_AT_ONCE: i64 = 1_000;
 
-const COLUMNS: &str = "id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
+pub(crate) const COLUMNS: &str = "id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
                        raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, \
                        visitor, corrected_at, was_person_id, was_person";
 
@@ -102,6 +106,8 @@ pub struct EventFilter {
     pub status: Option<String>,
     /// `in` or `out`.
     pub direction: Option<String>,
+    /// Those of one visitor.
+    pub visitor: Option<String>,
     /// Those that started at this time or later.
     pub from: Option<Micros>,
     /// Those that started before this time.
@@ -129,6 +135,7 @@ impl EventFilter {
             && self.camera.as_ref().is_none_or(|camera| *camera == event.camera)
             && self.status.as_ref().is_none_or(|status| *status == event.status)
             && self.direction.as_ref().is_none_or(|direction| event.direction.as_ref() == Some(direction))
+            && self.visitor.as_ref().is_none_or(|visitor| event.visitor.as_ref() == Some(visitor))
             && self.from.is_none_or(|from| event.started_at >= from)
             && self.to.is_none_or(|to| event.started_at < to)
     }
@@ -136,8 +143,8 @@ impl EventFilter {
 
 impl Store {
     /// Writes the newest state of each event, in order; those that are not there yet are added. Who somebody has said it was
-    /// stays. Each takes a number of its
-    /// own, and the last one's is returned. All are written or none.
+    /// stays, and what has become of its visitor. Each takes a number of its own, and the last one's is returned. All are
+    /// written or none.
     ///
     /// # Errors
     /// What the database said.
@@ -147,9 +154,12 @@ impl Store {
             let mut transaction = session.begin().await?;
             let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
             let newest = take_numbers(&mut transaction, count).await?;
+            let mut visitors = Keeping::default();
             for (seq, event) in (newest - count + 1..).zip(events) {
-                upsert(&mut transaction, event, seq).await?;
+                let event = visitors.settle(&mut transaction, event).await?;
+                upsert(&mut transaction, &event, seq).await?;
             }
+            visitors.refresh(&mut transaction).await?;
             transaction.commit().await?;
             session.give_back();
             Ok(newest)
@@ -164,6 +174,20 @@ impl Store {
     pub async fn event(&self, id: &str) -> Result<Option<Event>, StoreError> {
         let found = self.select_events("WHERE id = $1", vec![Bound::Text(id.to_owned())]).await?;
         Ok(found.into_iter().next().map(|numbered| numbered.event))
+    }
+
+    /// The events with these ids, the newest first; those that there are. At most some hundred at once.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn events_of(&self, ids: &[String]) -> Result<Vec<Event>, StoreError> {
+        let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("WHERE id IN ({}) ORDER BY id DESC", places.join(", "));
+        let found = self.select_events(&sql, ids.iter().cloned().map(Bound::Text).collect()).await?;
+        Ok(found.into_iter().map(|numbered| numbered.event).collect())
     }
 
     /// Up to `limit` events that `filter` wants, the newest first: those that are older than the event `before`, or the
@@ -245,7 +269,8 @@ impl Store {
         .await
     }
 
-    /// Removes the events that started before `before` and are over; returns how many that were.
+    /// Removes the events that started before `before` and are over, with visitors of whom none is left; returns how many events
+    /// that were.
     ///
     /// # Errors
     /// What the database said; some may be removed then.
@@ -263,12 +288,25 @@ impl Store {
     async fn remove_some_events(&self, before: Micros) -> Result<u64, StoreError> {
         self.within(async {
             let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            take_numbers(&mut transaction, 0).await?;
             let sql = "DELETE FROM events WHERE id IN \
-                       (SELECT id FROM events WHERE id < $1 AND ended = 1 ORDER BY id LIMIT $2)";
-            let removed =
-                sqlx::query(sql).bind(first_id_of(before)).bind(REMOVED_AT_ONCE).execute(&mut *session).await?;
+                       (SELECT id FROM events WHERE id < $1 AND ended = 1 ORDER BY id LIMIT $2) RETURNING visitor";
+            let removed: Vec<Option<String>> = sqlx::query_scalar(sql)
+                .bind(first_id_of(before))
+                .bind(REMOVED_AT_ONCE)
+                .fetch_all(&mut *transaction)
+                .await?;
+            // What is left of a face in the mean of a visitor goes as well.
+            let visitors: BTreeSet<&String> = removed.iter().flatten().collect();
+            for visitor in visitors {
+                refresh(&mut transaction, visitor).await?;
+            }
+            remove_forsaken(&mut transaction, before).await?;
+            forget_old_corrections(&mut transaction, before).await?;
+            transaction.commit().await?;
             session.give_back();
-            Ok(removed.rows_affected())
+            Ok(removed.len() as u64)
         })
         .await
     }
@@ -306,19 +344,24 @@ async fn abandoned(
 }
 
 /// A value for a place in a query.
-enum Bound {
+pub(crate) enum Bound {
     Text(String),
     Number(i64),
 }
 
-fn conditions(filter: &EventFilter, before: Option<&str>) -> (String, Vec<Bound>) {
+pub(crate) fn conditions(filter: &EventFilter, before: Option<&str>) -> (String, Vec<Bound>) {
     let mut conditions = Vec::new();
     let mut bounds = Vec::new();
     let mut add = |condition: &str, bound: Bound| {
         bounds.push(bound);
         conditions.push(format!("{condition} ${}", bounds.len()));
     };
-    let texts = [("camera =", &filter.camera), ("status =", &filter.status), ("direction =", &filter.direction)];
+    let texts = [
+        ("camera =", &filter.camera),
+        ("status =", &filter.status),
+        ("direction =", &filter.direction),
+        ("visitor =", &filter.visitor),
+    ];
     for (condition, wanted) in texts {
         if let Some(wanted) = wanted {
             add(condition, Bound::Text(wanted.clone()));
@@ -352,7 +395,7 @@ pub(crate) fn first_id_of(time: Micros) -> String {
 
 /// Takes the next `count` numbers and returns the last of them; must be the first statement of its transaction, so that
 /// numbers become visible in order: see `next_version` in `changes`.
-async fn take_numbers(connection: &mut AnyConnection, count: i64) -> Result<i64, sqlx::Error> {
+pub(crate) async fn take_numbers(connection: &mut AnyConnection, count: i64) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("UPDATE events_counter SET seq = seq + $1 RETURNING seq").bind(count).fetch_one(connection).await
 }
 
@@ -360,9 +403,13 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
     sqlx::query(
         "INSERT INTO events (id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
          raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, visitor, model, \
-         embedding) \
-         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+         embedding, corrected_at, was_person_id, was_person) \
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+         $24, $25, $26) \
          ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
+         corrected_at = COALESCE(events.corrected_at, excluded.corrected_at), \
+         was_person_id = CASE WHEN events.corrected_at IS NULL THEN excluded.was_person_id ELSE events.was_person_id END, \
+         was_person = CASE WHEN events.corrected_at IS NULL THEN excluded.was_person ELSE events.was_person END, \
          person_id = CASE WHEN events.corrected_at IS NULL THEN excluded.person_id ELSE events.person_id END, \
          person = CASE WHEN events.corrected_at IS NULL THEN excluded.person ELSE events.person END, \
          visitor = CASE WHEN events.corrected_at IS NULL THEN excluded.visitor ELSE events.visitor END, \
@@ -395,6 +442,9 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
     .bind(event.visitor.as_deref())
     .bind(event.face.as_ref().map(|face| face.model.as_str()))
     .bind(event.face.as_ref().map(|face| encode(&face.embedding)))
+    .bind(event.correction.as_ref().map(|correction| correction.at.0))
+    .bind(event.correction.as_ref().and_then(|correction| correction.was_person_id))
+    .bind(event.correction.as_ref().and_then(|correction| correction.was_person.as_deref()))
     .execute(connection)
     .await?;
     Ok(())
@@ -409,7 +459,7 @@ fn correction(row: &AnyRow) -> Result<Option<EventCorrection>, sqlx::Error> {
     }))
 }
 
-fn read(row: &AnyRow) -> Result<NumberedEvent, sqlx::Error> {
+pub(crate) fn read(row: &AnyRow) -> Result<NumberedEvent, sqlx::Error> {
     let flag = |column| row.try_get::<i64, _>(column).map(|number| number != 0);
     let event = Event {
         id: row.try_get("id")?,

@@ -2,9 +2,10 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`), who entered or left last (`movements`) and what was said of their
-//! comings and goings (`punches`), who is enrolled without the faces (`roster`), how the processes are doing (`nodes`), who listens
-//! for changes (`wakeups`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`) with the faces that are kept of them (`faces`), who of those
+//! unknown is the same (`visitors`), what was said afterwards (`corrections`), who entered or left last (`movements`) and what was
+//! said of their comings and goings (`punches`), who is enrolled without the faces (`roster`), how the processes are doing
+//! (`nodes`), who listens for changes (`wakeups`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -13,35 +14,42 @@
 mod cameras;
 mod changes;
 mod claims;
+mod corrections;
 mod db;
 mod error;
 mod events;
+mod faces;
 mod location;
 mod micros;
 mod movements;
 mod nodes;
 mod outbox;
 mod people;
+mod places;
 mod profile;
 mod punches;
 mod roster;
 mod templates;
+mod visitors;
 mod wakeups;
 
 pub use cameras::StoredCamera;
 pub use changes::{Change, ChangeKind, Feed, Version};
 pub use claims::Claim;
+pub use corrections::{Corrected, Correction, TakenBack};
 pub use db::Store;
 pub use error::StoreError;
 pub use events::{Event, EventCorrection, EventFilter, NumberedEvent, PersonFilter, StoredFace};
+pub use faces::EventFace;
 pub use location::Engine;
 pub use micros::Micros;
 pub use movements::Movement;
 pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
-pub use people::{Enrolled, Person, PersonId, Snapshot};
+pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Snapshot};
 pub use profile::{Profile, ProfileChange};
 pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};
 pub use roster::Enrolment;
 pub use templates::{NewTemplate, Template};
+pub use visitors::{RegisteredVisitor, Registration, Visitor, VisitorCursor, VisitorFace};
 pub use wakeups::Wakeups;

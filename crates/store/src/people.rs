@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::changes::{newest_version, next_version, record};
 use crate::db::SNAPSHOT_LIMIT;
 use crate::profile::{PROFILE_COLUMNS, read_profile};
-use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, templates};
+use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, corrections, templates};
 
 /// Which person, whatever their name; never given to another person, even after a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,13 @@ pub struct Person {
     pub profile: Profile,
     /// Oldest first; empty when the person has none of the model that was asked for.
     pub templates: Vec<Template>,
+    /// Faces of which somebody said that they are not this person's, of unit length; the newest [`MOST_REFUTED`] of the model
+    /// that was asked for.
+    pub refuted: Vec<Vec<f32>>,
 }
+
+/// Refuted faces that count against a person. More would say that the person should be enrolled anew.
+pub const MOST_REFUTED: usize = 100;
 
 /// What an enrolment came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,15 @@ pub struct Snapshot {
     pub version: Version,
     /// In order of registration.
     pub people: Vec<Person>,
+}
+
+impl Person {
+    /// Another face that is not this person's, older than all before.
+    pub(crate) fn refute(&mut self, face: Vec<f32>) {
+        if self.refuted.len() < MOST_REFUTED {
+            self.refuted.push(face);
+        }
+    }
 }
 
 impl Store {
@@ -85,7 +100,8 @@ impl Store {
         .await
     }
 
-    /// Removes the person called `name` with all templates, of every model. `None` if nobody has that name.
+    /// Removes the person called `name` with all templates, of every model, and what events and corrections keep of the face.
+    /// `None` if nobody has that name.
     ///
     /// # Errors
     /// What the database said; nothing is removed then (after [`StoreError::TimedOut`] that is not known).
@@ -98,6 +114,7 @@ impl Store {
                 Some(person) => {
                     delete(&mut transaction, person).await?;
                     record(&mut transaction, version, person, ChangeKind::Removed).await?;
+                    let version = corrections::forget_person(&mut transaction, person, version).await?;
                     transaction.commit().await?;
                     Some(version)
                 }
@@ -144,34 +161,21 @@ impl Store {
                 }
             })
             .await?;
+            corrections::each_refuted_face(&mut transaction, model, |owner, face| {
+                if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
+                    people[index].refute(face);
+                }
+            })
+            .await?;
             transaction.commit().await?;
             session.give_back();
             Ok(Snapshot { version, people })
         })
         .await
     }
-
-    /// One person with their templates of `model`; `None` if there is no such person (any more).
-    ///
-    /// # Errors
-    /// When the database cannot answer, or a template is broken.
-    pub async fn person(&self, id: PersonId, model: &str) -> Result<Option<Person>, StoreError> {
-        self.within(async {
-            let mut session = self.reading().await?;
-            let mut transaction = session.begin().await?;
-            let mut person = by_id(&mut transaction, id).await?;
-            if let Some(person) = &mut person {
-                person.templates = templates::of_person(&mut transaction, id, model).await?;
-            }
-            transaction.commit().await?;
-            session.give_back();
-            Ok(person)
-        })
-        .await
-    }
 }
 
-async fn find_or_create(
+pub(crate) async fn find_or_create(
     connection: &mut AnyConnection,
     name: &str,
     now: Micros,
@@ -188,7 +192,7 @@ async fn find_or_create(
     Ok((PersonId(id), true))
 }
 
-async fn find(connection: &mut AnyConnection, name: &str) -> Result<Option<PersonId>, sqlx::Error> {
+pub(crate) async fn find(connection: &mut AnyConnection, name: &str) -> Result<Option<PersonId>, sqlx::Error> {
     let id = sqlx::query_scalar("SELECT id FROM people WHERE name = $1").bind(name).fetch_optional(connection).await?;
     Ok(id.map(PersonId))
 }
@@ -205,12 +209,6 @@ pub(crate) async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Pers
     rows.iter().map(without_templates).collect()
 }
 
-async fn by_id(connection: &mut AnyConnection, id: PersonId) -> Result<Option<Person>, sqlx::Error> {
-    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id = $1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(connection).await?;
-    row.as_ref().map(without_templates).transpose()
-}
-
 pub(crate) fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
     Ok(Person {
         id: PersonId(row.try_get("id")?),
@@ -218,5 +216,6 @@ pub(crate) fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {
         created_at: Micros(row.try_get("created_at")?),
         profile: read_profile(row)?,
         templates: Vec::new(),
+        refuted: Vec::new(),
     })
 }

@@ -6,8 +6,9 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::db::SNAPSHOT_LIMIT;
 use crate::error::Fault;
 use crate::people::{everybody, without_templates};
+use crate::places::Places;
 use crate::profile::PROFILE_COLUMNS;
-use crate::{Micros, Person, PersonId, Store, StoreError, events, templates};
+use crate::{Micros, Person, PersonId, Store, StoreError, corrections, events, templates};
 
 /// People that are read in one statement; both engines allow far more places in one.
 const AT_ONCE: usize = 500;
@@ -71,7 +72,15 @@ impl Store {
         .await
     }
 
-    /// Those of `ids` that are enrolled, with their templates of `model`, as of one moment: in two statements for every 500 of
+    /// One person with their templates of `model`; `None` if there is no such person (any more).
+    ///
+    /// # Errors
+    /// When the database cannot answer, or a template is broken.
+    pub async fn person(&self, id: PersonId, model: &str) -> Result<Option<Person>, StoreError> {
+        Ok(self.people_of(&[id], model).await?.remove(&id))
+    }
+
+    /// Those of `ids` that are enrolled, with their templates of `model`, as of one moment: in three statements for every 500 of
     /// them, where many have changed at once.
     ///
     /// # Errors
@@ -130,25 +139,23 @@ async fn read_some(
     model: &str,
     people: &mut BTreeMap<PersonId, Person>,
 ) -> Result<(), Fault> {
-    let places: Vec<String> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-    let places = places.join(", ");
+    let places = Places(ids);
     let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id IN ({places})");
-    let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.0));
-    for row in &query.fetch_all(&mut *connection).await? {
+    for row in &places.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(&mut *connection).await? {
         let person = without_templates(row)?;
         people.insert(person.id, person);
     }
-    let sql = format!(
-        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE person_id IN ({places}) AND model = ${} ORDER BY id",
-        ids.len() + 1
-    );
-    let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.0)).bind(model);
-    for row in &query.fetch_all(&mut *connection).await? {
-        let (owner, template) = templates::read(row)?;
+    templates::of_people(connection, &places, model, |owner, template| {
         if let Some(person) = people.get_mut(&owner) {
             person.templates.push(template);
         }
-    }
+    })
+    .await?;
+    corrections::refuted_faces_of(connection, &places, model, |owner, face| {
+        if let Some(person) = people.get_mut(&owner) {
+            person.refute(face);
+        }
+    })
+    .await?;
     Ok(())
 }

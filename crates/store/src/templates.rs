@@ -1,7 +1,8 @@
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::error::Fault;
+use crate::places::Places;
 use crate::{Micros, PersonId, StoreError};
 
 /// How many templates are read at a time: some megabytes, and well within a statement's time limit.
@@ -16,6 +17,8 @@ pub struct NewTemplate<'a> {
     pub embedding: &'a [f32],
     /// The length of the embedding before it was brought to unit length: the quality of the shot.
     pub norm: f32,
+    /// The event whose face it is; `None` for one of a photo.
+    pub event: Option<&'a str>,
 }
 
 impl NewTemplate<'_> {
@@ -52,8 +55,8 @@ pub(crate) async fn insert(
     now: Micros,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(person.0)
     .bind(template.model)
@@ -61,6 +64,7 @@ pub(crate) async fn insert(
     .bind(encode(template.embedding))
     .bind(f64::from(template.norm))
     .bind(now.0)
+    .bind(template.event)
     .execute(connection)
     .await?;
     Ok(())
@@ -76,24 +80,31 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// One person's templates of `model`, oldest first.
-pub(crate) async fn of_person(
+/// A template does not count while it stands that its event was of somebody else.
+const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
+                         AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
+
+/// Hands the templates of `model` that these people have to `take`, oldest first, without those that are refuted. `people`: the
+/// list of their ids as SQL places, bound from $1 on.
+pub(crate) async fn of_people(
     connection: &mut AnyConnection,
-    person: PersonId,
+    people: &Places<'_>,
     model: &str,
-) -> Result<Vec<Template>, Fault> {
-    let rows = sqlx::query(
+    mut take: impl FnMut(PersonId, Template),
+) -> Result<(), Fault> {
+    let sql = format!(
         "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE person_id = $1 AND model = $2 ORDER BY id",
-    )
-    .bind(person.0)
-    .bind(model)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| read(row).map(|(_, template)| template)).collect()
+         WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY id",
+        people.next()
+    );
+    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(model).fetch_all(connection).await? {
+        let (person, template) = read(row)?;
+        take(person, template);
+    }
+    Ok(())
 }
 
-/// Hands every template of `model` to `take`, oldest first.
+/// Hands every template of `model` to `take`, oldest first, without those that are refuted.
 ///
 /// Page by page: a gallery of 100,000 people must not be in memory twice, and no single statement may take so long
 /// that the server cuts it off.
@@ -102,17 +113,18 @@ pub(crate) async fn each_of_model(
     model: &str,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
+         WHERE model = $1 AND id > $2 AND {UNREFUTED} ORDER BY id LIMIT $3"
+    );
     let mut last = 0_i64;
     loop {
-        let page = sqlx::query(
-            "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-             WHERE model = $1 AND id > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(model)
-        .bind(last)
-        .bind(PAGE)
-        .fetch_all(&mut *connection)
-        .await?;
+        let page = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(model)
+            .bind(last)
+            .bind(PAGE)
+            .fetch_all(&mut *connection)
+            .await?;
         if page.is_empty() {
             return Ok(());
         }
@@ -124,7 +136,7 @@ pub(crate) async fn each_of_model(
     }
 }
 
-pub(crate) fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
+fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;
@@ -149,7 +161,11 @@ pub(crate) fn encode(embedding: &[f32]) -> Vec<u8> {
 
 /// The little-endian numbers, if there are exactly `dimensions` of them.
 fn decode(bytes: &[u8], dimensions: i64) -> Option<Vec<f32>> {
+    decode_face(bytes).filter(|numbers| usize::try_from(dimensions) == Ok(numbers.len()))
+}
+
+/// The little-endian numbers, however many, if they are whole.
+pub(crate) fn decode_face(bytes: &[u8]) -> Option<Vec<f32>> {
     let (numbers, rest) = bytes.as_chunks::<4>();
-    let whole = rest.is_empty() && usize::try_from(dimensions) == Ok(numbers.len());
-    whole.then(|| numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
+    rest.is_empty().then(|| numbers.iter().map(|number| f32::from_le_bytes(*number)).collect())
 }

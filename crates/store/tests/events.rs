@@ -86,6 +86,7 @@ async fn each_filter_finds_its_events_and_all_together_those_that_fit_all() {
                     camera: Some("door".to_owned()),
                     status: Some("PASS".to_owned()),
                     direction: Some("in".to_owned()),
+                    visitor: None,
                     from: second(0),
                     to: second(4),
                 },

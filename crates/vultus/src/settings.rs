@@ -108,6 +108,8 @@ settings! {
         passback_hours: Hours = "24",
         /// Seconds within which two punches of one person in one direction count once for the attendance.
         duplicate_punch: Cooldown = "60",
+        /// Group unknown people by their faces, which are kept for that with events.
+        visitors: bool = "true",
         /// Days for which events are kept. 0: for ever.
         events_days: Days = "365",
         /// Where the pictures of events are kept; by default `media` in VULTUS_HOME.

@@ -77,6 +77,24 @@ fn two_people_who_are_equally_near_let_nobody_pass() {
 }
 
 #[test]
+fn a_face_like_one_that_was_somebody_else_does_not_pass_until_that_is_taken_back() {
+    let enrolled = Enrolled::of(&["katya", "zero"]);
+    let lookalike = || shot(0, STRONG, 1, 3.6);
+    let mut seen = votes(&enrolled, [lookalike()]);
+    let event = enrolled.was_somebody_else("katya", lookalike().vector);
+    assert!(seen.follow(&enrolled.gallery), "a running camera asks again");
+    assert_eq!(seen.verdict(&rule(), enrolled.gallery.gates()), Verdict::Reject(Reason::Refuted));
+    assert!(!seen.is_strong(&rule(), enrolled.gallery.gates()) && seen.agreeing(&rule()) == 0);
+    seen.add(view(0.0), lookalike(), enrolled.gallery.gates(), &enrolled.gallery);
+    assert!(!seen.newest_agrees(&rule()));
+    // Katya herself, who is clearly nearer to her own photo, and others are not touched.
+    assert_eq!(verdict(&enrolled, [shot(0, 0.1, 7, 3.6)]).0, Verdict::Pass);
+    assert_eq!(verdict(&enrolled, [shot(1, STRONG, 1, 3.6)]).0, Verdict::Pass);
+    enrolled.take_back(&event);
+    assert_eq!(verdict(&enrolled, [lookalike()]).0, Verdict::Pass);
+}
+
+#[test]
 fn a_face_that_is_not_recognised_has_a_reason() {
     let enrolled = Enrolled::of(&["katya"]);
     let reason = |shot, yaw| {

@@ -125,7 +125,7 @@ impl Decision {
 /// Whether a shot is among those that agree on the nearest person.
 fn counts(shot: &Shot, nearest: Option<&Match>, rule: &Rule) -> bool {
     let (Some(named), Some(nearest)) = (&shot.nearest, nearest) else { return false };
-    shot.weight > 0.0 && named.person == nearest.person && named.distance < rule.threshold
+    shot.weight > 0.0 && named.person == nearest.person && named.distance < rule.threshold && !named.refuted
 }
 
 impl ShotView {

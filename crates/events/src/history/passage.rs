@@ -4,12 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId, Verdict};
 use gallery::{Distance, Match, RawDistance, Scale};
 use serde::Serialize;
-use store::{Event, PersonId};
+use store::{Event, PersonId, StoredFace};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::decision::Decision;
 use super::view::Phase;
-use crate::Status;
+use crate::{Status, Visitors};
 
 /// Somebody who is not seen for so long is gone; who comes back sooner is still on the same passage.
 pub(super) const GAP: Duration = Duration::from_secs(10);
@@ -57,8 +57,10 @@ pub(super) struct Place {
     pub door_group: Option<String>,
     /// The node that watches the camera.
     pub node: Arc<str>,
-    /// From a shot with this norm on a single sight of somebody unknown is worth an event.
+    /// From a shot with this norm on a single sight of somebody unknown is worth an event, and a face is kept.
     pub enrol_norm: f32,
+    /// Who tells unknown people from one another, where faces are kept.
+    pub visitors: Option<Visitors>,
 }
 
 /// One person before one camera, from the first sight until nothing was seen for [`GAP`]; perhaps on several tracks, one
@@ -89,6 +91,8 @@ pub(super) struct Passage {
     news: News,
     /// The frame whose pictures are kept.
     pictured: Weak<Frame>,
+    /// Which unknown person it is.
+    visitor: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,6 +142,7 @@ impl Passage {
             told: None,
             news: News::Seen,
             pictured: Weak::new(),
+            visitor: None,
         }
     }
 
@@ -321,6 +326,7 @@ impl Passage {
             return None;
         }
         let phase = if self.told.is_none() { Phase::Start } else { Phase::Update };
+        self.meet(place, phase == Phase::Start);
         let is_time_for_one = self.told.is_none() || self.news == News::Recognised || !self.has_tracks();
         let picture = if is_time_for_one { self.better_picture() } else { None };
         self.news = News::None;
@@ -341,7 +347,30 @@ impl Passage {
     pub fn end(&mut self, place: &Place) -> Option<Change> {
         let is_worth_one = self.is_told || !self.is_flicker(place.enrol_norm);
         let picture = is_worth_one.then(|| self.better_picture())?;
+        self.meet(place, true);
         Some(Change { event: self.event(place, true), phase: Phase::End, picture })
+    }
+
+    /// Finds out which unknown person it is, when it `is_time`, unless that is known already. Who is recognised is no visitor.
+    fn meet(&mut self, place: &Place, is_time: bool) {
+        let is_unknown =
+            matches!(self.evidence.verdict.reason(), Some(Reason::BelowThreshold | Reason::NobodyEnrolled));
+        if self.person().is_some() {
+            self.visitor = None;
+        } else if is_unknown
+            && is_time
+            && self.visitor.is_none()
+            && let (Some(visitors), Some(face)) = (&place.visitors, self.face(place))
+        {
+            self.visitor = Some(visitors.visitor_of(&face.embedding, self.seen_at.into()));
+        }
+    }
+
+    /// The face, if it is good enough to be kept.
+    fn face(&self, place: &Place) -> Option<StoredFace> {
+        let (visitors, fused) = (place.visitors.as_ref()?, self.evidence.fused.as_ref()?);
+        let is_good = fused.norm >= place.enrol_norm;
+        is_good.then(|| StoredFace { model: visitors.model().to_owned(), embedding: fused.vector.clone() })
     }
 
     fn better_picture(&mut self) -> Option<BestShot> {
@@ -378,8 +407,8 @@ impl Passage {
             // Numbers and strings, which always have a form in JSON.
             decision: serde_json::to_string(&Decision::of(evidence, self.followed)).unwrap_or_default(),
             door_group: place.door_group.clone(),
-            visitor: None,
-            face: None,
+            visitor: self.visitor.clone(),
+            face: self.face(place),
             correction: None,
         }
     }

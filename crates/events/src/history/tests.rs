@@ -2,6 +2,7 @@
 mod any_order;
 mod broken_tracks;
 mod replayed;
+mod visitors;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +19,7 @@ use store::{Event, Micros, PersonId};
 use super::passage::{Change, Moment, Place};
 use super::passages::Passages;
 use super::view::Phase;
+use crate::Visitors;
 
 const RULE: fn() -> Rule =
     || Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 };
@@ -74,12 +76,17 @@ fn match_of(face: usize, distance: f32) -> Match {
 
 impl Day {
     fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(visitors: Option<Visitors>) -> Self {
         let place = Place {
             camera: "door".into(),
             direction: Some(Direction::In),
             door_group: None,
             node: "gate".into(),
             enrol_norm: ENROL_NORM,
+            visitors,
         };
         let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
         let start = (Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_736_400_000));

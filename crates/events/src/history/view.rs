@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use camera::{Direction, Reason};
 use serde::Serialize;
-use store::{Event, PersonId};
+use store::{Event, EventCorrection, PersonId};
 use utoipa::ToSchema;
 
 use super::seconds::UnixSeconds;
@@ -53,6 +53,8 @@ pub struct EventView {
     node: String,
     /// Which unknown person it was.
     visitor: Option<String>,
+    /// Since when `person` is who somebody said it was; null where nobody did.
+    correction: Option<CorrectionView>,
     /// Where the picture of the face is; null when there is none (yet).
     #[schema(example = "/api/v1/events/01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0/face.jpg")]
     face: Option<String>,
@@ -81,6 +83,7 @@ impl EventView {
             last_seen: event.last_seen_at.into(),
             node: event.node.clone(),
             visitor: event.visitor.clone(),
+            correction: event.correction.as_ref().map(CorrectionView::of),
             face: picture(event.has_face, "face.jpg"),
             frame: picture(event.has_frame, "frame.jpg"),
         }
@@ -94,6 +97,22 @@ impl EventView {
     /// The camera's id.
     pub fn camera(&self) -> &str {
         &self.camera
+    }
+}
+
+/// What somebody said of an event, or what the registration of a visitor did.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CorrectionView {
+    /// When, in Unix seconds.
+    #[schema(value_type = f64)]
+    at: UnixSeconds,
+    /// Who had been recognised; null for nobody.
+    was: Option<String>,
+}
+
+impl CorrectionView {
+    fn of(correction: &EventCorrection) -> Self {
+        Self { at: correction.at.into(), was: correction.was_person.clone() }
     }
 }
 

@@ -191,7 +191,7 @@ async fn until(door: &Door, person: PersonId, second: i64, inside: bool) {
 async fn what_was_before_the_start_and_what_another_process_writes_is_known_by_a_door() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
-    let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0 };
+    let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None };
     let ann = store.enrol("Ann", &[template]).await.unwrap().person;
     let now = Micros::now().0 / 1_000_000 - at(0).0 / 1_000_000;
     let write = async |direction: &str, second: i64| {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
-use store::{Enrolled, NewTemplate, Store};
+use store::{Enrolled, Event, Micros, NewTemplate, Store, StoredFace};
 use tempfile::TempDir;
 
 pub(crate) const MODEL: &str = "model-a";
@@ -73,6 +73,36 @@ async fn execute(url: &str, sql: &str) {
 
 /// Enrols `name` with one small template.
 pub(crate) async fn enrol(store: &Store, name: &str) -> Enrolled {
-    let template = NewTemplate { model: MODEL, embedding: &[0.6, 0.8], norm: 9.5 };
+    let template = NewTemplate { model: MODEL, embedding: &[0.6, 0.8], norm: 9.5, event: None };
     store.enrol(name, &[template]).await.expect("enrolled")
+}
+
+/// An event that started `second` seconds after 2025 began, with the face that is kept of it.
+pub(crate) fn event_of(second: i64, person: Option<&str>, face: Option<&[f32]>) -> Event {
+    let started_at = Micros((1_735_689_600 + second) * 1_000_000);
+    let hex = format!("{:012x}", started_at.0 / 1000);
+    Event {
+        id: format!("{}-{}-7000-8000-000000000000", &hex[..8], &hex[8..]),
+        person_id: None,
+        person: person.map(str::to_owned),
+        status: if person.is_some() { "PASS" } else { "REJECT" }.to_owned(),
+        reason: person.is_none().then(|| "below_threshold".to_owned()),
+        camera: "door".to_owned(),
+        direction: None,
+        node: "gate".to_owned(),
+        track: None,
+        distance: None,
+        raw_distance: None,
+        quality: Some(3.0),
+        started_at,
+        last_seen_at: started_at,
+        ended: false,
+        has_face: false,
+        has_frame: false,
+        decision: "{}".to_owned(),
+        door_group: None,
+        visitor: None,
+        face: face.map(|face| StoredFace { model: MODEL.to_owned(), embedding: face.to_vec() }),
+        correction: None,
+    }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
-use events::{History, LastPasses, Mqtt, Outlet, Presence, WindowSlot};
+use events::{History, LastPasses, Mqtt, Outlet, Presence, Visitors, WindowSlot};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -64,6 +64,7 @@ impl Supervisor {
                 engines: app.camera_engines()?,
                 gallery: app.gallery().clone(),
                 history: history.clone(),
+                visitors: visitors(app),
                 outlets,
                 mqtt,
                 window,
@@ -108,6 +109,12 @@ impl Supervisor {
             Err(_) => tracing::warn!("the supervisor of the cameras does not end, and is left behind"),
         }
     }
+}
+
+/// Who tells unknown people from one another, where that is wanted.
+fn visitors(app: &App) -> Option<Visitors> {
+    let (store, gallery) = (app.store().clone(), app.gallery());
+    app.settings().visitors.then(|| Visitors::start(store, gallery.model(), gallery.scale().clone()))
 }
 
 /// Where what the cameras see goes, beside the history and the webhooks.

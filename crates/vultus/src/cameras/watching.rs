@@ -9,7 +9,8 @@ use camera::{
     CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
 };
 use events::{
-    Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Webhook, WindowSlot,
+    Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Visitors, Webhook,
+    WindowSlot,
 };
 use face::EnginePool;
 use gallery::{Distance, Gallery};
@@ -34,6 +35,8 @@ pub struct Shared {
     pub gallery: Gallery,
     /// Where passages are kept.
     pub history: History,
+    /// Who tells unknown people from one another, where faces are kept.
+    pub visitors: Option<Visitors>,
     /// Where processed frames go.
     pub outlets: Vec<Outlet>,
     /// The broker, where there is one.
@@ -87,6 +90,7 @@ impl Watching {
             rule: rule_of(camera, settings),
             scale: shared.gallery.scale().clone(),
             enrol_norm: shared.gallery.gates().enrol_norm,
+            visitors: shared.visitors.clone(),
         });
         let flow = flow(camera, shared, live.clone(), lent).with_history(history);
 

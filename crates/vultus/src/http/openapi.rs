@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{attendance, cameras, events, nodes, people, pictures, presence};
+use super::v1::{attendance, cameras, events, nodes, people, pictures, presence, visitors};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -21,6 +21,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "cameras", description = "What is watched, and what it sees"),
         (name = "events", description = "Who passed, when, and why it was decided so"),
         (name = "attendance", description = "Who was there and who was not"),
+        (name = "visitors", description = "Who came and is not known"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -67,6 +68,11 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(attendance::list, attendance::add))
         .routes(routes!(attendance::withdraw))
         .routes(routes!(nodes::list))
+        .routes(routes!(events::search))
+        .routes(routes!(events::correct, events::take_back))
+        .routes(routes!(visitors::list))
+        .routes(routes!(visitors::get, visitors::change, visitors::forget))
+        .routes(routes!(visitors::register))
 }
 
 /// The OpenAPI document, made from the code.

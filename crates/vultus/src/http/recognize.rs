@@ -67,7 +67,7 @@ pub(super) async fn recognize(State(server): State<Server>, request: Request) ->
 }
 
 /// The photo: the field `image` of a form, or the whole body when its content type is an image's.
-async fn image_of(request: Request, limit: u64, held: Held) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn image_of(request: Request, limit: u64, held: Held) -> Result<Vec<u8>, ApiError> {
     if upload::content_type(&request).starts_with("image/") {
         return upload::whole_body(request, limit, Some(held)).await;
     }

@@ -1,8 +1,10 @@
 //! Passages: listed, exported, streamed, explained, and their pictures.
 
+mod correction;
 mod export;
 mod follow;
 pub(super) mod query;
+mod search;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -19,8 +21,10 @@ use self::query::Parameters;
 use crate::http::error::ErrorBody;
 use crate::http::{ApiError, Server};
 
+pub(in crate::http) use correction::{__path_correct, __path_take_back, correct, take_back};
 pub(in crate::http) use export::{__path_export, export};
 pub(in crate::http) use follow::{__path_follow, follow};
+pub(in crate::http) use search::{__path_search, search};
 
 /// A page has so many events when nobody says how many.
 const USUAL_PAGE: u32 = 100;
@@ -151,13 +155,19 @@ async fn picture(server: &Server, id: &str, picture: Picture) -> Result<Response
 }
 
 async fn find(server: &Server, id: &str) -> Result<(Uuid, Event), ApiError> {
-    let id = Uuid::try_parse(id).map_err(|_| {
-        ApiError::bad_request("bad_id", "an event's id is a UUID, as in 01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")
-    })?;
+    let id = id_of(id)?;
     let found = server.app.store().event(&id.to_string()).await?;
-    let event =
-        found.ok_or_else(|| not_found("unknown_event", "there is no such event, or EVENTS_DAYS are over for it"))?;
-    Ok((id, event))
+    Ok((id, found.ok_or_else(unknown_event)?))
+}
+
+fn id_of(text: &str) -> Result<Uuid, ApiError> {
+    Uuid::try_parse(text).map_err(|_| {
+        ApiError::bad_request("bad_id", "an event's id is a UUID, as in 01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")
+    })
+}
+
+fn unknown_event() -> ApiError {
+    not_found("unknown_event", "there is no such event, or EVENTS_DAYS are over for it")
 }
 
 fn not_found(code: &'static str, message: impl Into<String>) -> ApiError {

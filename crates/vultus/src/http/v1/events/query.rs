@@ -18,7 +18,7 @@ const LAST_SECOND: f64 = 253_402_300_799.0;
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "describes the query in the OpenAPI document; values are read one by one")]
-pub(super) struct FilterParameters {
+pub(in crate::http) struct FilterParameters {
     /// Those of the person with this name.
     person: Option<String>,
     /// `true`: those of people who were not recognised.
@@ -31,6 +31,8 @@ pub(super) struct FilterParameters {
     /// `in` or `out`.
     #[param(inline)]
     direction: Option<camera::Direction>,
+    /// Those of one visitor.
+    visitor: Option<String>,
     /// Those that started at this time or later: Unix seconds or RFC 3339.
     #[param(example = "2026-01-09T04:00:00Z")]
     from: Option<String>,
@@ -42,7 +44,7 @@ pub(super) struct FilterParameters {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "describes the query in the OpenAPI document; values are read one by one")]
-pub(super) struct PageParameters {
+pub(in crate::http) struct PageParameters {
     /// How many events, 1–1000; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
@@ -61,7 +63,7 @@ pub(super) struct StreamParameters {
 
 /// The query of a request: each handler takes what it knows, and what is left at the end is refused, since a misspelt
 /// filter would find everything. An empty value counts as none.
-pub(in crate::http::v1) struct Parameters(BTreeMap<String, String>);
+pub(in crate::http) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     pub fn of(query: Option<&str>) -> Self {
@@ -78,6 +80,7 @@ impl Parameters {
             camera: self.0.remove("camera"),
             status: self.one_of("status", "PASS or REJECT", &["PASS", "REJECT"])?,
             direction: self.one_of("direction", "in or out", &["in", "out"])?,
+            visitor: self.parsed("visitor", "a visitor's id", uuid)?,
             from: self.time("from")?,
             to: self.time("to")?,
         })
@@ -85,14 +88,18 @@ impl Parameters {
 
     /// How many events are wanted.
     pub fn limit(&mut self, usual: u32) -> Result<u32, ApiError> {
-        let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=LARGEST_PAGE).contains(limit));
-        Ok(self.parsed("limit", "a whole number, 1 to 1000", in_range)?.unwrap_or(usual))
+        self.limit_of(usual, LARGEST_PAGE)
+    }
+
+    /// How many of something are wanted, where there may be `most` on a page.
+    pub fn limit_of(&mut self, usual: u32, most: u32) -> Result<u32, ApiError> {
+        let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        Ok(self.parsed("limit", &format!("a whole number, 1 to {most}"), in_range)?.unwrap_or(usual))
     }
 
     /// The event after which the page begins.
     pub fn cursor(&mut self) -> Result<Option<String>, ApiError> {
-        let id = |text: &str| Uuid::try_parse(text).ok().map(|id| id.to_string());
-        self.parsed("cursor", "`next` of the page before", id)
+        self.parsed("cursor", "`next` of the page before", uuid)
     }
 
     /// The last message that a follower has received.
@@ -140,7 +147,7 @@ impl Parameters {
         self.0.remove(name)
     }
 
-    /// A value that `parse` understands; `allowed` says what that is.
+    /// A value of one's own; `allowed` says in words what it may be.
     pub fn parsed<T>(
         &mut self,
         name: &str,
@@ -169,6 +176,10 @@ pub(super) fn refusal(name: &str, text: &str, allowed: &str) -> ApiError {
 /// The start of what a caller sent.
 fn shown(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+fn uuid(text: &str) -> Option<String> {
+    Uuid::try_parse(text).ok().map(|id| id.to_string())
 }
 
 /// Unix seconds, or RFC 3339.
