@@ -132,7 +132,7 @@ async fn a_report_says_who_was_there_in_each_form_and_the_command_line_says_the_
     assert_eq!(told, report);
     let lines = command(&[]);
     assert!(lines.contains("2025-11-03  obama   09:12    17:30       8:17  late 12 min\n"), "{lines}");
-    assert!(lines.contains("2025-11-05  obama   -        -          0:00  absent\n"), "{lines}");
+    assert!(lines.contains("2025-11-05  obama   -        -           0:00  absent\n"), "{lines}");
     assert_eq!(command(&["--group", "nobody"]).lines().count(), 1);
     let said = home.run(&["attendance", "--person", "ghost"]).failed_with(1);
     assert!(said.contains("ghost"), "{said}");

@@ -6,10 +6,7 @@ use super::json::present_minutes;
 
 /// Over the columns.
 pub(super) fn write_head(text: &mut String, name_width: usize) {
-    text.push_str(&format!(
-        "{:<10}  {:<name_width$}  {:<7}  {:<7}  {:>7}  \n",
-        "day", "person", "in", "out", "present"
-    ));
+    text.push_str(&format!("{:<10}  {:<name_width$}  {:<7}  {:<7}  {:>7}\n", "day", "person", "in", "out", "present"));
 }
 
 /// A line a day, and one for all of them.
