@@ -3,8 +3,8 @@
 //! Lives here: what is decided about a face (`policy`), how a decision is told (`event`), the way from a sighting to the
 //! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
-//! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
-//! the outbox (`webhook`), and the way to the local window (`window`).
+//! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), the webhook with its deliveries from
+//! the outbox (`webhook`), a broker that is told (`mqtt`), and the way to the local window (`window`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
@@ -46,7 +46,7 @@ pub use hours::{HOURS, WeeklyHours};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};
-pub use mqtt::Mqtt;
+pub use mqtt::{DefinedCamera, Dialects, Mqtt, MqttSettings, Roster, WatchedCamera};
 pub use notice::{Notice, NoticeKind};
 pub use policy::{LastPasses, Policy, Status};
 pub use publish::Publisher;

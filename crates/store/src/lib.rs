@@ -2,7 +2,7 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`) and how far they were published (`publishing`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -19,6 +19,7 @@ mod micros;
 mod outbox;
 mod people;
 mod profile;
+mod publishing;
 mod templates;
 
 pub use cameras::StoredCamera;
@@ -32,4 +33,5 @@ pub use micros::Micros;
 pub use outbox::{Delivery, NewDelivery, Outbox};
 pub use people::{Enrolled, Person, PersonId, Snapshot};
 pub use profile::Profile;
+pub use publishing::Publishing;
 pub use templates::{NewTemplate, Template};
