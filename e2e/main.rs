@@ -16,6 +16,7 @@ mod faults;
 mod hostile;
 mod logs;
 mod metrics;
+mod mqtt;
 mod network_camera;
 mod page;
 mod realtime;

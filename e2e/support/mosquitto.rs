@@ -1,4 +1,4 @@
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -19,11 +20,14 @@ const PROGRAM: &str = "/usr/sbin/mosquitto";
 const USER: &str = "vultus";
 const PASSWORD: &str = "p@ss/word";
 
-/// A real MQTT broker that asks for a password and keeps nothing over a restart. Gone with this value.
+/// A real MQTT broker that asks for a password and keeps nothing over a restart, with a gate before it that can be shut: those
+/// who listen are inside, so that they miss nothing of what comes through when it is opened. Gone with this value.
 pub struct Mosquitto {
     server: Child,
     folder: TempDir,
     port: u16,
+    gate: SocketAddr,
+    through: JoinSet<()>,
 }
 
 impl Mosquitto {
@@ -44,8 +48,10 @@ impl Mosquitto {
             if rustix::process::geteuid().is_root() { "user root\n" } else { "" },
         );
         std::fs::write(&config, lines).expect("a file");
-        let mut broker = Self { server: serve(folder.path()), folder, port };
+        let gate = ([127, 0, 0, 1], free_port()).into();
+        let mut broker = Self { server: serve(folder.path()), folder, port, gate, through: JoinSet::new() };
         broker.listens().await;
+        broker.open().await;
         Some(broker)
     }
 
@@ -56,7 +62,18 @@ impl Mosquitto {
 
     /// The same with another password.
     pub fn url_with(&self, password: &str) -> String {
-        format!("mqtt://{USER}:{password}@127.0.0.1:{}", self.port)
+        format!("mqtt://{USER}:{password}@{}", self.gate)
+    }
+
+    /// Lets nobody through any more, and cuts off those who were.
+    pub async fn shut(&mut self) {
+        self.through.shutdown().await;
+    }
+
+    /// Lets everybody through.
+    pub async fn open(&mut self) {
+        let listener = TcpListener::bind(self.gate).await.expect("a free port");
+        self.through.spawn(let_through(listener, self.port));
     }
 
     /// As when its machine is switched off: what it knew is gone.
@@ -95,6 +112,18 @@ impl Drop for Mosquitto {
     }
 }
 
+async fn let_through(listener: TcpListener, port: u16) {
+    let mut connections = JoinSet::new();
+    while let Ok((mut outside, _)) = listener.accept().await {
+        connections.spawn(async move {
+            if let Ok(mut inside) = TcpStream::connect(("127.0.0.1", port)).await {
+                // Either side may end it.
+                let _ = copy_bidirectional(&mut outside, &mut inside).await;
+            }
+        });
+    }
+}
+
 fn serve(folder: &Path) -> Child {
     let mut mosquitto = Command::new(PROGRAM);
     mosquitto.arg("-c").arg(folder.join("mosquitto.conf")).stdin(Stdio::null()).stdout(Stdio::null());
@@ -102,7 +131,7 @@ fn serve(folder: &Path) -> Child {
 }
 
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
@@ -136,14 +165,17 @@ impl Listener {
         options.set_credentials(USER, PASSWORD);
         options.set_max_packet_size(1 << 20, 1 << 20);
         let (client, mut events) = AsyncClient::new(options, 64);
-        client.subscribe("#", QoS::AtLeastOnce).await.expect("a request");
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
         let (kept, subscribed) = (heard.clone(), Arc::new(tokio::sync::Notify::new()));
         let mut polling = JoinSet::new();
-        let ready = subscribed.clone();
+        let (subscriber, ready) = (client.clone(), subscribed.clone());
         polling.spawn(async move {
             loop {
                 match events.poll().await {
+                    // A broker that was restarted has forgotten it.
+                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                        subscriber.try_subscribe("#", QoS::AtLeastOnce).expect("a request");
+                    }
                     Ok(Event::Incoming(Packet::SubAck(_))) => ready.notify_one(),
                     Ok(Event::Incoming(Packet::Publish(said))) => kept.lock().await.push(Heard {
                         topic: said.topic.clone(),

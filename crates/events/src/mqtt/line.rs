@@ -246,15 +246,18 @@ fn loss(error: &ConnectionError) -> Loss {
 pub struct Patience {
     wait: Duration,
     opened: Option<Instant>,
+    short: u32,
 }
 
 impl Patience {
     const SHORTEST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(10);
+    /// So many connections in a row that are lost as soon as they are made are no accident.
+    const ODD: u32 = 3;
 
     /// None needed yet.
     pub fn new() -> Self {
-        Self { wait: Self::SHORTEST, opened: None }
+        Self { wait: Self::SHORTEST, opened: None, short: 0 }
     }
 
     /// A call was answered.
@@ -265,16 +268,37 @@ impl Patience {
     /// A call failed, or its connection was lost: how long to wait before the next. A connection that lasted for some
     /// time was a good one.
     pub fn lost(&mut self) -> Duration {
-        if self.opened.take().is_some_and(|opened| opened.elapsed() > Self::LONGEST) {
-            self.wait = Self::SHORTEST;
+        if let Some(opened) = self.opened.take() {
+            self.short = if opened.elapsed() < Duration::from_secs(2) { self.short + 1 } else { 0 };
+            if opened.elapsed() > Self::LONGEST {
+                self.wait = Self::SHORTEST;
+            }
         }
         let wait = self.wait;
         self.wait = (wait * 2).min(Self::LONGEST);
         wait
     }
 
-    /// Whether the last connection was lost as soon as it was made.
-    pub fn was_short(&self) -> bool {
-        self.opened.is_some_and(|opened| opened.elapsed() < Duration::from_secs(2))
+    /// Whether it has just become clear that somebody ends the connections.
+    pub fn is_odd(&self) -> bool {
+        self.short == Self::ODD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_fail_are_repeated_less_and_less_often() {
+        let mut patience = Patience::new();
+        let waits: Vec<u64> = (0..7).map(|_| patience.lost().as_millis() as u64).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+        assert!(!patience.is_odd(), "nobody answered");
+        for _ in 0..Patience::ODD {
+            patience.opened();
+            assert_eq!(patience.lost(), Patience::LONGEST, "such a connection is no good one");
+        }
+        assert!(patience.is_odd());
     }
 }

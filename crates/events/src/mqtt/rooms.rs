@@ -25,6 +25,9 @@ const COUNTED: Duration = Duration::from_secs(30);
 /// What stands for nobody. Home Assistant makes `unknown` of it, as with Frigate's sensors.
 const NOBODY: &str = "None";
 
+/// Cameras of earlier runs that are looked after at once.
+const MOST_FOUND: usize = 1000;
+
 /// What stands on the broker about a camera.
 const STANDING: [&str; 5] = ["state", "attributes", "people", "last_person", "last_person/attributes"];
 
@@ -117,6 +120,7 @@ impl Rooms {
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
         if let (Some(node), Some(camera)) = (text("node"), text("camera"))
             && node == self.node
+            && self.found.len() < MOST_FOUND
         {
             self.found.push(camera.to_owned());
         }
@@ -241,5 +245,118 @@ impl Rooms {
                 shelf.put(double_take::person_topic(id), "0");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camera::CameraStatus;
+    use gallery::Distance;
+
+    use super::super::passages::tests::passing;
+    use super::super::settings::{Dialects, MqttSettings};
+    use super::*;
+
+    fn rooms() -> Rooms {
+        let settings = MqttSettings {
+            url: "mqtt://localhost".parse().unwrap(),
+            prefix: "vultus".to_owned(),
+            discovery: Some("homeassistant".to_owned()),
+            dialects: Dialects::default(),
+            node: "gate".to_owned(),
+            process: "serve",
+            version: "1.0.0",
+            page: Some("http://gate:5000/".to_owned()),
+            threshold: Distance::new(0.45),
+        };
+        let topics = Topics::new(&settings);
+        let discovery = Discovery::new(&settings, &topics);
+        Rooms::new(&topics, discovery, &settings.node, false)
+    }
+
+    /// A camera that is watched here or not, and defined as enabled, as not enabled, or not at all.
+    fn roster(watched: bool, enabled: Option<bool>) -> Roster {
+        let status = CameraStatus::failed("no route to host");
+        let front = WatchedCamera { id: "front".to_owned(), name: "Front".to_owned(), status };
+        Roster {
+            watched: watched.then_some(front).into_iter().collect(),
+            defined: Some(enabled.map(|enabled| ("front".to_owned(), DefinedCamera { enabled })).into_iter().collect()),
+        }
+    }
+
+    fn said(shelf: &mut Shelf) -> BTreeMap<String, String> {
+        std::iter::from_fn(|| shelf.next()).collect()
+    }
+
+    fn watched() -> (Rooms, Shelf, BTreeMap<String, String>) {
+        let (mut rooms, mut shelf) = (rooms(), Shelf::default());
+        rooms.keep_in_step(&roster(true, Some(true)), &mut shelf, Instant::now());
+        let told = said(&mut shelf);
+        (rooms, shelf, told)
+    }
+
+    #[test]
+    fn a_camera_is_described_with_its_state_and_its_reason() {
+        let (_, _, told) = watched();
+        assert_eq!(told["vultus/cameras/front/state"], "failed");
+        assert_eq!(told["vultus/cameras/front/people"], "0");
+        assert_eq!(told["vultus/cameras/front/last_person"], "None");
+        let attributes: Value = serde_json::from_str(&told["vultus/cameras/front/attributes"]).unwrap();
+        assert_eq!((&attributes["node"], &attributes["reason"]), (&"gate".into(), &"no route to host".into()));
+        let door: Value = serde_json::from_str(&told["homeassistant/event/vultus/camera_front_door/config"]).unwrap();
+        assert_eq!(
+            (&door["device"]["name"], &door["unique_id"]),
+            (&"Front".into(), &"vultus_camera_front_door".into())
+        );
+        assert_eq!(door["device"]["configuration_url"], "http://gate:5000/");
+        assert_eq!(door["availability_topic"], "vultus/nodes/gate/status");
+    }
+
+    #[test]
+    fn what_stands_about_a_removed_camera_is_emptied_and_about_one_that_another_node_took_is_left_alone() {
+        let (mut rooms, mut shelf, before) = watched();
+        rooms.keep_in_step(&roster(false, None), &mut shelf, Instant::now());
+        let emptied = said(&mut shelf);
+        assert!(emptied.keys().eq(before.keys()) && emptied.values().all(String::is_empty), "{emptied:?}");
+
+        let (mut rooms, mut shelf, _) = watched();
+        rooms.keep_in_step(&roster(false, Some(true)), &mut shelf, Instant::now());
+        shelf.say_all_again();
+        assert!(said(&mut shelf).is_empty(), "the other node says how it is");
+
+        let (mut rooms, mut shelf, _) = watched();
+        rooms.keep_in_step(&Roster::default(), &mut shelf, Instant::now());
+        assert!(said(&mut shelf).is_empty(), "while the database is away nothing is removed");
+
+        let (mut rooms, mut shelf, _) = watched();
+        rooms.keep_in_step(&roster(false, Some(false)), &mut shelf, Instant::now());
+        assert_eq!(said(&mut shelf)["vultus/cameras/front/state"], "off");
+    }
+
+    #[test]
+    fn what_an_earlier_run_of_this_node_left_is_emptied_and_what_another_node_said_is_not() {
+        let found = |node: &str| format!(r#"{{"camera": "front", "node": "{node}"}}"#);
+        let (mut rooms, mut shelf) = (rooms(), Shelf::default());
+        rooms.find(&found("yard"));
+        rooms.find("no JSON");
+        rooms.keep_in_step(&roster(false, None), &mut shelf, Instant::now());
+        assert!(said(&mut shelf).is_empty());
+        rooms.find(&found("gate"));
+        rooms.keep_in_step(&roster(false, None), &mut shelf, Instant::now());
+        assert_eq!(said(&mut shelf)["vultus/cameras/front/state"], "");
+    }
+
+    #[test]
+    fn somebody_is_the_last_person_for_a_minute() {
+        let (mut rooms, mut shelf, _) = watched();
+        let start = Instant::now();
+        rooms.recognise(&passing(Some("ann")), &mut shelf, start);
+        let told = said(&mut shelf);
+        assert_eq!(told["vultus/cameras/front/last_person"], "ann");
+        assert!(told["vultus/cameras/front/last_person/attributes"].contains("2025-01-09T05:20:01.500Z"));
+        rooms.keep_in_step(&roster(true, Some(true)), &mut shelf, start + Duration::from_secs(59));
+        assert!(said(&mut shelf).is_empty());
+        rooms.keep_in_step(&roster(true, Some(true)), &mut shelf, start + Duration::from_secs(61));
+        assert_eq!(said(&mut shelf)["vultus/cameras/front/last_person"], "None");
     }
 }

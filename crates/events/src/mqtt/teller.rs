@@ -251,20 +251,20 @@ impl Teller {
         self.line = None;
         self.is_open = false;
         self.records_sent = 0;
-        let was_short = self.patience.was_short();
         self.call_at = Instant::now() + self.patience.lost();
-        let is_news =
-            self.told_loss.as_ref().is_none_or(|told| std::mem::discriminant(told) != std::mem::discriminant(&loss));
-        if !is_news {
+        let Caller { broker, client, .. } = &self.caller;
+        if self.patience.is_odd() {
+            tracing::warn!(
+                "MQTT: the broker at {broker} ends each connection at once: is there another client called {client}? Each \
+                 vultus of one kind needs a NODE_NAME of its own"
+            );
+        }
+        let is_same = |told: &Loss| std::mem::discriminant(told) == std::mem::discriminant(&loss);
+        if self.told_loss.as_ref().is_some_and(is_same) {
             return;
         }
-        let Caller { broker, client, .. } = &self.caller;
         match &loss {
             Loss::Refused(why) => tracing::error!("MQTT: the broker at {broker} refuses us: {why}; trying again"),
-            Loss::Away(why) if was_short => tracing::warn!(
-                "MQTT: the broker at {broker} ended the connection at once ({why}): is there another client called {client}? \
-                 Trying again"
-            ),
             Loss::Away(why) => tracing::warn!("MQTT: the broker at {broker} is away ({why}); trying again"),
         }
         self.told_loss = Some(loss);
