@@ -6,6 +6,7 @@ use store::{NumberedEvent, Publishing, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use super::presence::client_id;
 use super::settings::MqttSettings;
 use super::told_to_stop;
 use super::topics::Topics;
@@ -15,11 +16,15 @@ use crate::{EventView, EventsError, Phase};
 /// Events read at once.
 const PAGE: u32 = 100;
 
-/// While a process lives it has the lease; of one that was killed another takes over after this time.
-const LEASE: Duration = Duration::from_secs(10);
+/// While a process lives it has the lease; of one that was killed another kind of process of the node takes over after this
+/// time, and its own successor at once.
+const LEASE: Duration = Duration::from_secs(60);
 
-/// How often the lease is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// How often the lease is renewed: seldom enough for a disk that wears.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+
+/// How long the database may take to renew it.
+const RENEWING: Duration = Duration::from_secs(3);
 
 /// A pause after the database could not answer, or while another process has the lease.
 const RETRY: Duration = Duration::from_secs(2);
@@ -87,8 +92,7 @@ impl Records {
         settings: &Arc<MqttSettings>,
         topics: &Topics,
     ) -> Result<(Self, Published), EventsError> {
-        let owner = format!("{}-{:016x}", std::process::id(), rand::random::<u64>());
-        let publishing = store.publishing(&settings.node, &settings.prefix, &owner, LEASE).await?;
+        let publishing = store.publishing(&settings.node, &settings.prefix, &client_id(settings), LEASE).await?;
         let (pages, receiver) = mpsc::channel(1);
         let (sender, delivered) = watch::channel(0);
         let records = Self {
@@ -191,7 +195,7 @@ impl Records {
             }
             // The lease is not given up while the broker is away: nobody else of this node would reach it either. A
             // database that is away meanwhile is no reason to read the page again.
-            if let Ok(Ok(false)) = timeout(RENEW_EVERY, self.still_lead()).await {
+            if let Ok(Ok(false)) = timeout(RENEWING, self.still_lead()).await {
                 return Err(Interrupted::Overtaken);
             }
         }
