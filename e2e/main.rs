@@ -18,6 +18,7 @@ mod faults;
 mod hostile;
 mod logs;
 mod metrics;
+mod mqtt;
 mod network_camera;
 mod outage;
 mod page;

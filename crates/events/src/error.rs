@@ -41,4 +41,7 @@ pub enum EventsError {
         /// What the system said.
         reason: String,
     },
+    /// The database could not say what is to be done first.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
 }

@@ -150,12 +150,12 @@ impl Flow {
     fn follow(&mut self, mut sighting: Sighting, runtime: &Handle) {
         self.access.judge(&mut sighting);
         self.announce(&sighting, runtime);
+        if let Some(mqtt) = &self.mqtt {
+            mqtt.sighting(&sighting);
+        }
         if let Some(history) = &mut self.history {
             let news = history.follow(&sighting);
             self.tell_passages(&news);
-        }
-        if let Some(mqtt) = &self.mqtt {
-            mqtt.sighting(&sighting);
         }
         self.pace.count(&sighting);
         let frame = self.live.show(sighting);

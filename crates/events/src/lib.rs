@@ -1,11 +1,11 @@
 //! Sightings in, events out.
 //!
-//! Lives here: what is decided about a face (`policy`), who may pass where and when (`access`) and is inside (`presence`), how a decision is told (`event`), the way from a sighting to the
-//! sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
+//! Lives here: what is decided about a face (`policy`), who may pass where and when (`access`, by `hours` and a `calendar`) and is
+//! inside (`presence`), how a decision is told (`event`, `notice`), the way from a sighting to the sinks (`flow`), the newest picture of a camera (`live`), passages that are kept as events (`history`), the stream that
 //! many clients listen to (`hub`) with what each of them wants (`choice`), what it is told (`message`, `relayed`) and what is
-//! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), and the webhook with its deliveries from
-//! the outbox (`webhook`), who of those unknown is the same (`visitors`), who was there and who was not (`attendance`), and the way
-//! to the local window (`window`).
+//! kept for it (`queue`, `memory`), the way to a hub in another process (`publish`), the webhook with its deliveries from
+//! the outbox (`webhook`), a broker that is told (`mqtt`), who of those unknown is the same (`visitors`), who was there and who was
+//! not (`attendance`), and the way to the local window (`window`).
 //! Does not live here: SQL (crate `store`), sockets of a server and HTTP (the binary).
 #![forbid(unsafe_code)]
 
@@ -53,7 +53,7 @@ pub use hours::{HOURS, WeeklyHours};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
 pub use message::{Message, Wire};
-pub use mqtt::Mqtt;
+pub use mqtt::{DefinedCamera, Dialects, Mqtt, MqttSettings, Roster, WatchedCamera};
 pub use notice::{Notice, NoticeKind};
 pub use policy::{LastPasses, Policy, Status};
 pub use presence::{Door, Presence};

@@ -97,6 +97,11 @@ impl Index {
         self.people.is_empty()
     }
 
+    /// Everybody who can be found, in order of registration.
+    pub fn people(&self) -> impl Iterator<Item = (PersonId, &Arc<str>)> {
+        self.people.iter().map(|entry| (entry.id, &entry.name))
+    }
+
     /// The nearest person and the second nearest. `probe` is a unit vector. `None` when nobody is enrolled, or when
     /// the probe is of another model's length.
     pub fn search(&self, probe: &[f32], scale: &Scale) -> Option<Match> {

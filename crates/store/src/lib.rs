@@ -2,10 +2,10 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`) with the faces that are kept of them (`faces`), who of those
-//! unknown is the same (`visitors`), what was said afterwards (`corrections`), who entered or left last (`movements`) and what was
-//! said of their comings and goings (`punches`), who is enrolled without the faces (`roster`), how the processes are doing
-//! (`nodes`), who listens for changes (`wakeups`), and how the database is found (`location`),
+//! node watches each (`claims`), passages of people (`events`) with the faces that are kept of them (`faces`), how far they were
+//! published (`publishing`), who of those unknown is the same (`visitors`), what was said afterwards (`corrections`), who entered or
+//! left last (`movements`) and what was said of their comings and goings (`punches`), who is enrolled without the faces (`roster`),
+//! how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -27,6 +27,7 @@ mod outbox;
 mod people;
 mod places;
 mod profile;
+mod publishing;
 mod punches;
 mod roster;
 mod templates;
@@ -48,6 +49,7 @@ pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
 pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Snapshot};
 pub use profile::{Profile, ProfileChange};
+pub use publishing::Publishing;
 pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};
 pub use roster::Enrolment;
 pub use templates::{NewTemplate, Template};

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use camera::Rule;
-use events::{Calendar, HistorySettings};
+use events::{Calendar, HistorySettings, MqttSettings};
 use gallery::Distance;
 
 pub use definition::{
@@ -13,7 +13,8 @@ pub use definition::{
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
-    Megabytes, Megapixels, Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
+    Megabytes, Megapixels, MqttAlso, MqttUrl, OptionalTopicPrefix, Share, Shots, Source, Threshold, TimeZone,
+    TopicPrefix, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -118,6 +119,14 @@ settings! {
         media_days: Days = "30",
         /// Most that all pictures of events together may take, in MB; the oldest are removed.
         media_max_mb: Megabytes = "2000",
+        /// The MQTT broker that is told of everything. Empty: none.
+        mqtt_url: MqttUrl = "",
+        /// What all MQTT topics begin with.
+        mqtt_prefix: TopicPrefix = "vultus",
+        /// What Home Assistant's discovery topics begin with. Empty: Home Assistant is told of nothing.
+        mqtt_discovery: OptionalTopicPrefix = "homeassistant",
+        /// Other programs whose MQTT messages are sent as well: `double-take`, `frigate`.
+        mqtt_also: MqttAlso = "",
     }
     Service {
         /// Address of the HTTP API and the live page.
@@ -213,6 +222,21 @@ impl Settings {
         } else {
             Some(self.models_file.clone())
         }
+    }
+
+    /// How the broker is told by a process of this kind, whose web page is at `page`; `None` where there is no broker.
+    pub fn mqtt(&self, process: &'static str, page: Option<String>) -> Option<MqttSettings> {
+        Some(MqttSettings {
+            url: self.mqtt_url.0.clone()?,
+            prefix: self.mqtt_prefix.0.clone(),
+            discovery: self.mqtt_discovery.0.clone(),
+            dialects: self.mqtt_also.0,
+            node: self.node(),
+            process,
+            version: env!("CARGO_PKG_VERSION"),
+            page,
+            threshold: self.th_accept.0,
+        })
     }
 
     /// When a face is accepted.

@@ -2,7 +2,7 @@
 //!
 //! Lives here: what a camera may be (`definition`), where definitions come from (`defined`), the threads of one camera
 //! (`watching`), their shared webhooks (`webhooks`), what viewers are told of
-//! passages (`telling`), the task that keeps what runs in step with what is defined
+//! passages (`telling`) and a broker of the cameras (`roster`), the task that keeps what runs in step with what is defined
 //! (`supervisor`) with one camera of it (`seat`), this node's claims (`claims`), what is to be done about a database that does
 //! not answer (`patience`), and what the HTTP side sees of all of it (`handle`).
 //! Does not live here: routes (`http`), frames (crate `camera`), SQL (crate `store`).
@@ -12,6 +12,7 @@ mod defined;
 mod definition;
 mod handle;
 mod patience;
+mod roster;
 mod seat;
 mod supervisor;
 mod telling;

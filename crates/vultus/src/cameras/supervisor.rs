@@ -13,6 +13,7 @@ use super::claims::Claims;
 use super::defined::stored_definition;
 use super::handle::state_of;
 use super::patience::{Away, Reach, within_patience};
+use super::roster::roster;
 use super::seat::{Seat, Work};
 use super::telling::Telling;
 use super::watching::{Lent, Shared, Watching};
@@ -317,6 +318,9 @@ impl Floor {
         let is_over = |camera: &Defined| self.seats.get(&camera.definition.id).is_some_and(Seat::is_over);
         let over = self.stored.is_some() && enabled.peek().is_some() && enabled.all(is_over);
         self.over.send_replace(over);
+        if let Some(mqtt) = &self.shared.mqtt {
+            mqtt.cameras(roster(&self.seats, self.stored.is_some().then_some(&self.defined)));
+        }
     }
 
     async fn end(mut self) {
@@ -337,6 +341,10 @@ impl Floor {
             window.close();
         }
         self.telling.end().await;
+        // Before another node may take the cameras: what it says of them then is not contradicted.
+        if let Some(mqtt) = &self.shared.mqtt {
+            mqtt.end().await;
+        }
         tokio::join!(self.claims.end(), self.webhooks.end());
         for outlet in self.shared.outlets {
             outlet.end().await;

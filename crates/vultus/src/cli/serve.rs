@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use events::{History, Hub, Outlet, Publisher, WindowSlot};
+use events::{History, Hub, Mqtt, Outlet, Publisher, WindowSlot};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -36,8 +36,10 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
+        let page = page_of(&settings, &http);
+        let mqtt = mqtt(&app, &history, "serve", page).await?;
         let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
+            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt, window: window(&settings) })?;
         let cameras = supervisor.cameras();
         let nodes = node(&app, "serve", &cameras);
         let health = Arc::new(Health {
@@ -121,8 +123,9 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
         let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
+        let mqtt = mqtt(&app, &history, "detect", None).await?;
         let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
+            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt, window: window(&settings) })?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         service.tell(node(&app, "detect", &supervisor.cameras()));
@@ -180,6 +183,27 @@ fn publisher(settings: &Settings) -> anyhow::Result<Option<Arc<Publisher>>> {
     let key = Some(settings.api_key.0.as_str()).filter(|key| !key.is_empty());
     let start = |url: &url::Url| Publisher::start(url.as_str(), key).map(Arc::new).context("WS_URL");
     settings.ws_url.0.as_ref().map(start).transpose()
+}
+
+/// The broker, where there is one.
+async fn mqtt(
+    app: &App,
+    history: &History,
+    process: &'static str,
+    page: Option<String>,
+) -> anyhow::Result<Option<Mqtt>> {
+    let Some(settings) = app.settings().mqtt(process, page) else { return Ok(None) };
+    Ok(Some(Mqtt::start(app.store(), history, app.gallery().clone(), settings).await?))
+}
+
+/// Where others find the web page, as far as that can be known: a loopback address leads each to itself.
+fn page_of(settings: &Settings, http: &TcpListener) -> Option<String> {
+    let address = address_of(http, settings.http_addr);
+    match address.ip() {
+        ip if ip.is_loopback() => None,
+        ip if ip.is_unspecified() => Some(format!("http://{}:{}/", settings.node(), address.port())),
+        _ => Some(format!("http://{address}/")),
+    }
 }
 
 #[cfg(feature = "window")]

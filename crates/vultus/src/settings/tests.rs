@@ -75,6 +75,13 @@ fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
         ("WEBHOOK_URL", "localhost:3000"),
         ("WEBHOOK_URL", "ws://localhost:3000/x"),
         ("WS_URL", "http://localhost:3001/x"),
+        ("MQTT_URL", "broker:1883"),
+        ("MQTT_URL", "http://broker:1883"),
+        ("MQTT_URL", "mqtt://broker/topic"),
+        ("MQTT_PREFIX", "home/+/vultus"),
+        ("MQTT_PREFIX", "/vultus"),
+        ("MQTT_DISCOVERY", "home assistant"),
+        ("MQTT_ALSO", "frigate, zoneminder"),
         ("VIDEO_SOURCE", "ftp://camera/x"),
         ("VIDEO_SOURCE", "testsrc=huge"),
         ("LOG", "inof"),
@@ -119,4 +126,16 @@ fn secrets_are_not_shown() {
     let (_, resolved) = resolve(&[], &environment, "").unwrap();
     let shown: String = resolved.rows().map(|(_, text, _)| text).collect();
     assert!(!shown.contains("s3cret") && !shown.contains("pa55"), "{shown}");
+}
+
+#[test]
+fn a_broker_is_told_only_where_there_is_one_and_its_password_is_never_shown() {
+    assert!(resolve(&[], &[], "").unwrap().0.mqtt("serve", None).is_none());
+    let broker = [("MQTT_URL", "mqtts://u:se%40cret@broker"), ("MQTT_DISCOVERY", ""), ("MQTT_ALSO", "frigate")];
+    let (settings, resolved) = resolve(&[], &broker, "MQTT_PREFIX = \"home/vultus\"").unwrap();
+    let mqtt = settings.mqtt("serve", None).unwrap();
+    assert_eq!((mqtt.prefix.as_str(), mqtt.discovery), ("home/vultus", None));
+    assert!(mqtt.dialects.frigate && !mqtt.dialects.double_take);
+    let shown: Vec<String> = resolved.rows().map(|(_, shown, _)| shown).collect();
+    assert!(shown.iter().any(|shown| shown == "mqtts://***@broker") && !shown.concat().contains("se%40cret"));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use camera::{FfmpegOptions, FfmpegSource};
-use events::Holiday;
+use events::{Dialects, Holiday};
 use gallery::Distance;
 use tracing_subscriber::EnvFilter;
 
@@ -378,6 +378,77 @@ impl Value for WsUrl {
 
     fn parse(text: &str) -> Option<Self> {
         url_of(text, ["ws", "wss"]).map(Self)
+    }
+}
+
+/// A broker's address, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttUrl(pub Option<url::Url>);
+
+impl Value for MqttUrl {
+    const ALLOWED: &'static str =
+        "an address such as mqtt://user:password@host:1883, or mqtts://… for TLS, without a path, or nothing";
+    const EMPTY_IS_A_VALUE: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        let is_bare =
+            |url: &url::Url| matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        let url = url_of(text, ["mqtt", "mqtts"])?;
+        url.as_ref().is_none_or(is_bare).then_some(Self(url))
+    }
+}
+
+/// What MQTT topics begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicPrefix(pub String);
+
+/// Longest beginning of topics, in bytes.
+const LONGEST_PREFIX: usize = 100;
+
+impl Value for TopicPrefix {
+    const ALLOWED: &'static str = "up to 100 letters, digits, `_`, `-`, `.` and, between them, `/`";
+
+    fn parse(text: &str) -> Option<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_part = |part: &str| !part.is_empty() && part.chars().all(is_plain);
+        (text.len() <= LONGEST_PREFIX && text.split('/').all(is_part)).then(|| Self(text.to_owned()))
+    }
+}
+
+/// What MQTT topics begin with, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionalTopicPrefix(pub Option<String>);
+
+impl Value for OptionalTopicPrefix {
+    const ALLOWED: &'static str = "as MQTT_PREFIX, or nothing";
+    const EMPTY_IS_A_VALUE: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            Some(Self(None))
+        } else {
+            TopicPrefix::parse(text).map(|prefix| Self(Some(prefix.0)))
+        }
+    }
+}
+
+/// Other programs whose messages are sent as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MqttAlso(pub Dialects);
+
+impl Value for MqttAlso {
+    const ALLOWED: &'static str = "double-take, frigate, both with a comma, or nothing";
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut also = Dialects::default();
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match name {
+                "double-take" => also.double_take = true,
+                "frigate" => also.frigate = true,
+                _ => return None,
+            }
+        }
+        Some(Self(also))
     }
 }
 

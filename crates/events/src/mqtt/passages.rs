@@ -1,0 +1,147 @@
+use std::collections::{HashMap, VecDeque};
+
+use camera::SeenFace;
+use serde::Deserialize;
+
+use crate::{PassageNews, Phase};
+
+/// Passages that are over and of which pictures may still be told.
+const REMEMBERED: usize = 256;
+
+/// Where a face that is followed was seen last, in pixels of the frame: left, top, right, bottom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaceBox {
+    track: u64,
+    area: [i64; 4],
+}
+
+impl FaceBox {
+    /// Of a face that is followed.
+    pub fn of(face: &SeenFace) -> Option<Self> {
+        let area = face.detection.area;
+        let track = face.evidence.as_ref()?.track;
+        Some(Self { track, area: [area.left, area.top, area.right, area.bottom].map(|edge| edge.round() as i64) })
+    }
+}
+
+/// A passage, as far as other programs have words for it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Passing {
+    pub id: String,
+    pub camera: String,
+    pub person: Option<String>,
+    #[serde(skip)]
+    pub person_id: Option<i64>,
+    pub status: String,
+    pub reason: Option<String>,
+    pub direction: Option<String>,
+    pub distance: Option<f64>,
+    pub track: Option<u64>,
+    /// Unix seconds, as are the next two.
+    pub start: f64,
+    pub end: Option<f64>,
+    pub last_seen: f64,
+    #[serde(skip)]
+    pub area: Option<[i64; 4]>,
+}
+
+impl Passing {
+    /// What `news` says, with the place of its face among `faces`.
+    pub fn of(news: &PassageNews, faces: &[FaceBox]) -> Option<Self> {
+        // What others are told of it has all that is needed.
+        let told = serde_json::to_value(&*news.event).ok()?;
+        let mut passing: Self = serde_json::from_value(told).ok()?;
+        passing.person_id = news.event.person_id().map(|id| id.0);
+        passing.area = faces.iter().find(|face| Some(face.track) == passing.track).map(|face| face.area);
+        Some(passing)
+    }
+
+    /// Whether it is somebody who was seen clearly enough, and is not known.
+    pub fn is_stranger(&self) -> bool {
+        let clear = ["below_threshold", "nobody_enrolled", "refuted"];
+        self.person.is_none() && self.reason.as_deref().is_some_and(|reason| clear.contains(&reason))
+    }
+}
+
+/// What has become of a passage.
+#[derive(Debug)]
+pub struct Change {
+    /// As it was told of before; `None` the first time.
+    pub before: Option<Passing>,
+    /// As it is.
+    pub now: Passing,
+    /// Whether it is over.
+    pub is_over: bool,
+}
+
+impl Change {
+    /// Whether it has just become known who it is.
+    pub fn names_somebody(&self) -> bool {
+        self.now.person.is_some() && self.before.as_ref().is_none_or(|before| before.person != self.now.person)
+    }
+}
+
+/// The passages that last.
+#[derive(Debug, Default)]
+pub struct Passages {
+    open: HashMap<String, Passing>,
+    over: VecDeque<String>,
+}
+
+impl Passages {
+    /// What is new. `None` when only a picture of a passage that is over has been made.
+    pub fn take(&mut self, phase: Phase, mut now: Passing) -> Option<Change> {
+        if self.over.contains(&now.id) {
+            return None;
+        }
+        let before = self.open.remove(&now.id);
+        now.area = now.area.or(before.as_ref().and_then(|before| before.area));
+        let is_over = phase == Phase::End;
+        if is_over {
+            self.over.push_back(now.id.clone());
+            if self.over.len() > REMEMBERED {
+                self.over.pop_front();
+            }
+        } else {
+            self.open.insert(now.id.clone(), now.clone());
+        }
+        Some(Change { before, now, is_over })
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A passage of `person` that has just begun.
+    pub fn passing(person: Option<&str>) -> Passing {
+        Passing {
+            id: "01943c3e".to_owned(),
+            camera: "front".to_owned(),
+            person: person.map(str::to_owned),
+            person_id: person.map(|_| 7),
+            status: if person.is_some() { "PASS" } else { "REJECT" }.to_owned(),
+            reason: person.is_none().then(|| "below_threshold".to_owned()),
+            direction: None,
+            distance: Some(0.3),
+            track: Some(4),
+            start: 1_736_400_000.0,
+            end: None,
+            last_seen: 1_736_400_001.5,
+            area: Some([10, 20, 110, 140]),
+        }
+    }
+
+    #[test]
+    fn a_passage_is_named_once_and_over_once() {
+        let mut passages = Passages::default();
+        let first = passages.take(Phase::Start, passing(None)).unwrap();
+        assert!(first.before.is_none() && first.now.is_stranger() && !first.names_somebody());
+        let named = passages.take(Phase::Update, Passing { area: None, ..passing(Some("ann")) }).unwrap();
+        assert!(named.names_somebody() && named.now.area.is_some());
+        let same = passages.take(Phase::Update, passing(Some("ann"))).unwrap();
+        assert!(!same.names_somebody() && !same.is_over);
+        assert!(passages.take(Phase::End, passing(Some("ann"))).unwrap().is_over);
+        assert!(passages.take(Phase::End, passing(Some("ann"))).is_none(), "only its picture came");
+    }
+}

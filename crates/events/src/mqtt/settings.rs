@@ -1,0 +1,34 @@
+use gallery::Distance;
+use reqwest::Url;
+
+/// Where and how a broker is told.
+#[derive(Clone, Debug)]
+pub struct MqttSettings {
+    /// The broker: `mqtt://user:password@host:1883`, or `mqtts://` for TLS.
+    pub url: Url,
+    /// What all topics begin with.
+    pub prefix: String,
+    /// What Home Assistant's discovery topics begin with; `None` for no discovery.
+    pub discovery: Option<String>,
+    /// Which other programs' messages are sent as well.
+    pub dialects: Dialects,
+    /// What this machine is called.
+    pub node: String,
+    /// What kind of process this is: `serve` or `detect`. Two of a kind on one node would push each other off the broker.
+    pub process: &'static str,
+    /// The version of this program.
+    pub version: &'static str,
+    /// Where people find the web page of this node, if there is one.
+    pub page: Option<String>,
+    /// The distance at which a similarity is one half.
+    pub threshold: Distance,
+}
+
+/// Programs whose messages are sent as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialects {
+    /// Double Take's.
+    pub double_take: bool,
+    /// Frigate's.
+    pub frigate: bool,
+}
