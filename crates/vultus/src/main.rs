@@ -6,6 +6,7 @@ mod cameras;
 mod cli;
 mod http;
 mod settings;
+mod webhooks;
 #[cfg(feature = "window")]
 mod window;
 

@@ -13,7 +13,7 @@ pub use definition::{
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, HttpUrl, JpegQuality, LogFilter, LogFormat, Megabytes,
-    Megapixels, Share, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
+    Megapixels, Share, SharedSecret, Shots, Source, Threshold, TimeZone, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -96,6 +96,8 @@ settings! {
     Events {
         /// Where a PASS is sent (POST). Empty: nowhere.
         webhook_url: HttpUrl = "http://localhost:3000/face-event",
+        /// When set, requests of WEBHOOK_URL and of cameras' own webhooks are signed with it: `X-Vultus-Signature`.
+        webhook_secret: SharedSecret = "",
         /// Send every processed frame to the WebSocket.
         ws_enable: bool = "true",
         /// Where `vultus detect` publishes.

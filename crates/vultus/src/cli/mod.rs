@@ -11,6 +11,7 @@ mod recognize;
 mod recording;
 mod serve;
 mod verify;
+mod webhooks;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -71,6 +72,9 @@ enum Command {
     /// Add, remove and list cameras.
     #[command(subcommand)]
     Cameras(cameras::CamerasCommand),
+    /// List and test webhooks, and send again what they have given up.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Who is in these photos, or in this recording?
     Recognize(recognize::Recognize),
     /// Do two photos show the same person?
@@ -175,6 +179,7 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Hub => serve::hub(&settings),
         Command::People(command) => people::run(command, settings),
         Command::Cameras(command) => cameras::run(command, &settings, &resolved),
+        Command::Webhooks(command) => webhooks::run(command, &settings, &resolved),
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
         Command::Models(command) => models::run(&command, &settings),

@@ -13,12 +13,14 @@ use crate::app::App;
 use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::settings::{Origin, Resolved, Settings};
+use crate::webhooks::named_webhooks;
 
 /// `vultus serve`: everything in one process.
 pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     // An original's WS_URL names its own hub, which is ours now. Another address, set on purpose, gets the frames too.
     let is_elsewhere = settings.ws_enable && *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
     let fixed = Fixed::of(&settings, resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let hub = settings.ws_enable.then(Hub::new);
@@ -33,8 +35,8 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if is_elsewhere {
             outlets.extend(publisher(&settings)?.map(Outlet::Publisher));
         }
-        let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
+        let sinks = Sinks { outlets, webhooks: webhooks.clone(), mqtt: None, window: window(&settings) };
+        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let cameras = supervisor.cameras();
         let health = Arc::new(Health {
             node: settings.node(),
@@ -51,7 +53,10 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         if let (Some(hub), Some(ws)) = (&hub, ws) {
             service.serve(ws, http::hub_router(hub.clone(), settings.admission(), health.clone()));
         }
-        service.serve(http, http::api_router(Server { app, cameras, hub, history: history.clone(), health }));
+        service.serve(
+            http,
+            http::api_router(Server { app, cameras, webhooks: webhooks.into(), hub, history: history.clone(), health }),
+        );
         // Recordings that are over leave the API running; a supervisor that is gone does not.
         let broken = async {
             match supervisor.finished().await {
@@ -72,6 +77,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
 /// `vultus api`: the HTTP API alone.
 pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     let fixed = Fixed::of_file(resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
@@ -91,7 +97,17 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
         let mut service = Service::new();
         service.follow_gallery(&app);
         announce(&settings, &http, None);
-        service.serve(http, http::api_router(Server { app, cameras, hub: None, history: history.clone(), health }));
+        service.serve(
+            http,
+            http::api_router(Server {
+                app,
+                cameras,
+                webhooks: webhooks.into(),
+                hub: None,
+                history: history.clone(),
+                health,
+            }),
+        );
         let ended = service.until_stopped(std::future::pending()).await;
         history.shutdown().await;
         service.end().await;
@@ -102,13 +118,14 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
 /// `vultus detect`: the cameras alone, publishing to WS_URL. Ends when all that there are are recordings that are over.
 pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     let fixed = Fixed::of(&settings, resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let app = App::open(settings.clone(), 1).await?;
         let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
-        let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt: None, window: window(&settings) })?;
+        let sinks = Sinks { outlets, webhooks, mqtt: None, window: window(&settings) };
+        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         let ended = service.until_stopped(supervisor.finished()).await;

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{cameras, events, pictures};
+use super::v1::{cameras, events, pictures, webhooks};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -20,6 +20,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "recognition", description = "Who is in a photo"),
         (name = "cameras", description = "What is watched, and what it sees"),
         (name = "events", description = "Who passed, when, and why it was decided so"),
+        (name = "webhooks", description = "Who is told of it, and what became of that"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -55,6 +56,11 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(events::explain))
         .routes(routes!(events::face))
         .routes(routes!(events::frame))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::delivery))
+        .routes(routes!(webhooks::send))
+        .routes(routes!(webhooks::send_all))
 }
 
 /// The OpenAPI document, made from the code.

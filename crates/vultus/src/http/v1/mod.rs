@@ -3,3 +3,4 @@
 pub(super) mod cameras;
 pub(super) mod events;
 pub(super) mod pictures;
+pub(super) mod webhooks;
