@@ -24,5 +24,6 @@ mod rtsp;
 mod settings;
 mod support;
 mod webhook;
+mod webhooks;
 mod websocket;
 mod zip;

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use store::{DeliveryFilter, Micros, Resent};
+use store::{DeliveryFilter, LoggedDelivery, Micros, Resent};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::error::ErrorBody;
@@ -111,7 +111,7 @@ pub async fn deliveries(
     )
 )]
 pub async fn delivery(State(server): State<Server>, Path(id): Path<String>) -> Result<Json<FullDelivery>, ApiError> {
-    let found = server.app.store().delivery(&id).await?.ok_or_else(unknown_delivery)?;
+    let found = find(&server, &id).await?;
     let name = overview(&server).await?.name(&found.target);
     Ok(Json(FullDelivery::of(&found, name)))
 }
@@ -130,7 +130,7 @@ pub async fn send(
     State(server): State<Server>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<SentAgain>), ApiError> {
-    let found = server.app.store().delivery(&id).await?.ok_or_else(unknown_delivery)?;
+    let found = find(&server, &id).await?;
     check_in_use(&overview(&server).await?, &found.target)?;
     match server.app.store().resend(&id, Micros::now()).await? {
         Resent::Yes => Ok((StatusCode::ACCEPTED, Json(SentAgain { sent: 1 }))),
@@ -194,6 +194,16 @@ fn check_in_use(overview: &Overview, target: &str) -> Result<(), ApiError> {
     Err(ApiError::new(StatusCode::CONFLICT, "webhook_gone", message))
 }
 
+async fn find(server: &Server, id: &str) -> Result<LoggedDelivery, ApiError> {
+    // Not every database takes every text.
+    let found = if is_id(id) { server.app.store().delivery(id).await? } else { None };
+    found.ok_or_else(unknown_delivery)
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 fn unknown_delivery() -> ApiError {
     let message = "there is no such delivery, or it is no longer kept";
     ApiError::new(StatusCode::NOT_FOUND, "unknown_delivery", message)
@@ -202,8 +212,7 @@ fn unknown_delivery() -> ApiError {
 /// Time and id of the last delivery of a page.
 fn cursor(text: &str) -> Option<(Micros, String)> {
     let (at, id) = text.split_once('.')?;
-    let is_id = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    Some((Micros(at.parse().ok()?), is_id.then(|| id.to_owned())?))
+    Some((Micros(at.parse().ok()?), is_id(id).then(|| id.to_owned())?))
 }
 
 /// The query of a request: what nobody takes is refused, since a misspelt filter would find everything.
