@@ -149,7 +149,8 @@ async fn what_a_named_webhook_was_not_told_before_a_kill_it_is_told_by_the_next_
     assert_eq!(told.header("x-vultus-delivery"), waiting["id"]);
 }
 
-#[tokio::test]
+// The relay answers while the command waits for it.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_can_be_tried_and_listed_from_the_command_line() {
     let relay = Door::start().await;
     let home = Home::new().with("WEBHOOK_URL", "http://127.0.0.1:9/face-event?key=s3cret");

@@ -44,6 +44,8 @@ pub struct Delivery {
     pub queued_at: Micros,
     /// How often it has failed.
     pub attempts: u32,
+    /// Why it has failed last; empty when it has not.
+    pub last_error: String,
     /// Not to be tried before this moment.
     pub next_attempt_at: Micros,
 }
@@ -192,7 +194,7 @@ async fn lease_oldest(
     let row = sqlx::query(
         "UPDATE deliveries SET lease_owner = $1, lease_until = $2 \
          WHERE seq = (SELECT MIN(seq) FROM deliveries WHERE target = $3) AND (lease_owner = $1 OR lease_until <= $4) \
-         RETURNING seq, id, target, body, facts, camera, created_at, queued_at, attempts, next_attempt_at",
+         RETURNING seq, id, target, body, facts, camera, created_at, queued_at, attempts, last_error, next_attempt_at",
     )
     .bind(owner)
     .bind(lease_until.0)
@@ -215,6 +217,7 @@ fn read(row: &AnyRow) -> Result<Delivery, sqlx::Error> {
         created_at: Micros(row.try_get("created_at")?),
         queued_at: Micros(row.try_get("queued_at")?),
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        last_error: row.try_get("last_error")?,
         next_attempt_at: Micros(row.try_get("next_attempt_at")?),
     })
 }

@@ -142,7 +142,7 @@ impl Worker {
         self.settle(delivery, Outcome::Settled(settlement(delivery, true, Some(answer), String::new()))).await;
     }
 
-    /// What nobody may do any more with a delivery that is a command.
+    /// Whether it is a command that is not given so late.
     fn is_too_late(&self, delivery: &Delivery, now: Micros) -> bool {
         self.max_age.is_some_and(|age| delivery.queued_at < before(now, age))
     }
@@ -154,9 +154,12 @@ impl Worker {
             webhook = self.target,
             delivery = delivery.id,
             camera = delivery.camera,
-            "webhook: gave up an event that is older than {age:?}"
+            "webhook: gave up an event that is older than {age:?}, and is not sent so late"
         );
-        let reason = format!("too old: it is not sent after {} s", age.as_secs_f64());
+        let mut reason = format!("too old: it is not sent after {} s", age.as_secs_f64());
+        if delivery.attempts > 0 {
+            reason.push_str(&format!("; before that {}", delivery.last_error));
+        }
         let dead = Settlement { attempts: delivery.attempts, ..settlement(delivery, false, None, reason) };
         self.settle(delivery, Outcome::Settled(dead)).await;
     }
@@ -322,6 +325,7 @@ mod tests {
             created_at: Micros(0),
             queued_at: Micros(0),
             attempts: 0,
+            last_error: String::new(),
             next_attempt_at: Micros(next_attempt_at),
         }
     }

@@ -38,6 +38,7 @@ pub async fn try_webhook(settings: &WebhookSettings) -> Result<Trial, EventsErro
         created_at,
         queued_at: created_at,
         attempts: 0,
+        last_error: String::new(),
         next_attempt_at: created_at,
     };
     let request = post
