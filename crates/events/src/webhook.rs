@@ -4,6 +4,7 @@ mod deliver;
 mod facts;
 mod memory;
 mod post;
+mod request;
 mod settings;
 mod signature;
 mod template;
@@ -27,7 +28,8 @@ use crate::{EventsError, Notice};
 
 pub use self::abandoned::sweep;
 pub use self::facts::{EXTRAS, PLACES};
-pub use self::settings::{NotARequest, RequestForm, RequestText, WebhookSettings};
+pub use self::request::{NotARequest, RequestForm, RequestText};
+pub use self::settings::WebhookSettings;
 pub use self::signature::Secret;
 pub use self::trial::{Trial, try_webhook};
 pub use self::wanted::Wanted;

@@ -1,7 +1,7 @@
 use store::{Delivery, NewDelivery};
 
 use super::post::Post;
-use super::settings::sample;
+use super::request::sample;
 use super::{WebhookSettings, new_delivery};
 use crate::{EventsError, NoticeKind};
 
