@@ -29,5 +29,6 @@ mod settings;
 mod support;
 mod visitors;
 mod webhook;
+mod webhooks;
 mod websocket;
 mod zip;

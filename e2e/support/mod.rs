@@ -3,6 +3,7 @@
 mod answer;
 mod archive;
 mod database;
+mod door;
 mod exposition;
 mod home;
 mod home_assistant;
@@ -21,6 +22,7 @@ mod waiting;
 pub use answer::Answer;
 pub use archive::{archive, encrypted_archive};
 pub use database::Postgres;
+pub use door::Door;
 pub use exposition::{Exposition, parse};
 pub use home::Home;
 pub use home_assistant::what_is_wrong;

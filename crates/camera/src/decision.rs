@@ -1,5 +1,5 @@
 use gallery::{Distance, Match};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// When a face is accepted as the nearest enrolled person.
@@ -52,7 +52,7 @@ impl Verdict {
 }
 
 /// Why a face is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Too few pixels to recognise anybody by.

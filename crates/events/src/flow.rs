@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::history::{CameraHistory, PassageNews};
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Access, Hub, Message, Mqtt, Notice, NoticeKind, Publisher, Webhook, WindowSlot};
+use crate::{Access, Hub, Message, Mqtt, Notice, NoticeKind, Notices, Publisher, Visitors, Webhook, WindowSlot};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -65,6 +65,7 @@ pub struct Flow {
     outlets: Vec<Outlet>,
     webhooks: Vec<Arc<Webhook>>,
     mqtt: Option<Mqtt>,
+    notices: Notices,
     history: Option<CameraHistory>,
     window: Option<WindowSlot>,
     pace: Pace,
@@ -79,6 +80,7 @@ impl Flow {
             policy,
             live,
             annotate,
+            notices: Notices::new(gallery.clone(), None),
             gallery,
             direction: None,
             outlets: Vec::new(),
@@ -111,6 +113,13 @@ impl Flow {
         self
     }
 
+    /// Who of the unknown is muted is known to `visitors`.
+    #[must_use]
+    pub fn with_visitors(mut self, visitors: Visitors) -> Self {
+        self.notices = Notices::new(self.gallery.clone(), Some(visitors));
+        self
+    }
+
     /// People go this way before the camera.
     #[must_use]
     pub fn with_direction(mut self, direction: Option<Direction>) -> Self {
@@ -137,13 +146,13 @@ impl Flow {
         loop {
             match sightings.recv_timeout(REST) {
                 Ok(sighting) => self.follow(sighting, runtime),
-                Err(RecvTimeoutError::Timeout) => self.rest(),
+                Err(RecvTimeoutError::Timeout) => self.rest(runtime),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if let Some(history) = &mut self.history {
             let news = history.end();
-            self.tell_passages(&news);
+            self.tell_passages(&news, runtime);
         }
     }
 
@@ -155,23 +164,35 @@ impl Flow {
         }
         if let Some(history) = &mut self.history {
             let news = history.follow(&sighting);
-            self.tell_passages(&news);
+            self.tell_passages(&news, runtime);
         }
         self.pace.count(&sighting);
         let frame = self.live.show(sighting);
         self.send(frame);
     }
 
-    fn rest(&mut self) {
+    fn rest(&mut self, runtime: &Handle) {
         if let Some(history) = &mut self.history {
             let news = history.rest(Instant::now());
-            self.tell_passages(&news);
+            self.tell_passages(&news, runtime);
         }
     }
 
-    fn tell_passages(&self, news: &[PassageNews]) {
-        if let Some(mqtt) = &self.mqtt {
-            news.iter().for_each(|news| mqtt.passage(news));
+    fn tell_passages(&mut self, news: &[PassageNews], runtime: &Handle) {
+        for news in news {
+            if let Some(mqtt) = &self.mqtt {
+                mqtt.passage(news);
+            }
+            for notice in self.notices.of(news) {
+                tracing::info!(
+                    camera = notice.camera,
+                    name = notice.name,
+                    visitor = notice.visitor,
+                    "{}",
+                    notice.kind.as_str()
+                );
+                self.tell(&notice, runtime);
+            }
         }
     }
 
@@ -188,9 +209,7 @@ impl Flow {
         if let Some(mqtt) = &self.mqtt {
             mqtt.tell(notice);
         }
-        for webhook in &self.webhooks {
-            runtime.block_on(webhook.record(notice));
-        }
+        runtime.block_on(Webhook::record_all(&self.webhooks, notice));
     }
 
     fn pass_of(&self, sighting: &Sighting, face: &SeenFace) -> Option<Notice> {

@@ -18,6 +18,9 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Denied, Self::Unknown, Self::Watched];
+
     /// The word for it in settings and messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,6 +80,15 @@ impl Notice {
             direction: None,
             event: None,
             track: None,
+        }
+    }
+
+    /// `PASS` or `REJECT`.
+    pub fn status(&self) -> &'static str {
+        if self.kind == NoticeKind::Denied || self.kind == NoticeKind::Unknown || self.reason.is_some() {
+            "REJECT"
+        } else {
+            "PASS"
         }
     }
 }

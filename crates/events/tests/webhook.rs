@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use events::{EventsError, Notice, NoticeKind, Webhook, WebhookSettings, drop_abandoned};
+use events::{EventsError, Notice, NoticeKind, Webhook, WebhookSettings, sweep};
 use log::Errors;
 use receiver::{Answer, Receiver};
 use sqlx::{Connection, Executor, SqliteConnection};
@@ -72,9 +72,15 @@ fn ok(_: usize) -> Answer {
 }
 
 /// Puts an event into the outbox, as a process before this one did.
-async fn push(store: &Store, id: &str, url: &str, created_at: Micros) {
-    let delivery =
-        NewDelivery { id: id.to_owned(), url: url.to_owned(), body: id.to_owned(), camera: String::new(), created_at };
+async fn push(store: &Store, id: &str, target: &str, created_at: Micros) {
+    let delivery = NewDelivery {
+        id: id.to_owned(),
+        target: target.to_owned(),
+        body: id.to_owned(),
+        facts: String::new(),
+        camera: String::new(),
+        created_at,
+    };
     store.push_delivery(&delivery).await.expect("the database answers");
 }
 
@@ -276,7 +282,7 @@ async fn a_receiver_that_refuses_for_a_moment_after_an_outage_gets_the_event() {
     let store = database.open().await;
     let script = |number| Answer::Status([400, 404, 400, 200].get(number).copied().unwrap_or(500));
     let mut receiver = Receiver::start(any_port(), script).await;
-    let url = settings(receiver.address).url;
+    let url = settings(receiver.address).target;
     push(&store, "waited", &url, Micros::now()).await;
     for _ in 0..6 {
         let now = Micros::now();
@@ -296,7 +302,7 @@ async fn an_event_from_before_a_long_power_cut_is_delivered() {
     let database = Database::new();
     let store = database.open().await;
     let address = closed_port().await;
-    push(&store, "friday", &settings(address).url, Micros(0)).await;
+    push(&store, "friday", &settings(address).target, Micros(0)).await;
     let _webhook = webhook(&store, address);
     // The receiver's machine takes longer to start.
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -315,8 +321,8 @@ async fn an_event_whose_delivery_fails_for_too_long_is_given_up_aloud() {
     let (old, day) = (Micros(0), 24 * 60 * 60 * 1_000_000);
     // As young as it stays through this test, whatever it takes.
     let young = Micros(Micros::now().0 + day);
-    push(&store, "old", &settings.url, old).await;
-    push(&store, "young", &settings.url, young).await;
+    push(&store, "old", &settings.target, old).await;
+    push(&store, "young", &settings.target, young).await;
     let _webhook = Webhook::start(store.clone(), settings).expect("a webhook");
 
     let started = Instant::now();
@@ -340,7 +346,7 @@ async fn old_events_for_addresses_that_are_no_longer_set_are_dropped_and_no_othe
     push(&store, "a camera's", door, Micros(0)).await;
     push(&store, "another's", yard, Micros(0)).await;
     let (_in_use, seen) = watch::channel([door, yard].map(str::to_owned).into());
-    let sweeping = tokio::spawn(drop_abandoned(store.clone(), seen));
+    let sweeping = tokio::spawn(sweep(store.clone(), seen, None));
     let started = Instant::now();
     while store.outbox().await.expect("an outbox").depth > 3 {
         assert!(started.elapsed() < Duration::from_secs(20), "it is still there after 20 s");

@@ -1,11 +1,12 @@
 //! The only place that speaks SQL.
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
-//! (`changes`), webhook deliveries that wait for their receiver (`outbox`), which cameras there are (`cameras`) and which
-//! node watches each (`claims`), passages of people (`events`) with the faces that are kept of them (`faces`), how far they were
-//! published (`publishing`), who of those unknown is the same (`visitors`), what was said afterwards (`corrections`), who entered or
-//! left last (`movements`) and what was said of their comings and goings (`punches`), who is enrolled without the faces (`roster`),
-//! how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the database is found (`location`),
+//! (`changes`), webhook deliveries that wait for their receiver (`outbox`) and what became of others (`delivery_log`), which
+//! cameras there are (`cameras`) and which node watches each (`claims`), passages of people (`events`) with the faces that are kept
+//! of them (`faces`), how far they were published (`publishing`), who of those unknown is the same (`visitors`), what was said
+//! afterwards (`corrections`), who entered or left last (`movements`) and what was said of their comings and goings (`punches`), who
+//! is enrolled without the faces (`roster`), how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the
+//! database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
 //! is tried again (crate `events`).
@@ -16,6 +17,7 @@ mod changes;
 mod claims;
 mod corrections;
 mod db;
+mod delivery_log;
 mod error;
 mod events;
 mod faces;
@@ -39,6 +41,7 @@ pub use changes::{Change, ChangeKind, Feed, Version};
 pub use claims::Claim;
 pub use corrections::{Corrected, Correction, TakenBack};
 pub use db::Store;
+pub use delivery_log::{DeliveryFilter, DeliveryState, LoggedDelivery, Resent, Settlement, Target};
 pub use error::StoreError;
 pub use events::{Event, EventCorrection, EventFilter, NumberedEvent, PersonFilter, StoredFace};
 pub use faces::EventFace;

@@ -10,10 +10,13 @@ use crate::{Micros, Store, StoreError};
 pub struct NewDelivery {
     /// Unique: what lets the receiver, and the outbox, recognise a delivery that comes twice.
     pub id: String,
-    /// Where to. Deliveries to one address are made in the order in which they were pushed.
-    pub url: String,
+    /// Where to: an address, or the name of a webhook. Deliveries to one target are made in the order in which they were
+    /// pushed.
+    pub target: String,
     /// What is sent.
     pub body: String,
+    /// What the target's address and headers are filled with, as JSON; empty for nothing.
+    pub facts: String,
     /// Which camera it came from.
     pub camera: String,
     /// When what it tells happened.
@@ -27,16 +30,22 @@ pub struct Delivery {
     pub seq: i64,
     /// Unique: what lets the receiver recognise a delivery that comes twice.
     pub id: String,
-    /// Where to.
-    pub url: String,
+    /// Where to: an address, or the name of a webhook.
+    pub target: String,
     /// What is sent.
     pub body: String,
+    /// What the target's address and headers are filled with, as JSON; empty for nothing.
+    pub facts: String,
     /// Which camera it came from.
     pub camera: String,
     /// When what it tells happened.
     pub created_at: Micros,
+    /// When it was put into the outbox: its age counts from here. Later than `created_at` for one that is sent again.
+    pub queued_at: Micros,
     /// How often it has failed.
     pub attempts: u32,
+    /// Why it has failed last; empty when it has not.
+    pub last_error: String,
     /// Not to be tried before this moment.
     pub next_attempt_at: Micros,
 }
@@ -48,6 +57,8 @@ pub struct Outbox {
     pub depth: u64,
     /// When what the oldest of them tells happened.
     pub oldest: Option<Micros>,
+    /// How many that were given up are kept.
+    pub dead: u64,
 }
 
 impl Store {
@@ -59,29 +70,29 @@ impl Store {
     pub async fn push_delivery(&self, delivery: &NewDelivery) -> Result<(), StoreError> {
         self.write(
             sqlx::query(
-                "INSERT INTO deliveries (id, url, body, camera, created_at, next_attempt_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO deliveries (id, target, body, facts, camera, created_at, queued_at, next_attempt_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, $6) ON CONFLICT (id) DO NOTHING",
             )
             .bind(&delivery.id)
-            .bind(&delivery.url)
+            .bind(&delivery.target)
             .bind(&delivery.body)
+            .bind(&delivery.facts)
             .bind(&delivery.camera)
-            .bind(delivery.created_at.0)
             .bind(delivery.created_at.0),
         )
         .await?;
         Ok(())
     }
 
-    /// Leases the oldest delivery for `url` to `owner` until `lease_until`, also when its next attempt is not due yet:
-    /// the caller waits. `None` when nothing waits for `url`, or another owner's lease on the oldest has not expired;
+    /// Leases the oldest delivery for `target` to `owner` until `lease_until`, also when its next attempt is not due yet:
+    /// the caller waits. `None` when nothing waits for `target`, or another owner's lease on the oldest has not expired;
     /// a younger delivery never overtakes. An owner may renew its own lease.
     ///
     /// # Errors
     /// What the database said.
     pub async fn lease_delivery(
         &self,
-        url: &str,
+        target: &str,
         owner: &str,
         now: Micros,
         lease_until: Micros,
@@ -89,33 +100,12 @@ impl Store {
         self.within(async {
             let mut session = self.writing().await?;
             let mut transaction = session.begin().await?;
-            let delivery = lease_oldest(&mut transaction, url, owner, now, lease_until).await?;
+            let delivery = lease_oldest(&mut transaction, target, owner, now, lease_until).await?;
             transaction.commit().await?;
             session.give_back();
             Ok(delivery)
         })
         .await
-    }
-
-    /// Takes a delivery that the receiver has accepted out of the outbox.
-    ///
-    /// # Errors
-    /// What the database said; the delivery will come again then.
-    pub async fn delivered(&self, seq: i64) -> Result<(), StoreError> {
-        self.take_out(seq).await
-    }
-
-    /// Takes a delivery that the receiver will never accept out of the outbox, so that those behind it get their turn.
-    ///
-    /// # Errors
-    /// What the database said; the delivery will come again then.
-    pub async fn refused(&self, seq: i64) -> Result<(), StoreError> {
-        self.take_out(seq).await
-    }
-
-    async fn take_out(&self, seq: i64) -> Result<(), StoreError> {
-        self.write(sqlx::query("DELETE FROM deliveries WHERE seq = $1").bind(seq)).await?;
-        Ok(())
     }
 
     /// Counts a failed attempt, keeps its reason, and gives up the lease.
@@ -148,49 +138,33 @@ impl Store {
         Ok(())
     }
 
-    /// Throws away the deliveries for `url` that were created before `before`, have failed, and that nobody holds a lease
-    /// on; returns how many that were. One that was never tried stays, however old it is: nobody has refused it yet.
+    /// Throws away the deliveries for `target` that were created before `before`, tried or not; returns how many that were.
+    /// Nobody may be left who would deliver them.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn expire_deliveries(&self, url: &str, before: Micros) -> Result<u64, StoreError> {
-        self.throw_away(
-            "DELETE FROM deliveries WHERE url = $1 AND created_at < $2 AND attempts > 0 AND lease_owner = ''",
-            url,
-            before,
-        )
-        .await
+    pub async fn drop_abandoned_deliveries(&self, target: &str, before: Micros) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM deliveries WHERE target = $1 AND created_at < $2";
+        self.write(sqlx::query(sql).bind(target).bind(before.0)).await
     }
 
-    /// Throws away the deliveries for `url` that were created before `before`, tried or not; returns how many that were. Nobody
-    /// may be left who would deliver them.
-    ///
-    /// # Errors
-    /// What the database said.
-    pub async fn drop_abandoned_deliveries(&self, url: &str, before: Micros) -> Result<u64, StoreError> {
-        self.throw_away("DELETE FROM deliveries WHERE url = $1 AND created_at < $2", url, before).await
-    }
-
-    async fn throw_away(&self, sql: &'static str, url: &str, before: Micros) -> Result<u64, StoreError> {
-        self.write(sqlx::query(sql).bind(url).bind(before.0)).await
-    }
-
-    /// How many deliveries wait for each address for which any do.
+    /// How many deliveries wait for each target for which any do.
     ///
     /// # Errors
     /// When the database cannot answer.
-    pub async fn deliveries_by_address(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+    pub async fn deliveries_by_target(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
-            let rows: Vec<(String, i64)> =
-                sqlx::query_as("SELECT url, COUNT(*) FROM deliveries GROUP BY url").fetch_all(&mut *session).await?;
+            let rows: Vec<(String, i64)> = sqlx::query_as("SELECT target, COUNT(*) FROM deliveries GROUP BY target")
+                .fetch_all(&mut *session)
+                .await?;
             session.give_back();
-            Ok(rows.into_iter().map(|(url, count)| (url, count.unsigned_abs())).collect())
+            Ok(rows.into_iter().map(|(target, count)| (target, count.unsigned_abs())).collect())
         })
         .await
     }
 
-    /// What waits in the outbox, for all addresses together.
+    /// What waits in the outbox, for all targets together.
     ///
     /// # Errors
     /// When the database cannot answer.
@@ -199,8 +173,10 @@ impl Store {
             let mut session = self.reading().await?;
             let (depth, oldest): (i64, Option<i64>) =
                 sqlx::query_as("SELECT COUNT(*), MIN(created_at) FROM deliveries").fetch_one(&mut *session).await?;
+            let sql = "SELECT COUNT(*) FROM delivery_log WHERE state = 'dead'";
+            let dead: i64 = sqlx::query_scalar(sql).fetch_one(&mut *session).await?;
             session.give_back();
-            Ok(Outbox { depth: depth.unsigned_abs(), oldest: oldest.map(Micros) })
+            Ok(Outbox { depth: depth.unsigned_abs(), oldest: oldest.map(Micros), dead: dead.unsigned_abs() })
         })
         .await
     }
@@ -210,19 +186,19 @@ impl Store {
 /// for the row and then checks the row's new state.
 async fn lease_oldest(
     connection: &mut AnyConnection,
-    url: &str,
+    target: &str,
     owner: &str,
     now: Micros,
     lease_until: Micros,
 ) -> Result<Option<Delivery>, sqlx::Error> {
     let row = sqlx::query(
         "UPDATE deliveries SET lease_owner = $1, lease_until = $2 \
-         WHERE seq = (SELECT MIN(seq) FROM deliveries WHERE url = $3) AND (lease_owner = $1 OR lease_until <= $4) \
-         RETURNING seq, id, url, body, camera, created_at, attempts, next_attempt_at",
+         WHERE seq = (SELECT MIN(seq) FROM deliveries WHERE target = $3) AND (lease_owner = $1 OR lease_until <= $4) \
+         RETURNING seq, id, target, body, facts, camera, created_at, queued_at, attempts, last_error, next_attempt_at",
     )
     .bind(owner)
     .bind(lease_until.0)
-    .bind(url)
+    .bind(target)
     .bind(now.0)
     .fetch_optional(connection)
     .await?;
@@ -234,11 +210,14 @@ fn read(row: &AnyRow) -> Result<Delivery, sqlx::Error> {
     Ok(Delivery {
         seq: row.try_get("seq")?,
         id: row.try_get("id")?,
-        url: row.try_get("url")?,
+        target: row.try_get("target")?,
         body: row.try_get("body")?,
+        facts: row.try_get("facts")?,
         camera: row.try_get("camera")?,
         created_at: Micros(row.try_get("created_at")?),
+        queued_at: Micros(row.try_get("queued_at")?),
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        last_error: row.try_get("last_error")?,
         next_attempt_at: Micros(row.try_get("next_attempt_at")?),
     })
 }

@@ -9,6 +9,7 @@ mod http;
 mod nodes;
 mod people;
 mod settings;
+mod webhooks;
 #[cfg(feature = "window")]
 mod window;
 

@@ -13,8 +13,8 @@ pub use definition::{
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
-    Megabytes, Megapixels, MqttAlso, MqttUrl, OptionalTopicPrefix, Share, Shots, Source, Threshold, TimeZone,
-    TopicPrefix, Value, Workers, WsUrl,
+    Megabytes, Megapixels, MqttAlso, MqttUrl, OptionalTopicPrefix, Share, SharedSecret, Shots, Source, Threshold,
+    TimeZone, TopicPrefix, Value, Workers, WsUrl,
 };
 
 mod definition;
@@ -97,6 +97,8 @@ settings! {
     Events {
         /// Where a PASS is sent (POST). Empty: nowhere.
         webhook_url: HttpUrl = "http://localhost:3000/face-event",
+        /// When set, requests of WEBHOOK_URL and of cameras' own webhooks are signed with it: `X-Vultus-Signature`.
+        webhook_secret: SharedSecret = "",
         /// Send every processed frame to the WebSocket.
         ws_enable: bool = "true",
         /// Where `vultus detect` publishes.

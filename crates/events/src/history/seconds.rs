@@ -7,6 +7,13 @@ use store::Micros;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UnixSeconds(Micros);
 
+impl UnixSeconds {
+    /// In full.
+    pub fn time(self) -> Micros {
+        self.0
+    }
+}
+
 impl From<SystemTime> for UnixSeconds {
     fn from(time: SystemTime) -> Self {
         Self(time.into())

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use camera::{Direction, Reason};
 use serde::Serialize;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use store::{Event, EventCorrection, PersonId};
 use utoipa::ToSchema;
 
 use super::seconds::UnixSeconds;
-use crate::Status;
+use crate::{Notice, NoticeKind, Status};
 
 /// A passage as others are told of it: in lists, in streams, over the WebSocket.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -89,6 +90,21 @@ impl EventView {
         }
     }
 
+    /// As something that others are told of at once; the kind is another's to say.
+    pub(crate) fn notice(&self) -> Notice {
+        Notice {
+            name: self.person.clone(),
+            visitor: self.visitor.clone(),
+            distance: self.distance.map(|distance| distance as f32),
+            raw_distance: self.raw_distance.map(|distance| distance as f32),
+            reason: self.reason.as_deref().and_then(word),
+            direction: self.direction.as_deref().and_then(word),
+            event: Some(self.id.clone()),
+            track: self.track.and_then(|track| u64::try_from(track).ok()),
+            ..Notice::new(NoticeKind::Pass, self.camera.as_str(), self.start.time())
+        }
+    }
+
     /// Who it was, for good; `None` for somebody unknown.
     pub fn person_id(&self) -> Option<PersonId> {
         self.person_id.map(PersonId)
@@ -114,6 +130,12 @@ impl CorrectionView {
     fn of(correction: &EventCorrection) -> Self {
         Self { at: correction.at.into(), was: correction.was_person.clone() }
     }
+}
+
+/// What a word of ours stands for.
+fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let text: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(text).ok()
 }
 
 /// What has become of a passage.

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use store::{Delivery, Micros, Store, StoreError};
+use store::{Delivery, Micros, Settlement, Store, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
@@ -28,10 +28,12 @@ const PATIENCE: Duration = Duration::from_hours(1);
 pub(super) struct Worker {
     store: Store,
     post: Post,
-    url: String,
+    target: String,
     owner: String,
     lease: Duration,
     give_up_after: Duration,
+    max_age: Option<Duration>,
+    retry: bool,
     recorded: Arc<Notify>,
     stopped: watch::Receiver<bool>,
     refusals: Refusals,
@@ -45,8 +47,7 @@ pub(super) struct Worker {
 
 /// What became of an attempt, as the outbox has to know it.
 enum Outcome {
-    Delivered,
-    Refused,
+    Settled(Settlement),
     Failed { error: String, pause: Duration },
 }
 
@@ -79,10 +80,12 @@ impl Worker {
         Worker {
             store,
             post,
-            url: settings.url.clone(),
+            target: settings.target.clone(),
             owner,
             lease: settings.timeout + LEASE_MARGIN,
             give_up_after: settings.give_up_after,
+            max_age: settings.max_age,
+            retry: settings.retry,
             recorded,
             stopped,
             refusals: Refusals::default(),
@@ -105,10 +108,11 @@ impl Worker {
     /// Delivers one row, or waits until there may be one to deliver.
     async fn turn(&mut self) -> Result<(), StoreError> {
         let now = Micros::now();
-        let leased = self.store.lease_delivery(&self.url, &self.owner, now, after(now, self.lease)).await?;
+        let leased = self.store.lease_delivery(&self.target, &self.owner, now, after(now, self.lease)).await?;
         self.database_works();
         match leased {
             None => self.idle().await,
+            Some(delivery) if self.is_too_late(&delivery, now) => self.let_go(&delivery).await,
             // Leased anew after the wait, which may be longer than a lease.
             Some(delivery) if let Some(wait) = wait_before(&delivery, now) => self.rest(wait).await,
             Some(delivery) => self.deliver(&delivery).await?,
@@ -118,19 +122,59 @@ impl Worker {
 
     async fn deliver(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         match self.post.send(delivery).await {
-            Ok(()) => self.delivered(delivery).await,
+            Ok(answer) => self.delivered(delivery, answer).await,
+            Err(error @ PostError::Unsendable(_)) => self.give_up(delivery, &error, "that cannot be sent").await,
+            Err(error) if !self.retry => {
+                self.complain_of_receiver(delivery, &error);
+                self.give_up(delivery, &error, "that failed and is to be tried once").await;
+            }
             Err(error) if error.is_refusal() => self.refused(delivery, &error).await,
             Err(error) => return self.failed(delivery, &error).await,
         }
         Ok(())
     }
 
-    async fn delivered(&mut self, delivery: &Delivery) {
+    async fn delivered(&mut self, delivery: &Delivery, answer: u16) {
         self.away_since = None;
         if self.receiver.is_on() {
             self.caught_up += 1;
         }
-        self.settle(delivery, Outcome::Delivered).await;
+        self.settle(delivery, Outcome::Settled(settlement(delivery, true, Some(answer), String::new()))).await;
+    }
+
+    /// Whether it is a command that is not given so late.
+    fn is_too_late(&self, delivery: &Delivery, now: Micros) -> bool {
+        self.max_age.is_some_and(|age| delivery.queued_at < before(now, age))
+    }
+
+    async fn let_go(&mut self, delivery: &Delivery) {
+        let age = self.max_age.unwrap_or_default();
+        tracing::error!(
+            url = self.post.shown(),
+            webhook = self.target,
+            delivery = delivery.id,
+            camera = delivery.camera,
+            "webhook: gave up an event that is older than {age:?}, and is not sent so late"
+        );
+        let mut reason = format!("too old: it is not sent after {} s", age.as_secs_f64());
+        if delivery.attempts > 0 {
+            reason.push_str(&format!("; before that {}", delivery.last_error));
+        }
+        let dead = Settlement { attempts: delivery.attempts, ..settlement(delivery, false, None, reason) };
+        self.settle(delivery, Outcome::Settled(dead)).await;
+    }
+
+    /// Before it is gone it is told of: a kill in between must not make it vanish without a word.
+    async fn give_up(&mut self, delivery: &Delivery, error: &PostError, why: &str) {
+        tracing::error!(
+            url = self.post.shown(),
+            delivery = delivery.id,
+            camera = delivery.camera,
+            %error,
+            "webhook: gave up an event {why}; those after it go on"
+        );
+        let dead = settlement(delivery, false, error.answer(), error.to_string());
+        self.settle(delivery, Outcome::Settled(dead)).await;
     }
 
     /// The receiver is there and does not want this event: to keep offering it would hold up all that it does want.
@@ -143,15 +187,7 @@ impl Worker {
             self.settle(delivery, outcome).await;
             return;
         }
-        // Before it is gone: a kill in between must not make it vanish without a word.
-        tracing::error!(
-            url = self.post.shown(),
-            delivery = delivery.id,
-            camera = delivery.camera,
-            %error,
-            "webhook: gave up an event that was refused {refusals} times; those after it go on"
-        );
-        self.settle(delivery, Outcome::Refused).await;
+        self.give_up(delivery, error, &format!("that was refused {refusals} times")).await;
     }
 
     /// The receiver is away, or cannot do its work: the event waits for it, unless that has gone on for too long.
@@ -170,8 +206,7 @@ impl Worker {
     async fn settle(&mut self, delivery: &Delivery, outcome: Outcome) {
         loop {
             let written = match &outcome {
-                Outcome::Delivered => self.store.delivered(delivery.seq).await,
-                Outcome::Refused => self.store.refused(delivery.seq).await,
+                Outcome::Settled(settlement) => self.store.settle(delivery.seq, settlement).await,
                 Outcome::Failed { error, pause } => {
                     self.store.failed(delivery.seq, error, after(Micros::now(), *pause)).await
                 }
@@ -207,8 +242,8 @@ impl Worker {
     /// Gives up what is too old. Only after a failure: what waited while this machine was off, or looks old because its
     /// clock has jumped, is tried first.
     async fn expire(&mut self) -> Result<(), StoreError> {
-        let too_old = before(Micros::now(), self.give_up_after);
-        let expired = self.store.expire_deliveries(&self.url, too_old).await?;
+        let now = Micros::now();
+        let expired = self.store.expire_deliveries(&self.target, before(now, self.give_up_after), now).await?;
         if expired > 0 {
             tracing::error!(
                 url = self.post.shown(),
@@ -244,6 +279,12 @@ impl Worker {
     }
 }
 
+/// How `delivery` ends with the attempt that was made just now.
+fn settlement(delivery: &Delivery, delivered: bool, answer: Option<u16>, reason: String) -> Settlement {
+    let attempts = delivery.attempts.saturating_add(1);
+    Settlement { delivered, attempts, answer, reason, at: Micros::now() }
+}
+
 /// How long `delivery` has to wait at `now`; `None` if it is due. A wait that no failure can have asked for comes of a
 /// clock that was set back, and is none.
 fn wait_before(delivery: &Delivery, now: Micros) -> Option<Duration> {
@@ -277,11 +318,14 @@ mod tests {
         Delivery {
             seq: 1,
             id: "a".into(),
-            url: "http://localhost/".into(),
+            target: "http://localhost/".into(),
             body: "{}".into(),
+            facts: String::new(),
             camera: "door".into(),
             created_at: Micros(0),
+            queued_at: Micros(0),
             attempts: 0,
+            last_error: String::new(),
             next_attempt_at: Micros(next_attempt_at),
         }
     }

@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
-use store::Delivery;
+use reqwest::{Client, Request, Response, StatusCode, Url};
+use store::{Delivery, Micros};
 
-use super::WebhookSettings;
+use super::facts::Facts;
+use super::template::write_header;
+use super::{RequestForm, Secret, WebhookSettings};
 use crate::EventsError;
-use crate::address::{masked, masked_text, parse, with_causes};
+use crate::address::with_causes;
 
 const USER_AGENT: &str = concat!("vultus/", env!("CARGO_PKG_VERSION"));
 /// Shorter than the 5 s after which common servers close an idle connection: a request never meets one just closing.
@@ -18,10 +20,11 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 /// What is kept of an answer that is no receipt, in bytes: enough for the reason that most receivers give.
 const EXCERPT: usize = 300;
 
-/// Posts deliveries to one address.
+/// Sends deliveries to one receiver.
 pub(super) struct Post {
     client: Client,
-    url: Url,
+    form: RequestForm,
+    secret: Option<Secret>,
     timeout: Duration,
 }
 
@@ -34,6 +37,8 @@ pub(super) enum PostError {
     Timeout(Duration),
     #[error("{}", with_causes(.0))]
     Http(reqwest::Error),
+    #[error("it cannot be sent: {0}")]
+    Unsendable(String),
 }
 
 impl PostError {
@@ -44,32 +49,70 @@ impl PostError {
             PostError::Status { status, .. } => {
                 status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 404 | 408 | 425 | 429)
             }
-            PostError::Timeout(_) | PostError::Http(_) => false,
+            PostError::Timeout(_) | PostError::Http(_) | PostError::Unsendable(_) => false,
+        }
+    }
+
+    /// The HTTP status, where there was an answer.
+    pub(super) fn answer(&self) -> Option<u16> {
+        match self {
+            PostError::Status { status, .. } => Some(status.as_u16()),
+            PostError::Timeout(_) | PostError::Http(_) | PostError::Unsendable(_) => None,
         }
     }
 }
 
 impl Post {
     pub(super) fn new(settings: &WebhookSettings) -> Result<Post, EventsError> {
-        let url = parse(&settings.url, ["http", "https"])
-            .map_err(|reason| EventsError::WebhookAddress { url: masked_text(&settings.url), reason })?;
+        let form = settings.request.clone();
+        let shown = form.shown();
+        let url =
+            form.url(&Facts::default()).map_err(|reason| EventsError::WebhookAddress { url: shown.clone(), reason })?;
         let client = client(&url, settings.timeout)
-            .map_err(|error| EventsError::HttpClient { url: masked(&url), reason: with_causes(&error) })?;
-        Ok(Post { client, url, timeout: settings.timeout })
+            .map_err(|error| EventsError::HttpClient { url: shown, reason: with_causes(&error) })?;
+        Ok(Post { client, form, secret: settings.secret.clone(), timeout: settings.timeout })
     }
 
     /// The address as it may be logged.
     pub(super) fn shown(&self) -> String {
-        masked(&self.url)
+        self.form.shown()
     }
 
-    /// Sends `delivery` once. Any answer of 2xx is success, anything else, redirects too, is not.
-    pub(super) async fn send(&self, delivery: &Delivery) -> Result<(), PostError> {
-        let request = self.client.post(self.url.clone()).headers(headers(delivery)).body(delivery.body.clone());
-        let answer = request.send().await.map_err(|error| self.failure(error))?;
+    /// Sends `delivery` once, and returns the status. Any answer of 2xx is success, anything else, redirects too, is not.
+    pub(super) async fn send(&self, delivery: &Delivery) -> Result<u16, PostError> {
+        let request = self.request(delivery)?;
+        let answer = self.client.execute(request).await.map_err(|error| self.failure(error))?;
         let status = answer.status();
         let start = read_off(answer).await;
-        if status.is_success() { Ok(()) } else { Err(PostError::Status { status, excerpt: excerpt(&start) }) }
+        if status.is_success() {
+            Ok(status.as_u16())
+        } else {
+            Err(PostError::Status { status, excerpt: excerpt(&start) })
+        }
+    }
+
+    /// What is sent for `delivery`, signed now.
+    pub(super) fn request(&self, delivery: &Delivery) -> Result<Request, PostError> {
+        let facts = Facts::read(&delivery.facts);
+        let url = self.form.url(&facts).map_err(PostError::Unsendable)?;
+        let mut request = self.client.request(self.form.request_method(), url).headers(headers(delivery));
+        for (name, value) in self.form.headers(&facts) {
+            request = request.header(name, value);
+        }
+        if self.form.is_named()
+            && let Some(kind) = facts.json("kind").as_str()
+        {
+            request = request.header("x-vultus-notice", header(kind));
+        }
+        if let Some(content_type) = self.form.content_type() {
+            request = request.header(CONTENT_TYPE, content_type).body(delivery.body.clone());
+        }
+        if let Some(secret) = &self.secret {
+            // At each attempt anew, so that a receiver can refuse what is old.
+            let now = Micros::now().0.div_euclid(1_000_000);
+            request = request.header("x-vultus-signature", secret.sign(now, &delivery.body));
+        }
+        request.build().map_err(|error| PostError::Unsendable(with_causes(&error.without_url())))
     }
 
     fn failure(&self, error: reqwest::Error) -> PostError {
@@ -106,26 +149,16 @@ fn is_loopback(url: &Url) -> bool {
 
 fn headers(delivery: &Delivery) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-vultus-delivery", header(&delivery.id));
     headers.insert("x-vultus-camera", header(&delivery.camera));
     headers.insert("x-vultus-attempt", HeaderValue::from(delivery.attempts.saturating_add(1)));
     headers
 }
 
-/// `text` as a header can carry it: all but visible ASCII and inner spaces is percent-encoded, and `%` itself, so
-/// that decoding always gives the text back.
+/// `text` as a header can carry it, percent-encoded where need be.
 fn header(text: &str) -> HeaderValue {
-    let last = text.len().saturating_sub(1);
     let mut encoded = String::with_capacity(text.len());
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b' ' if at > 0 && at < last => encoded.push(' '),
-            b'%' => encoded.push_str("%25"),
-            b'!'..=b'~' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    write_header(text, &mut encoded);
     HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

@@ -101,7 +101,9 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Received> {
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
     let mut received = Received { request_line, headers, body: String::new() };
-    let mut body = vec![0; received.header("content-length").parse().ok()?];
+    // A GET has none.
+    let length = Some(received.header("content-length")).filter(|length| !length.is_empty());
+    let mut body = vec![0; length.map_or(Some(0), |length| length.parse().ok())?];
     stream.read_exact(&mut body).await.ok()?;
     received.body = String::from_utf8(body).ok()?;
     Some(received)

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use camera::CameraStatus;
@@ -6,11 +7,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Claim, Store, StoreError};
 use tokio::sync::Notify;
+use url::Url;
 use utoipa::ToSchema;
 
 use super::defined::stored_definition;
 use super::{Defined, Definition, Fixed, NotADefinition, Origin};
 use crate::http::camera_report;
+use crate::settings::Settings;
 
 /// Most cameras that the database keeps.
 const MOST: usize = 500;
@@ -129,6 +132,16 @@ impl Cameras {
     pub fn new(store: Store, node: String, fixed: Fixed) -> Self {
         let shared = Shared { store, node, fixed, here: Mutex::default(), changed: Notify::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// The addresses to which anything defined sends its PASSes.
+    ///
+    /// # Errors
+    /// When the database cannot answer.
+    pub async fn webhook_addresses(&self, settings: &Settings) -> Result<BTreeSet<Url>, CameraError> {
+        let defined = self.defined().await?;
+        let addresses = defined.iter().filter_map(|camera| camera.definition.webhook(settings));
+        Ok(addresses.chain(settings.webhook_url.0.clone()).collect())
     }
 
     /// Every camera, in a fixed order.

@@ -20,6 +20,7 @@ use super::watching::{Lent, Shared, Watching};
 use super::webhooks::Webhooks;
 use super::{Cameras, Defined, Definition, Fixed};
 use crate::app::App;
+use crate::webhooks::NamedWebhook;
 
 /// How often it is looked whether a camera has ended.
 const TICK: Duration = Duration::from_millis(200);
@@ -48,15 +49,16 @@ impl Supervisor {
     /// to the window that of the first camera, whichever that is at the time.
     ///
     /// # Errors
-    /// When the models cannot be loaded.
+    /// When the models cannot be loaded, or a webhook cannot be started.
     pub fn start(app: &App, fixed: Fixed, history: &History, sinks: Sinks) -> anyhow::Result<Self> {
-        let Sinks { outlets, mqtt, window } = sinks;
+        let Sinks { outlets, webhooks, mqtt, window } = sinks;
         let (settings, store) = (app.settings().clone(), app.store().clone());
         let node = settings.node();
         let cameras = Cameras::new(store.clone(), node.clone(), fixed);
         let (stop, stopped) = watch::channel(false);
         let (over, is_over) = watch::channel(false);
         let telling = Telling::start(history, outlets.clone());
+        let webhooks = Webhooks::start(store.clone(), &settings, webhooks)?;
         let floor = Floor {
             shared: Shared {
                 presence: Presence::start(store.clone(), settings.passback_hours.duration()),
@@ -71,7 +73,7 @@ impl Supervisor {
                 window,
             },
             claims: Claims::new(store.clone(), node),
-            webhooks: Webhooks::new(store.clone()),
+            webhooks,
             telling,
             store,
             cameras: cameras.clone(),
@@ -118,11 +120,13 @@ fn visitors(app: &App) -> Option<Visitors> {
     app.settings().visitors.then(|| Visitors::start(store, gallery.model(), gallery.scale().clone()))
 }
 
-/// Where what the cameras see goes, beside the history and the webhooks.
+/// Where what the cameras see goes, beside the history and the contract's webhooks.
 #[derive(Default)]
 pub struct Sinks {
     /// Who watches live.
     pub outlets: Vec<Outlet>,
+    /// The named webhooks.
+    pub webhooks: Vec<NamedWebhook>,
     /// The broker.
     pub mqtt: Option<Mqtt>,
     /// The local window.
@@ -291,11 +295,10 @@ impl Floor {
 
     fn start(&mut self, definition: &Definition) -> Work {
         let last_passes = self.last_passes.entry(definition.id.clone()).or_default().clone();
-        let webhook = definition.webhook(&self.shared.settings).map(|url| self.webhooks.of(&url)).transpose();
-        let started = webhook.map_err(anyhow::Error::from).and_then(|webhook| {
-            let webhooks = webhook.into_iter().collect();
-            Watching::start(definition, &self.shared, Lent { last_passes, webhooks })
-        });
+        let webhooks = self.webhooks.for_camera(definition.webhook(&self.shared.settings).as_ref());
+        let started = webhooks
+            .map_err(anyhow::Error::from)
+            .and_then(|webhooks| Watching::start(definition, &self.shared, Lent { last_passes, webhooks }));
         match started {
             Ok(watching) => Work::Watched(watching),
             Err(error) => Work::rest(&definition.id, &format!("{error:#}")),

@@ -192,6 +192,9 @@ fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     for webhook in lent.webhooks {
         flow = flow.with_webhook(webhook);
     }
+    if let Some(visitors) = &shared.visitors {
+        flow = flow.with_visitors(visitors.clone());
+    }
     if let Some(mqtt) = &shared.mqtt {
         flow = flow.with_mqtt(mqtt.clone());
     }

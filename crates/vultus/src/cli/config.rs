@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::output::say;
 use crate::settings::{Resolved, Settings};
+use crate::webhooks::named_webhooks;
 
 /// Prints settings.
 #[derive(Debug, Args)]
@@ -32,6 +33,10 @@ pub fn print(settings: &Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
     }
     say("")?;
     say(format!("# VULTUS_HOME is {}", settings.home().display()))?;
+    for webhook in named_webhooks(resolved)? {
+        let request = &webhook.settings.request;
+        say(format!("# [[webhook]] {}: {} {}", webhook.name, request.method(), request.shown()))?;
+    }
     say(format!("# models are in {}", settings.models_folder().display()))?;
     Ok(ExitCode::SUCCESS)
 }

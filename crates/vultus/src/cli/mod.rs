@@ -13,6 +13,7 @@ mod recognize;
 mod recording;
 mod serve;
 mod verify;
+mod webhooks;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -84,6 +85,9 @@ enum Command {
   vultus nodes
   vultus nodes --json | jq '.nodes[] | select(.alive | not)'")]
     Nodes(nodes::NodesCommand),
+    /// List and test webhooks, and send again what they have given up.
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
     /// Who is in these photos, or in this recording?
     Recognize(recognize::Recognize),
     /// Do two photos show the same person?
@@ -190,6 +194,7 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Cameras(command) => cameras::run(command, &settings, &resolved),
         Command::Attendance(command) => attendance::run(command, &settings, &resolved),
         Command::Nodes(command) => nodes::run(&command, &settings),
+        Command::Webhooks(command) => webhooks::run(command, &settings, &resolved),
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
         Command::Models(command) => models::run(&command, &settings),

@@ -15,12 +15,14 @@ use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::nodes::Nodes;
 use crate::settings::{Origin, Resolved, Settings};
+use crate::webhooks::named_webhooks;
 
 /// `vultus serve`: everything in one process.
 pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     // An original's WS_URL names its own hub, which is ours now. Another address, set on purpose, gets the frames too.
     let is_elsewhere = settings.ws_enable && *resolved.origin("ws_url") != Origin::Default && !names_own_hub(&settings);
     let fixed = Fixed::of(&settings, resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let hub = settings.ws_enable.then(Hub::new);
@@ -38,8 +40,8 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         }
         let page = page_of(&settings, &http);
         let mqtt = mqtt(&app, &history, "serve", page).await?;
-        let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt, window: window(&settings) })?;
+        let sinks = Sinks { outlets, webhooks: webhooks.clone(), mqtt, window: window(&settings) };
+        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let cameras = supervisor.cameras();
         let nodes = node(&app, "serve", &cameras);
         let health = Arc::new(Health {
@@ -60,7 +62,16 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         }
         service.serve(
             http,
-            http::api_router(Server { app, cameras, hub, history: history.clone(), attendance, nodes, health }),
+            http::api_router(Server {
+                app,
+                cameras,
+                webhooks: webhooks.into(),
+                hub,
+                history: history.clone(),
+                attendance,
+                nodes,
+                health,
+            }),
         );
         // Recordings that are over leave the API running; a supervisor that is gone does not.
         let broken = async {
@@ -82,6 +93,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
 /// `vultus api`: the HTTP API alone.
 pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     let fixed = Fixed::of_file(resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let http = http::bind(&settings, "HTTP_ADDR", settings.http_addr).await?;
         let app = App::open(settings.clone(), settings.engines()).await?;
@@ -106,7 +118,16 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
         announce(&settings, &http, None);
         service.serve(
             http,
-            http::api_router(Server { app, cameras, hub: None, history: history.clone(), attendance, nodes, health }),
+            http::api_router(Server {
+                app,
+                cameras,
+                webhooks: webhooks.into(),
+                hub: None,
+                history: history.clone(),
+                attendance,
+                nodes,
+                health,
+            }),
         );
         let ended = service.until_stopped(std::future::pending()).await;
         history.shutdown().await;
@@ -118,14 +139,15 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
 /// `vultus detect`: the cameras alone, publishing to WS_URL. Ends when all that there are are recordings that are over.
 pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     let fixed = Fixed::of(&settings, resolved)?;
+    let webhooks = named_webhooks(resolved)?;
     run(async move {
         let app = App::open(settings.clone(), 1).await?;
         let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
         let mqtt = mqtt(&app, &history, "detect", None).await?;
-        let mut supervisor =
-            Supervisor::start(&app, fixed, &history, Sinks { outlets, mqtt, window: window(&settings) })?;
+        let sinks = Sinks { outlets, webhooks, mqtt, window: window(&settings) };
+        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let mut service = Service::new();
         service.follow_gallery(&app);
         service.tell(node(&app, "detect", &supervisor.cameras()));

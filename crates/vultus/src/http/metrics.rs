@@ -176,6 +176,8 @@ fn write_database(page: &mut Page, outbox: Option<Outbox>) {
     let age = outbox.oldest.map_or(0.0, |oldest| seconds_since(oldest, Micros::now()));
     let help = "Age of the oldest delivery that waits; 0 when none does.";
     page.single(Kind::Gauge, "vultus_outbox_oldest_age_seconds", help, age);
+    let help = "Webhook deliveries that were given up, are kept, and can be sent again.";
+    page.single(Kind::Gauge, "vultus_outbox_dead_letters", help, outbox.dead);
 }
 
 /// 0 where the other machine's clock is ahead of ours.

@@ -53,6 +53,7 @@ use crate::app::App;
 use crate::cameras::Cameras;
 use crate::nodes::Nodes;
 use crate::settings::{Admission, Auth, Settings};
+use crate::webhooks::NamedWebhook;
 
 /// Where the WebSocket is answered, on both ports.
 pub const WEBSOCKET_PATH: &str = "/ws/face-stream";
@@ -64,6 +65,8 @@ pub struct Server {
     pub app: App,
     /// The cameras of this process and of all others.
     pub cameras: Cameras,
+    /// The named webhooks.
+    pub webhooks: Arc<[NamedWebhook]>,
     /// The hub of this process, when it has one.
     pub hub: Option<Hub>,
     /// Who passed.

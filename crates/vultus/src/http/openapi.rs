@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{attendance, cameras, events, nodes, people, pictures, presence, visitors};
+use super::v1::{attendance, cameras, events, nodes, people, pictures, presence, visitors, webhooks};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -22,6 +22,7 @@ use super::{Server, contract, recognize, register_faces};
         (name = "events", description = "Who passed, when, and why it was decided so"),
         (name = "attendance", description = "Who was there and who was not"),
         (name = "visitors", description = "Who came and is not known"),
+        (name = "webhooks", description = "Who is told of it, and what became of that"),
         (name = "service", description = "How the service is doing"),
     )
 )]
@@ -73,6 +74,11 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(visitors::list))
         .routes(routes!(visitors::get, visitors::change, visitors::forget))
         .routes(routes!(visitors::register))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::delivery))
+        .routes(routes!(webhooks::send))
+        .routes(routes!(webhooks::send_all))
 }
 
 /// The OpenAPI document, made from the code.

@@ -45,7 +45,7 @@ impl Definition {
 
     /// Values that must not be shown.
     fn is_secret(&self) -> bool {
-        self.key == "api_key"
+        matches!(self.key, "api_key" | "webhook_secret")
     }
 }
 
@@ -207,7 +207,7 @@ impl Resolved {
 
     fn put(&mut self, definition: &Definition, text: String, origin: Origin) -> anyhow::Result<()> {
         if !(definition.check)(&text) {
-            let text = camera::mask_credentials(&text);
+            let text = if definition.is_secret() { "…".to_owned() } else { camera::mask_credentials(&text) };
             bail!("{} = {text:?} (from {origin}) is not allowed: use {}", definition.name(), definition.allowed);
         }
         self.values.insert(definition.key, (text, origin));
@@ -277,12 +277,12 @@ pub fn example_file() -> String {
         text.push_str(&format!("\n# {}\n# Allowed: {}.\n", definition.help(), definition.allowed));
         text.push_str(&format!("# {} = {}\n", definition.name(), toml::Value::from(definition.default)));
     }
-    text.push_str(EXAMPLE_CAMERA);
+    text.push_str(EXAMPLE_TABLES);
     text
 }
 
 /// Comes last: what follows the head of a table belongs to it.
-const EXAMPLE_CAMERA: &str = r#"
+const EXAMPLE_TABLES: &str = r#"
 # --- Cameras beside that of VIDEO_SOURCE ---
 #
 # [[camera]]
@@ -290,6 +290,15 @@ const EXAMPLE_CAMERA: &str = r#"
 # source="rtsp://user:password@10.0.0.5/stream2"
 #
 # What else may stand here: docs/reference/cameras.md.
+
+# --- Webhooks beside WEBHOOK_URL ---
+#
+# [[webhook]]
+# name="relay"
+# url="http://10.0.0.7/relay/0?turn=on&timer=3"
+# method="GET"
+#
+# What else may stand here: docs/reference/webhook.md.
 "#;
 
 /// Flags as given, by key.

@@ -94,8 +94,8 @@ fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
 
 #[test]
 fn a_misspelt_key_in_the_file_is_named_with_the_one_that_was_meant() {
-    let error = resolve(&[], &[], "webhook = \"http://x/\"").unwrap_err().to_string();
-    assert!(error.contains("webhook") && error.contains("WEBHOOK_URL"), "{error}");
+    let error = resolve(&[], &[], "webhook_ur = \"http://x/\"").unwrap_err().to_string();
+    assert!(error.contains("webhook_ur") && error.contains("WEBHOOK_URL"), "{error}");
 }
 
 #[test]

@@ -310,6 +310,31 @@ impl Value for ApiKey {
     }
 }
 
+/// What a receiver shares, so that it knows our requests; empty for nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SharedSecret(String);
+
+impl SharedSecret {
+    /// `None` for nothing.
+    pub fn secret(&self) -> Option<events::Secret> {
+        events::Secret::new(self.0.as_str())
+    }
+}
+
+impl std::fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SharedSecret(…)")
+    }
+}
+
+impl Value for SharedSecret {
+    const ALLOWED: &'static str = "any text of up to 1000 characters";
+
+    fn parse(text: &str) -> Option<Self> {
+        (text.chars().count() <= 1000).then(|| Self(text.to_owned()))
+    }
+}
+
 /// Web pages of other machines that may use the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedOrigins {

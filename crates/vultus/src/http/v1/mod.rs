@@ -9,3 +9,4 @@ pub(super) mod people;
 pub(super) mod pictures;
 pub(super) mod presence;
 pub(super) mod visitors;
+pub(super) mod webhooks;

@@ -1,0 +1,54 @@
+use store::{Delivery, NewDelivery};
+
+use super::post::Post;
+use super::request::sample;
+use super::{WebhookSettings, new_delivery};
+use crate::{EventsError, NoticeKind};
+
+/// A request that was made once to see what comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// The method and the address without its secrets.
+    pub line: String,
+    /// Names and values of the headers; what the settings write into them is hidden.
+    pub headers: Vec<(String, String)>,
+    /// What was sent.
+    pub body: String,
+    /// The status of a success, or what went wrong.
+    pub outcome: Result<u16, String>,
+}
+
+/// Sends a sample of the first thing that the webhook wants to know, at once and past the outbox. Must be called in a
+/// process that has installed a rustls crypto provider.
+///
+/// # Errors
+/// As [`super::Webhook::start`].
+pub async fn try_webhook(settings: &WebhookSettings) -> Result<Trial, EventsError> {
+    let post = Post::new(settings)?;
+    let kind = settings.wanted.kinds.first().copied().unwrap_or(NoticeKind::Pass);
+    let NewDelivery { id, target, body, facts, camera, created_at } =
+        new_delivery(&settings.target, &settings.request, &sample(kind));
+    let delivery = Delivery {
+        seq: 0,
+        id,
+        target,
+        body,
+        facts,
+        camera,
+        created_at,
+        queued_at: created_at,
+        attempts: 0,
+        last_error: String::new(),
+        next_attempt_at: created_at,
+    };
+    let request = post
+        .request(&delivery)
+        .map_err(|error| EventsError::WebhookAddress { url: post.shown(), reason: error.to_string() })?;
+    let headers = request.headers().iter().map(|(name, value)| {
+        let shown = if value.is_sensitive() { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        (name.to_string(), shown.into_owned())
+    });
+    let (line, headers) = (format!("{} {}", request.method(), post.shown()), headers.collect());
+    let outcome = post.send(&delivery).await.map_err(|error| error.to_string());
+    Ok(Trial { line, headers, body: delivery.body, outcome })
+}
