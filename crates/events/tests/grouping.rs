@@ -58,6 +58,12 @@ fn faces_in(folder: &Path) -> Vec<Shown> {
     found
 }
 
+/// What a folder of photos is called: `lfw-dev/images` is lfw-dev.
+fn set_of(folder: &Path) -> &Path {
+    let named = if folder.ends_with("images") { folder.parent().unwrap_or(folder) } else { folder };
+    named.file_name().map_or(named, Path::new)
+}
+
 /// Large, and in the middle.
 fn share(face: &Face, (x, y): (f32, f32)) -> f32 {
     let area = face.area;
@@ -222,7 +228,7 @@ async fn measure_groups() {
         println!(
             "| {} of {} | {} | {} | {:.1} | {:.1} | {:.1} | {:.2} % | {:.2} % |",
             shown.len(),
-            folder.parent().and_then(Path::file_name).unwrap_or(folder.as_os_str()).display(),
+            set_of(&folder).display(),
             photos.len(),
             photos.values().filter(|count| **count > 1).count(),
             mean.visitors,
