@@ -27,20 +27,32 @@ impl FaceBox {
 /// A passage, as far as other programs have words for it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Passing {
+    /// The event's id.
     pub id: String,
+    /// The camera's id.
     pub camera: String,
+    /// Who it is; `None` for somebody unknown.
     pub person: Option<String>,
+    /// Who it is, for good.
     #[serde(skip)]
     pub person_id: Option<i64>,
+    /// `PASS` or `REJECT`.
     pub status: String,
+    /// Why it is no PASS.
     pub reason: Option<String>,
+    /// `in` or `out`.
     pub direction: Option<String>,
+    /// Distance to the nearest person, on the contract's scale.
     pub distance: Option<f64>,
+    /// The camera's number for the face that is followed.
     pub track: Option<u64>,
-    /// Unix seconds, as are the next two.
+    /// When it began, in Unix seconds.
     pub start: f64,
+    /// When it ended, in Unix seconds.
     pub end: Option<f64>,
+    /// When somebody was last seen, in Unix seconds.
     pub last_seen: f64,
+    /// Where the face was seen last, in pixels: left, top, right, bottom.
     #[serde(skip)]
     pub area: Option<[i64; 4]>,
 }
