@@ -115,8 +115,8 @@ impl Flow {
 
     /// Who of the unknown is muted is known to `visitors`.
     #[must_use]
-    pub fn with_visitors(mut self, visitors: Visitors) -> Self {
-        self.notices = Notices::new(self.gallery.clone(), Some(visitors));
+    pub fn with_visitors(mut self, visitors: Option<Visitors>) -> Self {
+        self.notices = Notices::new(self.gallery.clone(), visitors);
         self
     }
 
