@@ -185,15 +185,12 @@ fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     let door = door.map(|(group, direction)| shared.presence.door(group, direction));
     let access = Access::new(shared.gallery.clone(), shared.calendar.clone(), camera.access.clone(), door);
     let flow = Flow::new(access, policy, shared.gallery.clone(), live, settings.ws_annotate);
-    let mut flow = flow.with_direction(camera.direction);
+    let mut flow = flow.with_direction(camera.direction).with_visitors(shared.visitors.clone());
     for outlet in &shared.outlets {
         flow = flow.with_outlet(outlet.clone());
     }
     for webhook in lent.webhooks {
         flow = flow.with_webhook(webhook);
-    }
-    if let Some(visitors) = &shared.visitors {
-        flow = flow.with_visitors(visitors.clone());
     }
     if let Some(mqtt) = &shared.mqtt {
         flow = flow.with_mqtt(mqtt.clone());
