@@ -60,7 +60,7 @@ async fn two_days() -> (Home, Service, Vec<Event>) {
     let valid_until = Some(Micros("2025-11-06T00:00:00+01:00".parse::<jiff::Timestamp>().unwrap().as_microsecond()));
     let (code, groups) = (Some("1007".to_owned()), vec!["staff".to_owned()]);
     let profile = Profile { code, groups, valid_from, valid_until, ..Profile::default() };
-    store.set_profile("obama", &profile).await.unwrap().unwrap();
+    store.change_profile("obama", |held| *held = profile).await.unwrap();
     let (id, _) = store.profile("obama").await.unwrap().unwrap();
     let events = vec![
         event(1, id.0, "in", "2025-11-03T09:12:05+01:00"),

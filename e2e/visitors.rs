@@ -108,6 +108,20 @@ async fn an_unknown_person_of_two_cameras_is_one_visitor_and_passes_once_registe
 }
 
 #[tokio::test]
+async fn a_visitor_is_registered_as_somebody_who_looks_different_only_if_that_is_meant() {
+    let home = watching(15);
+    home.enrol("obama", "obama.jpg");
+    let vultus = home.start(&["serve"]).await;
+    let visitor = until("a visitor", async || visitors(&vultus, "").await.into_iter().next()).await;
+    let at = format!("/api/v1/visitors/{}/register", id(&visitor));
+    let refused = send(&vultus, Method::POST, &at, &json!({"name": "obama"})).await;
+    assert_eq!(refused.error(), "409 not_alike");
+    assert!(refused.text.contains("distance 0."), "{refused:?}");
+    let done = send(&vultus, Method::POST, &at, &json!({"name": "obama", "force": true})).await.ok();
+    assert_eq!((&done["created"], &done["templates"]), (&json!(false), &json!(2)), "{done}");
+}
+
+#[tokio::test]
 async fn a_forgotten_visitor_is_gone_with_the_faces_and_the_events_stay() {
     let home = watching(15);
     let vultus = home.start(&["serve"]).await;

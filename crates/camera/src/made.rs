@@ -39,6 +39,11 @@ impl Enrolled {
         let name = PersonName::parse(name).unwrap();
         self.runtime.block_on(self.gallery.enrol(&name, &[Embedding { vector, norm: 4.0 }])).unwrap();
     }
+
+    pub(crate) fn remove(&self, name: &str) {
+        let name = PersonName::parse(name).unwrap();
+        assert!(self.runtime.block_on(self.gallery.remove(&name)).unwrap());
+    }
 }
 
 impl Enrolled {

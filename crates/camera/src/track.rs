@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use face::{Embedding, Rect};
-use gallery::Match;
+use gallery::{Gallery, Match};
 use models::Gates;
 
 use crate::Frame;
@@ -236,9 +236,17 @@ impl Track {
         }
     }
 
-    /// The last word about a face that has gone.
-    pub(crate) fn end(self, rule: &Rule, gates: &Gates) -> Arc<Evidence> {
-        Arc::new(self.snapshot(rule, gates))
+    /// The last word about a face that has gone. A gallery that has changed since the last sight takes a PASS away, and gives
+    /// none: nobody is there any more to be let pass.
+    pub(crate) fn end(mut self, rule: &Rule, gallery: &Gallery) -> Arc<Evidence> {
+        let last = self.snapshot(rule, gallery.gates());
+        if last.verdict == Verdict::Pass && self.votes.follow(gallery) {
+            let now = self.snapshot(rule, gallery.gates());
+            if now.verdict != Verdict::Pass {
+                return Arc::new(now);
+            }
+        }
+        Arc::new(last)
     }
 
     fn snapshot(&self, rule: &Rule, gates: &Gates) -> Evidence {

@@ -234,7 +234,7 @@ impl Tracker {
         match first {
             Some((first_view, first)) if is_same(&first) => {
                 let left = self.tracks.remove(at);
-                self.ended.push(left.end(&self.rule, gallery.gates()));
+                self.ended.push(left.end(&self.rule, gallery));
                 let new = self.begin(&found, frame);
                 self.tracks[new].votes.add(first_view, first, gallery.gates(), gallery);
                 self.belongs(new, found, Some(Embedded::Usable(shot)), frame, gallery);
@@ -348,7 +348,7 @@ impl Tracker {
             track.unseen(now) > patience
         };
         let gone: Vec<_> = self.tracks.extract_if(.., has_gone).collect();
-        self.ended.extend(gone.into_iter().map(|track| track.end(&self.rule, gallery.gates())));
+        self.ended.extend(gone.into_iter().map(|track| track.end(&self.rule, gallery)));
     }
 
     fn track(&self, id: TrackId) -> Option<&Track> {

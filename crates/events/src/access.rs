@@ -25,6 +25,9 @@ const SAY_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// A track of which nothing was seen for so long is forgotten; the tracker gives up much sooner, and says so.
 const FORGET_AFTER: Duration = Duration::from_mins(1);
 
+/// What is said of a face whose person was unregistered after it was recognised.
+const NOBODY: Verdict = Verdict::Reject(Reason::NobodyEnrolled);
+
 /// Who may pass at one camera, and when: looks at everybody who is accepted by the face.
 #[derive(Debug)]
 pub struct Access {
@@ -41,7 +44,7 @@ pub struct Access {
 #[derive(Debug)]
 struct Followed {
     person: PersonId,
-    /// Whether that person was let pass on it.
+    /// Whether that person was let pass on it: a face of it was a PASS.
     let_pass: bool,
     /// What says that the person is refused.
     denied: Option<Denied>,
@@ -83,9 +86,18 @@ impl Access {
             return;
         }
         let Some(person) = face.nearest.clone() else { return };
-        // Whoever has no profile is not enrolled any more: what becomes of the face is decided by the next search.
-        let Some(profile) = self.gallery.profile(person.person) else { return };
-        let denial = self.pass(&person, &profile, at);
+        let Some(profile) = self.gallery.profile(person.person) else {
+            // Unregistered since the search: nobody who passes, and what the face is like is told by the next search.
+            (face.verdict, face.nearest) = (NOBODY, None);
+            face.evidence = face.evidence.as_ref().map(nobodys);
+            return;
+        };
+        let denial = self.refuse(&person, &profile, at);
+        // A face that is not sure to be the accepted one lets nobody pass.
+        let let_pass = denial.is_none() && face.verdict == Verdict::Pass;
+        if let (true, Some(door)) = (let_pass, &self.door) {
+            door.passed(person.person, at);
+        }
         match denial {
             None => drop(self.refused.remove(&person.person)),
             Some(denial) => {
@@ -98,40 +110,43 @@ impl Access {
         if let Some(evidence) = face.evidence.as_mut().filter(|evidence| is_pass(evidence)) {
             let track = self.tracks.entry(evidence.track).or_insert_with(|| Followed::new(person.person, now));
             track.see(person.person, now);
-            match denial {
-                None => track.let_pass = true,
-                Some(denial) => {
-                    let sentence = || denial.sentence(&person.name, &profile, &self.rules);
-                    *evidence = track.denied(evidence, denial.reason(), sentence);
-                }
+            track.let_pass |= let_pass;
+            if let Some(denial) = denial {
+                let sentence = || denial.sentence(&person.name, &profile, &self.rules);
+                *evidence = track.denied(evidence, denial.reason(), sentence);
             }
         }
     }
 
-    /// The last word about a track: once the person was let pass it stays so.
+    /// The last word about a track: once the person was let pass it stays so, and whoever was only refused stays refused, since
+    /// nobody is there any more to be let pass.
     fn judge_end(&mut self, evidence: &mut Arc<Evidence>) {
         let track = self.tracks.remove(&evidence.track);
         let Some(person) = evidence.nearest.clone().filter(|_| evidence.verdict == Verdict::Pass) else { return };
-        if track.is_some_and(|track| track.let_pass && track.person == person.person) {
-            return;
+        match track.filter(|track| track.person == person.person) {
+            Some(Followed { let_pass: true, .. }) => return,
+            Some(Followed { denied: Some(said), .. }) => {
+                *evidence = denied(evidence, said.reason, said.evidence.denied.clone());
+                return;
+            }
+            _ => {}
         }
-        let Some(profile) = self.gallery.profile(person.person) else { return };
-        if let Some(denial) = self.pass(&person, &profile, evidence.last_seen_at.into()) {
-            *evidence = denied(evidence, denial.reason(), denial.sentence(&person.name, &profile, &self.rules));
+        let Some(profile) = self.gallery.profile(person.person) else {
+            *evidence = nobodys(evidence);
+            return;
+        };
+        if let Some(denial) = self.refuse(&person, &profile, evidence.last_seen_at.into()) {
+            let sentence = denial.sentence(&person.name, &profile, &self.rules);
+            *evidence = denied(evidence, denial.reason(), Some(sentence.into()));
         }
     }
 
-    /// Why this person may not pass at `at`; one who may has passed.
-    fn pass(&self, person: &Match, profile: &Profile, at: Micros) -> Option<Denial> {
-        if let Some(denial) = self.rules.refuse(profile, at) {
-            return Some(denial);
-        }
-        let door = self.door.as_ref()?;
-        let inside = door.already_inside(person.person, profile.let_out_at, at);
-        if inside.is_none() {
-            door.passed(person.person, at);
-        }
-        inside.map(|since| Denial::AlreadyInside { since })
+    /// Why this person may not pass at `at`.
+    fn refuse(&self, person: &Match, profile: &Profile, at: Micros) -> Option<Denial> {
+        self.rules.refuse(profile, at).or_else(|| {
+            let since = self.door.as_ref()?.already_inside(person.person, profile.let_out_at, at)?;
+            Some(Denial::AlreadyInside { since })
+        })
     }
 
     fn say_refused(&mut self, person: &Match, reason: Reason, camera: &str, now: Instant) {
@@ -162,14 +177,22 @@ impl Followed {
         if let Some(made) = self.denied.as_ref().filter(is_made) {
             return Arc::clone(&made.evidence);
         }
-        let made = denied(evidence, reason, sentence());
+        let made = denied(evidence, reason, Some(sentence().into()));
         self.denied = Some(Denied { of: Arc::clone(evidence), reason, evidence: Arc::clone(&made) });
         made
     }
 }
 
-fn denied(evidence: &Evidence, reason: Reason, sentence: String) -> Arc<Evidence> {
-    Arc::new(Evidence { verdict: Verdict::Reject(reason), denied: Some(sentence.into()), ..evidence.clone() })
+fn denied(evidence: &Evidence, reason: Reason, sentence: Option<Arc<str>>) -> Arc<Evidence> {
+    Arc::new(Evidence { verdict: Verdict::Reject(reason), denied: sentence, ..evidence.clone() })
+}
+
+/// `evidence` without the person that it names, who is not registered any more.
+fn nobodys(evidence: &Arc<Evidence>) -> Arc<Evidence> {
+    let mut nobodys =
+        Evidence { verdict: NOBODY, nearest: None, agreeing: 0, strong: false, ..Evidence::clone(evidence) };
+    nobodys.shots.iter_mut().for_each(|shot| shot.nearest = None);
+    Arc::new(nobodys)
 }
 
 /// The word for a reason in events.

@@ -60,7 +60,7 @@ impl Notices {
     }
 }
 
-/// Whether the face was seen well, and nobody has one like it.
+/// Whether the face was seen well, and nobody has one like it, or only somebody of whom it stands that it is not theirs.
 fn is_of_a_face(reason: Option<Reason>) -> bool {
-    matches!(reason, Some(Reason::BelowThreshold | Reason::NobodyEnrolled))
+    matches!(reason, Some(Reason::BelowThreshold | Reason::NobodyEnrolled | Reason::Refuted))
 }

@@ -5,11 +5,11 @@ mod follow;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use camera::Direction;
-use store::{Micros, PersonId, Store};
+use store::{Micros, Movement, PersonId, Store};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ use self::follow::follow;
 /// The same time after which a passage is over.
 const SAME_WAY: Duration = Duration::from_secs(10);
 
-/// A door that has just been made waits so long for what was before.
+/// A door that is asked for the first time waits so long for what was before.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// Who is inside each door group, as far as this process knows: by what its own cameras let pass, at once, and by the events of
@@ -39,7 +39,8 @@ pub struct Door {
     shared: Arc<Shared>,
     group: Arc<str>,
     direction: Direction,
-    made: Instant,
+    /// When it was asked first.
+    asked: OnceLock<Instant>,
 }
 
 #[derive(Debug)]
@@ -63,6 +64,18 @@ struct Way {
     seen: Micros,
 }
 
+impl Way {
+    /// Whether a clock that is wrong says so: it counts no more than if it had never been seen.
+    fn is_ahead(&self, now: Micros) -> bool {
+        self.began.max(self.seen) > Movement::latest(now)
+    }
+
+    /// Whether it is the way of which an event says that it went on from `began` to `seen`.
+    fn is_of(&self, Way { direction, began, seen }: Way) -> bool {
+        self.direction == direction && began <= self.began && self.began <= seen
+    }
+}
+
 impl Presence {
     /// Follows the events of `store` as soon as there is a door. Who entered longer than `forget_after` ago is outside again.
     /// Must be called within a tokio runtime.
@@ -82,19 +95,21 @@ impl Presence {
 impl Door {
     fn new(shared: Arc<Shared>, group: &str, direction: Direction) -> Self {
         shared.doors.send_modify(|doors| *doors += 1);
-        Self { shared, group: group.into(), direction, made: Instant::now() }
+        Self { shared, group: group.into(), direction, asked: OnceLock::new() }
     }
 
     /// Since when somebody has been inside who is about to enter again; `None` for everybody who may pass. Until `let_out_at`
-    /// the person was outside, whatever has been seen. Blocks for half a second at most, and only after the start.
+    /// the person was outside, whatever has been seen. Blocks for half a second at most, and only when it is asked first.
     pub(crate) fn already_inside(&self, person: PersonId, let_out_at: Option<Micros>, now: Micros) -> Option<Micros> {
         if self.direction == Direction::Out {
             return None;
         }
-        self.shared.wait_until_read(LONGEST_WAIT.saturating_sub(self.made.elapsed()));
+        let asked = self.asked.get_or_init(Instant::now);
+        self.shared.wait_until_read(LONGEST_WAIT.saturating_sub(asked.elapsed()));
         let ways = self.shared.ways();
         let way = ways.get(&(Arc::clone(&self.group), person))?;
         let is_inside = way.direction == Direction::In
+            && !way.is_ahead(now)
             && let_out_at.is_none_or(|out| out < way.seen)
             && now.0.saturating_sub(way.began.0) < micros(self.shared.forget_after)
             && apart(now, way.seen) > micros(SAME_WAY);
@@ -110,6 +125,16 @@ impl Door {
             // What is seen here and now is true, whatever a clock said before.
             _ => drop(ways.insert(key, Way { direction: self.direction, began: now, seen: now })),
         }
+    }
+}
+
+#[cfg(test)]
+impl Door {
+    /// A door through which nobody has passed yet, and of which nobody else tells.
+    pub(crate) fn alone(group: &str, direction: Direction) -> Self {
+        let shared = Arc::new(Shared::new(Duration::from_hours(24)));
+        shared.set_read(true);
+        Self::new(shared, group, direction)
     }
 }
 
@@ -148,10 +173,14 @@ impl Shared {
     }
 
     /// An event says that somebody has passed. It counts unless what is known began later: events of other nodes come late,
-    /// and in any order.
-    fn heard(&self, group: &str, person: PersonId, heard: Way) {
+    /// and in any order. What is ahead of this clock never counts: it would be the newest for as long as it is.
+    fn heard(&self, group: &str, person: PersonId, heard: Way, now: Micros) {
+        if heard.is_ahead(now) {
+            return;
+        }
         let mut ways = self.ways();
         match ways.get_mut(&(group.into(), person)) {
+            Some(way) if way.is_ahead(now) => *way = heard,
             Some(way) if way.began > heard.began => {
                 let is_same_way = way.direction == heard.direction && way.began <= heard.seen;
                 if is_same_way {
@@ -165,14 +194,30 @@ impl Shared {
         }
     }
 
-    /// Somebody has said that it was not this person who passed from `began` to `seen`.
-    fn taken_back(&self, group: &str, person: PersonId, Way { direction, began, seen }: Way) {
+    /// Whose ways rest on an event that has said before that they passed from `began` to `seen`, and says something else now:
+    /// that it was `person`, and not `was`. What is right for them is to be read anew.
+    fn doubtful(&self, group: &str, person: Option<PersonId>, was: Option<PersonId>, heard: Way) -> Vec<PersonId> {
+        let ways = self.ways();
+        // A way that is known from an event begins with it to the microsecond.
+        let rests_on_it = |other: PersonId, way: &Way| {
+            Some(other) != person && way.is_of(heard) && (Some(other) == was || way.began == heard.began)
+        };
+        let of_group = ways.iter().filter(|((of, _), _)| **of == *group);
+        of_group.filter(|((_, other), way)| rests_on_it(*other, way)).map(|((_, other), _)| *other).collect()
+    }
+
+    /// Forgets how a person passed until `until`: it is read anew.
+    fn forget_way_of(&self, group: &str, person: PersonId, until: Micros) {
         let mut ways = self.ways();
-        let key = (group.into(), person);
-        let is_that = |way: &Way| way.direction == direction && began <= way.began && way.began <= seen;
-        if ways.get(&key).is_some_and(is_that) {
+        let key = (Arc::from(group), person);
+        if ways.get(&key).is_some_and(|way| way.began <= until) {
             ways.remove(&key);
         }
+    }
+
+    /// Forgets what began until `until`: it is read anew.
+    fn forget_until(&self, until: Micros) {
+        self.ways().retain(|_, way| way.began > until);
     }
 
     /// Forgets what counts no more.

@@ -48,7 +48,7 @@ struct Worker {
 
 async fn worker(store: &Store, name: &'static str, profile: &Profile) -> Worker {
     let id = store.enrol(name, &[]).await.unwrap().person;
-    store.set_profile(name, profile).await.unwrap().unwrap();
+    store.change_profile(name, |held| held.clone_from(profile)).await.unwrap();
     Worker { id, name }
 }
 

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use camera::Reason;
-use events::{EventView, Notice, NoticeKind, Notices, PassageNews, Phase};
+use events::{EventView, Notice, NoticeKind, Notices, PassageNews, Phase, Visitors};
 use face::Embedding;
 use gallery::{Gallery, PersonName};
 use models::Catalog;
-use store::{Event, Micros, Profile, Store};
+use store::{Event, Micros, Profile, Store, StoredFace};
 
 /// A gallery in which `katya` is watched and of the staff, and `olga` is not.
 async fn gallery(folder: &tempfile::TempDir) -> Gallery {
@@ -22,7 +22,7 @@ async fn gallery(folder: &tempfile::TempDir) -> Gallery {
     }
     let profile =
         Profile { code: Some("17".to_owned()), groups: vec!["staff".to_owned()], watched: true, ..Profile::default() };
-    store.set_profile("katya", &profile).await.unwrap().unwrap();
+    store.change_profile("katya", |held| *held = profile).await.unwrap();
     Gallery::load(store, &pack).await.unwrap()
 }
 
@@ -116,7 +116,33 @@ async fn somebody_unknown_is_told_of_once_it_is_known_which_visitor_it_is() {
     for reason in ["blurred", "too_small", "turned_away", "too_few_shots"] {
         assert!(notices.of(&news(Phase::End, &visitor("2", reason))).is_empty(), "{reason}");
     }
-    assert_eq!(kinds(&notices.of(&news(Phase::End, &visitor("3", "nobody_enrolled")))), [NoticeKind::Unknown]);
+    for (id, reason) in [("3", "nobody_enrolled"), ("4", "refuted")] {
+        assert_eq!(kinds(&notices.of(&news(Phase::End, &visitor(id, reason)))), [NoticeKind::Unknown], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_visitor_who_is_muted_nobody_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let gallery = gallery(&folder).await;
+    let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
+    let visitors = Visitors::still(store.clone(), gallery.model(), gallery.scale().clone());
+    let mut notices = Notices::new(gallery.clone(), Some(visitors.clone()));
+    let visitor = |event_id: &str, axis: usize, id: &str| {
+        let mut embedding = vec![0.0; vector_of("olga").len()];
+        embedding[axis] = 1.0;
+        let face = Some(StoredFace { model: gallery.model().to_owned(), embedding });
+        Event { visitor: Some(id.to_owned()), face, ..event(event_id) }
+    };
+    let (postman, other) = ("01943c3e-8f10-7000-8000-00000000000a", "01943c3e-8f10-7000-8000-00000000000b");
+    store.put_events(&[visitor("1", 7, postman), visitor("2", 8, other)]).await.unwrap();
+    assert!(store.mute_visitor(postman, true).await.unwrap());
+    visitors.catch_up().await.unwrap();
+    assert!(notices.of(&news(Phase::Start, &visitor("3", 7, postman))).is_empty());
+    assert_eq!(kinds(&notices.of(&news(Phase::Start, &visitor("4", 8, other)))), [NoticeKind::Unknown]);
+    store.mute_visitor(postman, false).await.unwrap();
+    visitors.catch_up().await.unwrap();
+    assert_eq!(kinds(&notices.of(&news(Phase::Start, &visitor("5", 7, postman)))), [NoticeKind::Unknown]);
 }
 
 #[tokio::test]

@@ -1,12 +1,40 @@
 //! What is learned about faces that were seen: who an unknown one is, and who one was not.
 use store::{Corrected, RegisteredVisitor, Registration, StoreError, TakenBack};
 
-use crate::{Gallery, PersonName};
+use crate::{Distance, Gallery, PersonName};
 
 /// Faces that a visitor is enrolled from.
 const FACES: u32 = 5;
 
+/// A visitor farther than this from a person who is enrolled is somebody else: one pair in a thousand of strangers is nearer
+/// (the curve's point for FMR 1e-3).
+const SAME: f32 = 0.5437;
+
+/// Why a visitor is hardly the person who has a name already.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unlike {
+    /// The face is so far from that person's.
+    Far(Distance),
+    /// The face is too much like one of which somebody said that it is not that person's.
+    Refuted,
+}
+
 impl Gallery {
+    /// Why a visitor is hardly the person who is enrolled as `name`; `None` also when nobody is, or when there is no such visitor.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unlike(&self, visitor: &str, name: &PersonName) -> Result<Option<Unlike>, StoreError> {
+        let Some(face) = self.shared.store.visitor_face(visitor, &self.shared.model).await? else { return Ok(None) };
+        // Another process may have enrolled that person a moment ago.
+        self.refresh_or_warn().await;
+        let near = self.index().near_to(name.as_str(), &face, self.scale());
+        Ok(near.and_then(|(distance, refuted)| match () {
+            () if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
+            () => refuted.then_some(Unlike::Refuted),
+        }))
+    }
+
     /// Makes a visitor a person, enrolled from the best faces that were kept of the visitor and are fit to enrol. When this
     /// returns, the person is recognised by this process.
     ///

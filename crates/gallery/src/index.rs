@@ -140,8 +140,23 @@ impl Index {
 
     /// What the person of this name looks like, on average.
     pub fn face_of(&self, name: &str) -> Option<&[f32]> {
-        let at = self.people.iter().position(|entry| &*entry.name == name)?;
-        Some(&self.means[at * self.dim..(at + 1) * self.dim])
+        self.named(name).map(|at| self.mean(at))
+    }
+
+    /// How far a face is from the person of this name, and whether it is too much like one that is not this person's. `None`
+    /// when nobody is enrolled by that name, or the face is of another model's length.
+    pub(crate) fn near_to(&self, name: &str, face: &[f32], scale: &Scale) -> Option<(Distance, bool)> {
+        let at = self.named(name).filter(|_| face.len() == self.dim)?;
+        let distance = scale.between(self.mean(at), face);
+        Some((distance, self.is_refuted(&self.people[at], face, distance, scale)))
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        self.people.iter().position(|entry| &*entry.name == name)
+    }
+
+    fn mean(&self, at: usize) -> &[f32] {
+        &self.means[at * self.dim..(at + 1) * self.dim]
     }
 
     /// This index with one person put in, replaced, or (with no usable template) taken out.

@@ -19,6 +19,7 @@ mod scale;
 pub use enrol::{Candidate, PersonName, Warning};
 pub use error::EnrolError;
 pub use gallery::{Enrolled, Gallery};
+pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};

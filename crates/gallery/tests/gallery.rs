@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use face::Embedding;
-use gallery::{Gallery, PersonName};
+use gallery::{Distance, Gallery, PersonName, Unlike};
 use models::{Catalog, Pack};
 use store::{Event, Micros, Store, StoredFace};
 
@@ -45,34 +45,49 @@ impl Place {
     async fn taken_for(&self, name: &str, gallery: &Gallery, face: &Embedding) -> String {
         let person = gallery.search(face).unwrap();
         assert_eq!(&*person.name, name);
-        let id = "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0".to_owned();
-        let event = Event {
-            id: id.clone(),
-            person_id: Some(person.person.0),
-            person: Some(name.to_owned()),
-            status: "PASS".to_owned(),
-            reason: None,
-            camera: "door".to_owned(),
-            direction: None,
-            node: "gate".to_owned(),
-            track: None,
-            distance: None,
-            raw_distance: None,
-            quality: None,
-            started_at: Micros(0),
-            last_seen_at: Micros(0),
-            ended: true,
-            has_face: false,
-            has_frame: false,
-            decision: "{}".to_owned(),
-            door_group: None,
-            visitor: None,
-            face: Some(StoredFace { model: pack().name, embedding: face.vector.clone() }),
-            correction: None,
-        };
+        let id = "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0";
+        let (person_id, person) = (Some(person.person.0), Some(name.to_owned()));
+        self.keep(Event { person_id, person, status: "PASS".to_owned(), reason: None, ..event(id, face) }).await;
+        id.to_owned()
+    }
+
+    /// An event in which a face was that of an unknown visitor.
+    async fn met(&self, visitor: &str, face: &Embedding) {
+        let event = event("01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f1", face);
+        self.keep(Event { visitor: Some(visitor.to_owned()), ..event }).await;
+    }
+
+    async fn keep(&self, event: Event) {
         let url = format!("sqlite:{}", self.folder.path().join("vultus.db").display());
         Store::open(&url).await.unwrap().put_events(&[event]).await.unwrap();
-        id
+    }
+}
+
+/// An event of somebody unknown.
+fn event(id: &str, face: &Embedding) -> Event {
+    Event {
+        id: id.to_owned(),
+        person_id: None,
+        person: None,
+        status: "REJECT".to_owned(),
+        reason: Some("below_threshold".to_owned()),
+        camera: "door".to_owned(),
+        direction: None,
+        node: "gate".to_owned(),
+        track: None,
+        distance: None,
+        raw_distance: None,
+        quality: None,
+        started_at: Micros(0),
+        last_seen_at: Micros(0),
+        ended: true,
+        has_face: false,
+        has_frame: false,
+        decision: "{}".to_owned(),
+        door_group: None,
+        visitor: None,
+        face: Some(StoredFace { model: pack().name, embedding: face.vector.clone() }),
+        correction: None,
     }
 }
 
@@ -191,6 +206,24 @@ async fn what_was_said_of_a_face_counts_in_every_process_and_only_against_who_wa
     api.take_back_correction(&event).await.unwrap();
     wait_until(|| !is_refuted(&detector, &lookalike)).await;
     assert!(!is_refuted(&api, &lookalike) && !is_refuted(&detector, &lookalike), "taken back");
+}
+
+#[tokio::test]
+async fn a_visitor_who_looks_like_somebody_else_is_told_from_whoever_has_the_name() {
+    let place = Place::new();
+    let (api, other) = (place.open().await, place.open().await);
+    const VISITOR: &str = "01943c3e-8f10-7000-8000-00000000000a";
+    let lookalike = embedding(0, 0.6, 1);
+    other.enrol(&name("zero"), &[embedding(3, 0.0, 1)]).await.unwrap();
+    other.enrol(&name("katya"), &[embedding(0, 0.0, 1)]).await.unwrap();
+    let event = place.taken_for("katya", &other, &lookalike).await;
+    place.met(VISITOR, &lookalike).await;
+    let unlike = async |who: &str| api.unlike(VISITOR, &name(who)).await.unwrap();
+    assert!(matches!(unlike("zero").await, Some(Unlike::Far(distance)) if distance > Distance::new(0.5437)));
+    assert_eq!((unlike("katya").await, unlike("nobody").await), (None, None));
+    assert_eq!(api.unlike("01943c3e-8f10-7000-8000-00000000000b", &name("zero")).await.unwrap(), None);
+    other.correct_event(&event, None).await.unwrap();
+    assert_eq!(unlike("katya").await, Some(Unlike::Refuted));
 }
 
 #[tokio::test]

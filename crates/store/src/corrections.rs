@@ -56,6 +56,7 @@ struct Standing {
     wrong: (Option<i64>, Option<String>),
     visitor: Option<String>,
     before_at: Option<i64>,
+    face: Option<(String, Vec<u8>)>,
 }
 
 impl Store {
@@ -131,9 +132,10 @@ async fn correct(
     }
     let at = Micros::now();
     let corrected_at = event.correction.as_ref().map(|correction| correction.at.0);
-    let (wrong, visitor, before_at) = match standing {
-        Some(standing) => (standing.wrong, standing.visitor, standing.before_at),
-        None => (now.clone(), event.visitor.clone(), corrected_at),
+    // The event loses its face with whoever was said, the correction does not.
+    let (wrong, visitor, before_at, face) = match standing {
+        Some(standing) => (standing.wrong, standing.visitor, standing.before_at, face.or(standing.face)),
+        None => (now.clone(), event.visitor.clone(), corrected_at, face),
     };
     sqlx::query(
         "INSERT INTO corrections (event_id, made_at, wrong_person_id, wrong_person, said_person_id, said_person, model, \
@@ -170,7 +172,7 @@ async fn correct(
 
 async fn take_back(connection: &mut AnyConnection, id: &str, version: Version) -> Result<TakenBack, Fault> {
     let Some((event, _)) = event_with_face(connection, id).await? else { return Ok(TakenBack::UnknownEvent) };
-    let Some(Standing { id: number, wrong, visitor, before_at }) = standing(connection, id).await? else {
+    let Some(Standing { id: number, wrong, visitor, before_at, .. }) = standing(connection, id).await? else {
         return Ok(TakenBack::Uncorrected);
     };
     withdraw(connection, number).await?;
@@ -231,7 +233,7 @@ async fn event_with_face(
 }
 
 async fn standing(connection: &mut AnyConnection, event: &str) -> Result<Option<Standing>, sqlx::Error> {
-    let sql = "SELECT id, wrong_person_id, wrong_person, visitor, before_at FROM corrections \
+    let sql = "SELECT id, wrong_person_id, wrong_person, visitor, before_at, model, embedding FROM corrections \
                WHERE event_id = $1 AND taken_back_at IS NULL";
     let Some(row) = sqlx::query(sql).bind(event).fetch_optional(connection).await? else { return Ok(None) };
     Ok(Some(Standing {
@@ -239,11 +241,13 @@ async fn standing(connection: &mut AnyConnection, event: &str) -> Result<Option<
         wrong: (row.try_get("wrong_person_id")?, row.try_get("wrong_person")?),
         visitor: row.try_get("visitor")?,
         before_at: row.try_get("before_at")?,
+        face: row.try_get::<Option<_>, _>("model")?.zip(row.try_get("embedding")?),
     }))
 }
 
+/// It stays on record; its face serves nobody any more.
 async fn withdraw(connection: &mut AnyConnection, correction: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE corrections SET taken_back_at = $1 WHERE id = $2")
+    sqlx::query("UPDATE corrections SET taken_back_at = $1, model = NULL, embedding = NULL WHERE id = $2")
         .bind(Micros::now().0)
         .bind(correction)
         .execute(connection)
@@ -321,37 +325,20 @@ pub(crate) async fn each_refuted_face(
     }
 }
 
-/// Erases what events and corrections keep of the face of a person who is removed by the change `version`. Returns the newest
-/// change: those whom such a face counted against change as well.
-pub(crate) async fn forget_person(
-    connection: &mut AnyConnection,
-    person: PersonId,
-    version: Version,
-) -> Result<Version, sqlx::Error> {
+/// Erases what events and corrections keep of a person who is removed. A face that counts against somebody else stays, as that of
+/// nobody known: it keeps whoever has it from passing as the person for whom it was taken before.
+pub(crate) async fn forget_person(connection: &mut AnyConnection, person: PersonId) -> Result<(), sqlx::Error> {
     // No event of the person may be on its way into the database meanwhile.
     take_numbers(connection, 0).await?;
-    sqlx::query("UPDATE events SET model = NULL, embedding = NULL WHERE person_id = $1")
-        .bind(person.0)
-        .execute(&mut *connection)
-        .await?;
-    let others: Vec<i64> = sqlx::query_scalar(
-        "SELECT DISTINCT wrong_person_id FROM corrections \
-         WHERE said_person_id = $1 AND wrong_person_id IS NOT NULL AND taken_back_at IS NULL",
-    )
-    .bind(person.0)
-    .fetch_all(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM corrections WHERE wrong_person_id = $1 OR said_person_id = $1")
-        .bind(person.0)
-        .execute(&mut *connection)
-        .await?;
-    forget_registered_as(connection, person).await?;
-    let mut newest = version;
-    for other in others.into_iter().filter(|other| *other != person.0) {
-        newest = next_version(connection).await?;
-        record(connection, newest, PersonId(other), ChangeKind::Updated).await?;
+    for sql in [
+        "UPDATE events SET model = NULL, embedding = NULL WHERE person_id = $1",
+        "DELETE FROM corrections WHERE wrong_person_id = $1 \
+         OR (said_person_id = $1 AND (wrong_person_id IS NULL OR taken_back_at IS NOT NULL))",
+        "UPDATE corrections SET said_person_id = NULL, said_person = NULL WHERE said_person_id = $1",
+    ] {
+        sqlx::query(sql).bind(person.0).execute(&mut *connection).await?;
     }
-    Ok(newest)
+    forget_registered_as(connection, person).await
 }
 
 /// Removes corrections that were taken back before `before`.

@@ -114,7 +114,7 @@ impl Store {
                 Some(person) => {
                     delete(&mut transaction, person).await?;
                     record(&mut transaction, version, person, ChangeKind::Removed).await?;
-                    let version = corrections::forget_person(&mut transaction, person, version).await?;
+                    corrections::forget_person(&mut transaction, person).await?;
                     transaction.commit().await?;
                     Some(version)
                 }

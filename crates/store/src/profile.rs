@@ -2,7 +2,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{next_version, record};
-use crate::{ChangeKind, Micros, PersonId, Store, StoreError, Version};
+use crate::{ChangeKind, Micros, PersonId, Store, StoreError};
 
 /// Who a person is beside the face: what other systems call them, and where and when they may pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl Store {
         .await
     }
 
-    /// Makes `change` to the profile of the person called `name`, as [`Store::set_profile`] does: of two changes at once none
-    /// is lost. A code that another person has is refused.
+    /// Makes `change` to the profile of the person called `name`, which counts in every process within a moment: it is a change
+    /// of the gallery. Of two changes at once none is lost. A code that another person has is refused.
     ///
     /// # Errors
     /// What the database said; nothing is changed then (after [`StoreError::TimedOut`] that is not known).
@@ -71,7 +71,7 @@ impl Store {
                     match holder_of_code(&mut transaction, person, profile.code.as_deref()).await? {
                         Some(holder) => ProfileChange::CodeTaken(holder),
                         None => {
-                            write_profile(&mut transaction, name, &profile).await?;
+                            write_profile(&mut transaction, person, &profile).await?;
                             record(&mut transaction, version, person, ChangeKind::Updated).await?;
                             ProfileChange::Made(profile)
                         }
@@ -85,31 +85,6 @@ impl Store {
             }
             session.give_back();
             Ok(changed)
-        })
-        .await
-    }
-
-    /// Gives the person called `name` another profile, which counts in every process within a moment: it is a change of the
-    /// gallery. `None` if nobody has that name.
-    ///
-    /// # Errors
-    /// What the database said; nothing is changed then (after [`StoreError::TimedOut`] that is not known).
-    pub async fn set_profile(&self, name: &str, profile: &Profile) -> Result<Option<Version>, StoreError> {
-        self.within(async {
-            let mut session = self.writing().await?;
-            let mut transaction = session.begin().await?;
-            let version = next_version(&mut transaction).await?;
-            let person = write_profile(&mut transaction, name, profile).await?;
-            let Some(person) = person else {
-                // The number goes back with the transaction.
-                transaction.rollback().await?;
-                session.give_back();
-                return Ok(None);
-            };
-            record(&mut transaction, version, person, ChangeKind::Updated).await?;
-            transaction.commit().await?;
-            session.give_back();
-            Ok(Some(version))
         })
         .await
     }
@@ -132,14 +107,10 @@ async fn holder_of_code(
     sqlx::query_scalar(sql).bind(code).bind(person.0).fetch_optional(connection).await
 }
 
-async fn write_profile(
-    connection: &mut AnyConnection,
-    name: &str,
-    profile: &Profile,
-) -> Result<Option<PersonId>, sqlx::Error> {
-    let id = sqlx::query_scalar(
+async fn write_profile(connection: &mut AnyConnection, person: PersonId, profile: &Profile) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "UPDATE people SET code = $1, member_of = $2, valid_from = $3, valid_until = $4, suspended = $5, watched = $6, \
-         let_out_at = $7 WHERE name = $8 RETURNING id",
+         let_out_at = $7 WHERE id = $8",
     )
     .bind(profile.code.as_deref())
     .bind(groups_as_text(&profile.groups))
@@ -148,10 +119,10 @@ async fn write_profile(
     .bind(i64::from(profile.suspended))
     .bind(i64::from(profile.watched))
     .bind(profile.let_out_at.map(|time| time.0))
-    .bind(name)
-    .fetch_optional(connection)
+    .bind(person.0)
+    .execute(connection)
     .await?;
-    Ok(id.map(PersonId))
+    Ok(())
 }
 
 /// What [`read_profile`] reads.

@@ -119,3 +119,25 @@ async fn the_newest_pass_in_each_door_group_says_who_is_inside_unless_somebody_h
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_of_a_clock_that_is_ahead_does_not_count_and_one_person_can_be_asked_for() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        let (ann, bob) = (enrol(&store, "Ann").await.person, enrol(&store, "Bob").await.person);
+        let now = Micros::now().0 / 1_000_000 - 1_735_689_600;
+        let events = [
+            pass(now - 600, ann, "out", "hq"),
+            pass(now + 3600, ann, "in", "hq"),
+            pass(now - 500, bob, "in", "hq"),
+            Event { last_seen_at: Micros(Micros::now().0 + 3_600_000_000), ..pass(now - 400, bob, "out", "hq") },
+        ];
+        store.put_events(&events).await.unwrap();
+        let shown = |movements: Vec<store::Movement>| {
+            movements.iter().map(|m| format!("{} {}", m.name, m.direction)).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(store.newest_movements(Micros(0)).await.unwrap()), ["Ann out", "Bob in"]);
+        assert_eq!(shown(store.newest_movements_of(bob, Micros(0)).await.unwrap()), ["Bob in"]);
+    })
+    .await;
+}

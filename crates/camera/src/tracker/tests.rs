@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{Found, Tracker};
 use crate::decision::{Reason, Verdict};
 use crate::evidence::TrackId;
-use crate::made::{Enrolled, frame, rule, shot};
+use crate::made::{Enrolled, frame, person, rule, shot};
 
 /// What the embedder would say of a face.
 #[derive(Clone, Copy, Debug)]
@@ -255,4 +255,18 @@ fn a_face_that_can_never_be_recognised_does_not_keep_the_camera_busy() {
     scene.keeps_seeing(600, &[put(300.0, Looks::Useless)]);
     assert!(!scene.tracker.is_curious(&scene.enrolled.gallery));
     assert!(scene.embeddings < 80, "{} embeddings in a minute", scene.embeddings);
+}
+
+#[test]
+fn what_changes_in_the_gallery_after_the_last_sight_takes_a_pass_away_and_gives_none() {
+    let mut scene = Scene::new(&["katya"]);
+    assert_eq!(scene.keeps_seeing(5, &[put(300.0, KATYA), put(600.0, STRANGER)])[0].1, Verdict::Pass);
+    scene.keeps_seeing(5, &[]);
+    scene.enrolled.remove("katya");
+    let Looks::Like(stranger) = STRANGER else { unreachable!() };
+    scene.enrolled.enrol("zero", person(stranger));
+    scene.keeps_seeing(35, &[]);
+    let ended = scene.tracker.take_ended();
+    let verdicts: Vec<Verdict> = ended.iter().map(|evidence| evidence.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Reject(Reason::BelowThreshold); 2], "{ended:?}");
 }

@@ -197,7 +197,7 @@ struct Gate {
 }
 
 impl Gate {
-    async fn new(door: impl FnOnce(&Store) -> Option<Door>) -> Self {
+    async fn new(door: Option<Door>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
         let catalog = models::Catalog::builtin();
@@ -208,8 +208,21 @@ impl Gate {
         let ann = store.enrol("Ann", &[template]).await.unwrap().person;
         store.change_profile("Ann", |profile| profile.groups = vec!["staff".to_owned()]).await.unwrap();
         let gallery = Gallery::load(store.clone(), pack).await.unwrap();
-        let access = Access::new(gallery, calendar(), rules(OFFICE), door(&store));
+        let access = Access::new(gallery, calendar(), rules(OFFICE), door);
         Self { _folder: folder, store, access, ann, start: Instant::now() }
+    }
+
+    /// Changes Ann's profile, and waits until the gallery knows.
+    async fn change(&self, change: impl FnOnce(&mut Profile)) {
+        self.store.change_profile("Ann", change).await.unwrap();
+        let (version, gallery) = (self.store.version().await.unwrap(), self.access.gallery.clone());
+        let follower = tokio::spawn(async move { gallery.follow().await });
+        let start = Instant::now();
+        while self.access.gallery.version() != version {
+            assert!(start.elapsed() < Duration::from_secs(30), "the gallery follows the database");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        follower.abort();
     }
 
     /// A sighting at `at` of the wall clock, `second` seconds after the start.
@@ -276,7 +289,7 @@ const CLOSING: &str = "2026-11-26T19:00:00+01:00";
 
 #[tokio::test]
 async fn a_refused_face_and_its_track_are_no_pass_and_the_refusal_is_made_once() {
-    let mut gate = Gate::new(|_| None).await;
+    let mut gate = Gate::new(None).await;
     let ann = gate.ann(1, CLOSING);
     let mut first = gate.sighting(0, CLOSING, &[&ann], &[]);
     gate.access.judge(&mut first);
@@ -295,7 +308,7 @@ async fn a_refused_face_and_its_track_are_no_pass_and_the_refusal_is_made_once()
 
 #[tokio::test]
 async fn a_track_that_ends_before_anybody_saw_it_is_judged_by_when_it_was_seen() {
-    let mut gate = Gate::new(|_| None).await;
+    let mut gate = Gate::new(None).await;
     let (in_time, late) = (gate.ann(1, NOON), gate.ann(2, CLOSING));
     let mut end = gate.sighting(0, CLOSING, &[], &[&in_time, &late]);
     gate.access.judge(&mut end);
@@ -305,7 +318,7 @@ async fn a_track_that_ends_before_anybody_saw_it_is_judged_by_when_it_was_seen()
 
 #[tokio::test]
 async fn whoever_was_let_pass_before_the_window_closed_stays_so_to_the_end_of_the_track() {
-    let mut gate = Gate::new(|_| None).await;
+    let mut gate = Gate::new(None).await;
     let ann = gate.ann(1, NOON);
     let mut before = gate.sighting(0, "2026-11-26T18:59:59+01:00", &[&ann], &[]);
     gate.access.judge(&mut before);
@@ -319,21 +332,77 @@ async fn whoever_was_let_pass_before_the_window_closed_stays_so_to_the_end_of_th
 }
 
 #[tokio::test]
-async fn whoever_is_not_accepted_by_the_face_or_not_enrolled_any_more_is_left_as_is() {
-    let mut gate = Gate::new(|_| None).await;
+async fn whoever_is_not_accepted_by_the_face_is_left_as_is_and_whoever_is_not_registered_any_more_does_not_pass() {
+    let mut gate = Gate::new(None).await;
     let unknown = Verdict::Reject(Reason::BelowThreshold);
-    let stranger = Arc::new(Evidence { verdict: unknown, ..Evidence::clone(&gate.ann(1, CLOSING)) });
-    let mut removed = Evidence::clone(&gate.ann(2, CLOSING));
+    let stranger = Arc::new(Evidence { verdict: unknown, ..Evidence::clone(&gate.ann(1, NOON)) });
+    let mut removed = Evidence::clone(&gate.ann(2, NOON));
     removed.nearest.as_mut().unwrap().person = PersonId(99);
-    let mut seen = gate.sighting(0, CLOSING, &[&stranger, &Arc::new(removed)], &[]);
+    let removed = Arc::new(removed);
+    let mut seen = gate.sighting(0, NOON, &[&stranger, &removed], &[&removed]);
     gate.access.judge(&mut seen);
     let verdicts: Vec<Verdict> = seen.faces.iter().map(|face| face.verdict).collect();
-    assert_eq!(verdicts, [unknown, Verdict::Pass]);
+    let nobody = Verdict::Reject(Reason::NobodyEnrolled);
+    assert_eq!(verdicts, [unknown, nobody]);
+    for evidence in [seen.faces[1].evidence.as_ref().unwrap(), &seen.ended[0]] {
+        assert_eq!((evidence.verdict, evidence.nearest.is_none()), (nobody, true), "nor is it named");
+    }
+    assert!(seen.faces[1].nearest.is_none());
+}
+
+#[tokio::test]
+async fn whoever_was_refused_stays_refused_on_a_track_whatever_changes_after_the_last_sight() {
+    let mut gate = Gate::new(Some(Door::alone("hq", camera::Direction::In))).await;
+    gate.change(|profile| profile.suspended = true).await;
+    let (first, second) = (gate.ann(1, NOON), gate.ann(2, NOON));
+    let mut seen = gate.sighting(0, NOON, &[&first, &second], &[]);
+    gate.access.judge(&mut seen);
+    let refused = Verdict::Reject(Reason::Suspended);
+    assert_eq!(seen.faces[0].verdict, refused);
+
+    gate.change(|profile| profile.suspended = false).await;
+    let mut end = gate.sighting(2, NOON, &[], &[&first]);
+    gate.access.judge(&mut end);
+    assert_eq!((end.ended[0].verdict, end.ended[0].denied.is_some()), (refused, true));
+    let away = "2026-11-26T12:00:30+01:00";
+    let mut back = gate.sighting(30, away, &[&gate.ann(3, away)], &[]);
+    gate.access.judge(&mut back);
+    assert_eq!(back.faces[0].verdict, Verdict::Pass, "whoever was not let in is not inside");
+
+    assert!(gate.access.gallery.remove(&gallery::PersonName::parse("Ann").unwrap()).await.unwrap());
+    let mut end = gate.sighting(31, NOON, &[], &[&second]);
+    gate.access.judge(&mut end);
+    assert_eq!(end.ended[0].verdict, refused);
+}
+
+#[tokio::test]
+async fn whoever_was_let_pass_and_is_unregistered_before_the_track_ends_has_passed() {
+    let mut gate = Gate::new(None).await;
+    let ann = gate.ann(1, NOON);
+    let mut seen = gate.sighting(0, NOON, &[&ann], &[]);
+    gate.access.judge(&mut seen);
+    assert!(gate.access.gallery.remove(&gallery::PersonName::parse("Ann").unwrap()).await.unwrap());
+    let mut end = gate.sighting(2, NOON, &[], &[&ann]);
+    gate.access.judge(&mut end);
+    assert!(Arc::ptr_eq(&end.ended[0], &ann));
+}
+
+#[tokio::test]
+async fn a_face_that_is_not_confirmed_lets_nobody_into_a_door_group() {
+    let mut gate = Gate::new(Some(Door::alone("hq", camera::Direction::In))).await;
+    let mut seen = gate.sighting(0, NOON, &[&gate.ann(1, NOON)], &[&gate.ann(2, NOON)]);
+    seen.faces[0].verdict = Verdict::Reject(Reason::TooFewShots);
+    gate.access.judge(&mut seen);
+    assert_eq!(seen.faces[0].verdict, Verdict::Reject(Reason::TooFewShots));
+    let later = "2026-11-26T12:00:30+01:00";
+    let mut back = gate.sighting(30, later, &[&gate.ann(3, later)], &[]);
+    gate.access.judge(&mut back);
+    assert_eq!(back.faces[0].verdict, Verdict::Pass);
 }
 
 #[tokio::test]
 async fn a_face_that_is_judged_by_one_picture_is_refused_too() {
-    let mut gate = Gate::new(|_| None).await;
+    let mut gate = Gate::new(None).await;
     let mut seen = gate.sighting(0, CLOSING, &[&gate.ann(1, CLOSING)], &[]);
     seen.faces[0].evidence = None;
     gate.access.judge(&mut seen);
@@ -342,11 +411,7 @@ async fn a_face_that_is_judged_by_one_picture_is_refused_too() {
 
 #[tokio::test]
 async fn nobody_enters_a_door_group_twice_and_whoever_was_refused_otherwise_has_not_entered() {
-    let door = |store: &Store| {
-        let presence = crate::Presence::start(store.clone(), Duration::from_hours(24));
-        Some(presence.door("hq", camera::Direction::In))
-    };
-    let mut gate = Gate::new(door).await;
+    let mut gate = Gate::new(Some(Door::alone("hq", camera::Direction::In))).await;
     let judge = |gate: &mut Gate, track: TrackId, at: &str| {
         let mut seen = gate.sighting(track, at, &[&gate.ann(track, at)], &[]);
         gate.access.judge(&mut seen);
@@ -358,15 +423,7 @@ async fn nobody_enters_a_door_group_twice_and_whoever_was_refused_otherwise_has_
     assert_eq!(judge(&mut gate, 3, "2026-11-26T08:00:09+01:00"), Verdict::Pass, "on another track of the same way in");
     assert_eq!(judge(&mut gate, 4, NOON), Verdict::Reject(Reason::AlreadyInside));
     let let_out_at = Some(time("2026-11-26T13:00:00+01:00"));
-    gate.store.change_profile("Ann", |profile| profile.let_out_at = let_out_at).await.unwrap();
-    let gallery = gate.access.gallery.clone();
-    let follower = tokio::spawn(async move { gallery.follow().await });
-    let start = Instant::now();
-    while gate.access.gallery.profile(gate.ann).unwrap().let_out_at != let_out_at {
-        assert!(start.elapsed() < Duration::from_secs(30), "the gallery follows the database");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    follower.abort();
+    gate.change(|profile| profile.let_out_at = let_out_at).await;
     assert_eq!(judge(&mut gate, 5, "2026-11-26T14:00:00+01:00"), Verdict::Pass);
     assert_eq!(judge(&mut gate, 6, "2026-11-26T15:00:00+01:00"), Verdict::Reject(Reason::AlreadyInside));
 }

@@ -353,8 +353,10 @@ impl Passage {
 
     /// Finds out which unknown person it is, when it `is_time`, unless that is known already. Who is recognised is no visitor.
     fn meet(&mut self, place: &Place, is_time: bool) {
-        let is_unknown =
-            matches!(self.evidence.verdict.reason(), Some(Reason::BelowThreshold | Reason::NobodyEnrolled));
+        let is_unknown = matches!(
+            self.evidence.verdict.reason(),
+            Some(Reason::BelowThreshold | Reason::NobodyEnrolled | Reason::Refuted)
+        );
         if self.person().is_some() {
             self.visitor = None;
         } else if is_unknown

@@ -45,7 +45,11 @@ impl House {
 
     /// Another node has seen `person` pass.
     fn hears(&self, person: PersonId, direction: &str, from: i64, to: i64) {
-        hear_event(&self.shared, &event(person, direction, from, to));
+        self.hears_event(&event(person, direction, from, to));
+    }
+
+    fn hears_event(&self, event: &Event) -> Vec<PersonId> {
+        hear_event(&self.shared, event, Micros::now())
     }
 }
 
@@ -143,7 +147,7 @@ fn what_other_nodes_saw_counts_by_its_time_in_whatever_order_it_comes() {
     house.hears(BOB, "in", 40, 42);
     assert!(house.enters(BOB, 300));
     let refused = Event { status: "REJECT".to_owned(), ..event(ANN, "out", 400, 401) };
-    hear_event(&house.shared, &refused);
+    house.hears_event(&refused);
     assert!(!house.enters(ANN, 450), "whoever is refused at the exit has not left");
 }
 
@@ -161,12 +165,25 @@ fn the_own_event_that_comes_back_changes_nothing() {
 }
 
 #[test]
-fn a_correction_puts_inside_who_it_really_was() {
+fn a_correction_puts_inside_who_it_really_was_and_leaves_open_how_the_other_passed_before() {
     let house = House::new();
     house.hears(ANN, "in", 0, 3);
     let correction = Some(EventCorrection { at: at(50), was_person_id: Some(ANN.0), was_person: None });
-    hear_event(&house.shared, &Event { correction, ..event(BOB, "in", 0, 3) });
-    assert!(house.enters(ANN, 60) && !house.enters(BOB, 60));
+    assert_eq!(house.hears_event(&Event { correction, ..event(BOB, "in", 0, 3) }), [ANN]);
+    assert!(!house.enters(BOB, 60));
+    assert_eq!(house.hears_event(&event(ANN, "in", 0, 3)), [BOB], "taken back");
+}
+
+#[test]
+fn a_way_of_a_clock_that_is_ahead_counts_neither_for_nor_against_anybody() {
+    let house = House::new();
+    let ahead = Micros(Micros::now().0 + 3_600_000_000);
+    house.hears(ANN, "in", 0, 3);
+    house.hears_event(&Event { started_at: ahead, last_seen_at: ahead, ..event(ANN, "out", 0, 0) });
+    assert!(!house.enters(ANN, 60));
+    // This clock was ahead, and is right by now.
+    house.entrance.passed(BOB, at(7200));
+    assert!(house.enters(BOB, 100) && !house.enters(BOB, 200));
 }
 
 #[test]
@@ -195,9 +212,8 @@ async fn what_was_before_the_start_and_what_another_process_writes_is_known_by_a
     let ann = store.enrol("Ann", &[template]).await.unwrap().person;
     let now = Micros::now().0 / 1_000_000 - at(0).0 / 1_000_000;
     let write = async |direction: &str, second: i64| {
-        let hex = format!("{:012x}", at(second).0 / 1000);
-        let id = format!("{}-{}-7000-8000-000000000000", &hex[..8], &hex[8..]);
-        store.put_events(&[Event { id, ..event(ann, direction, second, second + 1) }]).await.unwrap();
+        let written = Event { id: id_at(second), ..event(ann, direction, second, second + 1) };
+        store.put_events(&[written]).await.unwrap();
     };
     write("in", now - 600).await;
     let presence = Presence::start(store.clone(), FORGET_AFTER);
@@ -207,4 +223,63 @@ async fn what_was_before_the_start_and_what_another_process_writes_is_known_by_a
     until(&entrance, ann, now, false).await;
     write("in", now - 200).await;
     until(&entrance, ann, now, true).await;
+}
+
+#[tokio::test]
+async fn whatever_is_corrected_or_taken_back_everybody_passed_last_as_the_events_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
+    let mut people = Vec::new();
+    for name in ["Ann", "Bob", "Cem"] {
+        let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None };
+        people.push(store.enrol(name, &[template]).await.unwrap().person);
+    }
+    let (ann, bob, cem) = (people[0], people[1], people[2]);
+    let now = Micros::now().0 / 1_000_000 - at(0).0 / 1_000_000;
+    let write = async |person, direction: &str, second: i64| {
+        let written = Event { id: id_at(second), ..event(person, direction, second, second + 1) };
+        store.put_events(&[written]).await.unwrap();
+    };
+    let presence = Presence::start(store.clone(), FORGET_AFTER);
+    let mut entrance = presence.door("hq", Direction::In);
+    let correct = async |second, said| store.correct_event(&id_at(second), said).await.unwrap();
+
+    write(ann, "in", now - 600).await;
+    until(&entrance, ann, now, true).await;
+    correct(now - 600, Some("Bob")).await;
+    until(&entrance, bob, now, true).await;
+    until(&entrance, ann, now, false).await;
+    correct(now - 600, Some("Cem")).await;
+    until(&entrance, cem, now, true).await;
+    until(&entrance, bob, now, false).await;
+    store.take_back_correction(&id_at(now - 600)).await.unwrap();
+    until(&entrance, ann, now, true).await;
+    until(&entrance, cem, now, false).await;
+
+    write(ann, "out", now - 300).await;
+    until(&entrance, ann, now, false).await;
+    correct(now - 300, None).await;
+    until(&entrance, ann, now, true).await;
+
+    // What is corrected while there is no door is known when there is one again.
+    drop(entrance);
+    until_idle(&presence).await;
+    correct(now - 600, Some("Bob")).await;
+    entrance = presence.door("hq", Direction::In);
+    until(&entrance, bob, now, true).await;
+    until(&entrance, ann, now, false).await;
+}
+
+/// An event's id, by when it began.
+fn id_at(second: i64) -> String {
+    let hex = format!("{:012x}", at(second).0 / 1000);
+    format!("{}-{}-7000-8000-000000000000", &hex[..8], &hex[8..])
+}
+
+async fn until_idle(presence: &Presence) {
+    let start = Instant::now();
+    while *presence.shared.is_read.lock().unwrap() {
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody follows without a door");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

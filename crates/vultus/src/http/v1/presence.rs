@@ -79,6 +79,7 @@ fn present(way: &Movement, server: &Server) -> Present {
     responses(
         (status = 204, description = "the person may enter"),
         (status = 404, description = "unknown_name", body = ErrorBody),
+        (status = 409, description = "code_taken", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
@@ -86,7 +87,9 @@ pub async fn let_out(State(server): State<Server>, NameInPath(name): NameInPath)
     let now = Micros::now();
     match server.app.store().change_profile(name.as_str(), |profile| profile.let_out_at = Some(now)).await? {
         ProfileChange::NoSuchPerson => Err(PeopleError::Unknown(name.to_string()).into()),
-        ProfileChange::Made(_) | ProfileChange::CodeTaken(_) => {
+        // Not to be expected, as the code stays what it is; but then nothing was written.
+        ProfileChange::CodeTaken(holder) => Err(PeopleError::CodeTaken(holder).into()),
+        ProfileChange::Made(_) => {
             tracing::info!(name = name.as_str(), "is said to be outside");
             Ok(StatusCode::NO_CONTENT)
         }

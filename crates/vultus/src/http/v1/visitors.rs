@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use events::EventView;
-use gallery::PersonName;
+use gallery::{PersonName, Unlike};
 use serde::{Deserialize, Serialize};
 use store::{EventFilter, Micros, RegisteredVisitor, Visitor, VisitorCursor};
 use utoipa::{IntoParams, ToSchema};
@@ -90,9 +90,12 @@ pub(in crate::http) struct VisitorChange {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct VisitorName {
-    /// The person's name. One that exists gets more templates.
+    /// The person's name. One that exists gets more templates, if the visitor looks like that person.
     #[schema(example = "katya")]
     name: String,
+    /// Whether that person gets them although the visitor does not look like it.
+    #[serde(default)]
+    force: bool,
 }
 
 /// What the registration of a visitor came to.
@@ -224,7 +227,7 @@ pub(in crate::http) async fn forget(
         (status = 200, body = RegisteredVisitorView),
         (status = 400, description = "bad_id, bad_json, bad_name", body = ErrorBody),
         (status = 404, description = "unknown_visitor", body = ErrorBody),
-        (status = 409, description = "already_registered, no_kept_face", body = ErrorBody),
+        (status = 409, description = "already_registered, no_kept_face, not_alike", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
@@ -234,8 +237,11 @@ pub(in crate::http) async fn register(
     request: Request,
 ) -> Result<Json<RegisteredVisitorView>, ApiError> {
     let id = id_of(&id)?;
-    let VisitorName { name } = json_of(request).await?;
+    let VisitorName { name, force } = json_of(request).await?;
     let name = PersonName::parse(&name)?;
+    if !force && let Some(unlike) = server.app.gallery().unlike(&id, &name).await? {
+        return Err(not_alike(&name, unlike));
+    }
     match server.app.gallery().register_visitor(&id, &name).await? {
         RegisteredVisitor::Done { enrolled, events, faces } => {
             tracing::info!(visitor = id, name = name.as_str(), events, "a visitor is registered");
@@ -286,6 +292,18 @@ fn cursor_of(text: &str) -> Option<VisitorCursor> {
 /// Unix seconds with milliseconds, as events have them.
 fn seconds(time: Micros) -> f64 {
     (time.0 / 1000) as f64 / 1000.0
+}
+
+fn not_alike(name: &PersonName, unlike: Unlike) -> ApiError {
+    let why = match unlike {
+        Unlike::Far(distance) => format!("somebody is registered as {name}, who looks different (distance {distance})"),
+        Unlike::Refuted => format!("this face is too much like one that stands corrected as not being {name}"),
+    };
+    let message = format!(
+        "{why}, and whoever this visitor is would pass as {name}. Choose another name; if it is {name} all the same, say \
+         `\"force\": true`"
+    );
+    ApiError::new(StatusCode::CONFLICT, "not_alike", message)
 }
 
 fn unknown() -> ApiError {
