@@ -134,6 +134,7 @@ fn pass_elsewhere(person: i64, direction: &str, ago: i64) -> Event {
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: Micros(started_at.0 + 1_000_000),
         ended: true,
         has_face: false,

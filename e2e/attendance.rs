@@ -36,6 +36,7 @@ fn event(number: u32, person: i64, direction: &str, time: &str) -> Event {
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: true,
         has_face: false,

@@ -253,6 +253,7 @@ fn old_event(days: u64) -> Event {
         raw_distance: None,
         quality: None,
         started_at: Micros(i64::try_from(started.as_micros()).unwrap()),
+        passed_at: None,
         last_seen_at: Micros(i64::try_from(started.as_micros()).unwrap()),
         ended: true,
         has_face: true,

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::people::NameInPath;
 use crate::http::error::ErrorBody;
 use crate::http::{ApiError, Server};
-use crate::people::{PeopleError, moment};
+use crate::people::PeopleError;
+use crate::times;
 
 /// Who is inside.
 #[derive(Serialize, ToSchema)]
@@ -66,7 +67,7 @@ pub async fn list(State(server): State<Server>) -> Result<Json<PresenceList>, Ap
 fn present(way: &Movement, server: &Server) -> Present {
     Present {
         name: way.name.clone(),
-        since: moment(way.started_at, server.app.calendar()),
+        since: times::shown(way.started_at, server.app.calendar()),
         camera: way.camera.clone(),
         event: way.event.clone(),
     }
@@ -86,7 +87,7 @@ pub async fn let_out(State(server): State<Server>, NameInPath(name): NameInPath)
     let now = Micros::now();
     match server.app.store().change_profile(name.as_str(), |profile| profile.let_out_at = Some(now)).await? {
         ProfileChange::NoSuchPerson => Err(PeopleError::Unknown(name.to_string()).into()),
-        ProfileChange::Made(_) | ProfileChange::CodeTaken(_) => {
+        ProfileChange::Made(_) | ProfileChange::CodeTaken(_) | ProfileChange::NeverValid => {
             tracing::info!(name = name.as_str(), "is said to be outside");
             Ok(StatusCode::NO_CONTENT)
         }
