@@ -84,6 +84,17 @@ pub fn named_webhooks(resolved: &Resolved) -> anyhow::Result<Vec<NamedWebhook>> 
     Ok(webhooks)
 }
 
+/// The webhooks that wait for a camera which is not one of `known`, and for which.
+pub fn waiting_for_none<'a>(
+    webhooks: &'a [NamedWebhook],
+    known: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let wanted = |webhook: &'a NamedWebhook| {
+        webhook.settings.wanted.cameras.iter().map(|camera| (webhook.name.as_str(), camera.as_str()))
+    };
+    webhooks.iter().flat_map(wanted).filter(|(_, camera)| !known.contains(*camera))
+}
+
 impl NamedWebhook {
     fn parse(fields: &Map<String, Value>) -> Result<Self, NotAWebhook> {
         let fields = Fields(fields);
