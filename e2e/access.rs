@@ -134,6 +134,7 @@ fn pass_elsewhere(person: i64, direction: &str, ago: i64) -> Event {
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: Micros(started_at.0 + 1_000_000),
         ended: true,
         has_face: false,
@@ -227,6 +228,9 @@ async fn people_are_listed_shown_and_changed_over_the_api() {
     for (body, error) in [
         (json!({"groups": [""]}), "422 bad_person"),
         (json!({"valid_until": "soon"}), "422 bad_person"),
+        (json!({"valid_from": "20270101"}), "422 bad_person"),
+        (json!({"valid_from": "2026-12-31", "valid_until": "2026-12-30"}), "422 bad_person"),
+        (json!({"code": "#1"}), "422 bad_person"),
         (json!({"name": "joe"}), "422 bad_person"),
         (json!(7), "422 bad_person"),
     ] {
@@ -246,7 +250,11 @@ async fn people_are_listed_shown_and_changed_over_the_api() {
 fn the_command_line_shows_and_changes_people() {
     let home = home_with_obama();
     let change = ["people", "set", "obama", "groups=staff, it", "valid_until=2026-12-31", "code=7", "watched=yes"];
-    assert_eq!(home.run(&change).succeeded(), "obama is changed\n");
+    let said = home.run(&change).succeeded();
+    assert!(
+        said.starts_with("obama is changed\n") && said.contains("\nvalid_until: 2027-01-01T00:00:00+00:00\n"),
+        "{said}"
+    );
     let shown = home.run(&["people", "show", "obama"]).succeeded();
     for line in ["groups: it, staff\n", "valid_until: 2027-01-01T00:00:00+00:00\n", "code: 7\n", "photos: 1\n"] {
         assert!(shown.contains(line), "{shown}");
@@ -256,6 +264,7 @@ fn the_command_line_shows_and_changes_people() {
     assert_eq!((&shown["groups"], &shown["valid_until"], &shown["watched"]), (&json!([]), &Value::Null, &json!(true)));
     for (arguments, said) in [
         (["people", "set", "obama", "suspended=perhaps"], "true, yes, on"),
+        (["people", "set", "obama", "valid_from=20270101"], "a day such as 2026-12-31"),
         (["people", "set", "obama", "group=staff"], "did you mean `groups`?"),
         (["people", "set", "joe", "suspended=true"], "nobody named joe"),
     ] {

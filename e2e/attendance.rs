@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
 use store::{Event, Micros, Profile, Store};
 
 use crate::support::{Answer, Home, Service, client, photo};
@@ -36,6 +37,7 @@ fn event(number: u32, person: i64, direction: &str, time: &str) -> Event {
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: true,
         has_face: false,
@@ -61,6 +63,7 @@ async fn two_days() -> (Home, Service, Vec<Event>) {
     let (code, groups) = (Some("1007".to_owned()), vec!["staff".to_owned()]);
     let profile = Profile { code, groups, valid_from, valid_until, ..Profile::default() };
     store.change_profile("obama", |held| *held = profile).await.unwrap();
+    enrolled_long_ago(&home).await;
     let (id, _) = store.profile("obama").await.unwrap().unwrap();
     let events = vec![
         event(1, id.0, "in", "2025-11-03T09:12:05+01:00"),
@@ -70,6 +73,15 @@ async fn two_days() -> (Home, Service, Vec<Event>) {
     ];
     store.put_events(&events).await.unwrap();
     (home, vultus, events)
+}
+
+/// Of days before nobody can be absent.
+async fn enrolled_long_ago(home: &Home) {
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite:{}", home.file("vultus.db").display());
+    let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
+    connection.execute("UPDATE people SET created_at = 0").await.unwrap();
+    connection.close().await.unwrap();
 }
 
 async fn send(vultus: &Service, method: Method, path: &str, body: &str) -> Answer {
@@ -185,7 +197,7 @@ async fn a_correction_by_hand_counts_is_marked_and_can_be_taken_back() {
 #[tokio::test]
 async fn a_log_of_another_door_is_read_row_by_row_and_twice_is_once() {
     let (_home, vultus, _) = two_days().await;
-    let log = "1007\t2025-11-04 17:45:00\t1\t1\t0\r\n\nwhatever\n4711\t2025-11-04 17:45:00\t1\t1\t0\n1007\t2025-11-04 25:00:00\t1\n";
+    let log = "\u{feff}1007\t2025-11-04 17:45:00\t1\t1\t0\r\n\nwhatever\n4711\t2025-11-04 17:45:00\t1\t1\t0\n1007\t2025-11-04 25:00:00\t1\n";
     let read = send(&vultus, Method::POST, "/attlog", log).await.ok();
     assert_eq!((&read["added"], &read["known"], &read["refused"]), (&json!(1), &json!(0), &json!(3)));
     let results: Vec<_> =
@@ -207,6 +219,10 @@ async fn a_log_of_another_door_is_read_row_by_row_and_twice_is_once() {
 #[tokio::test]
 async fn what_is_asked_for_wrongly_is_refused_with_a_reason() {
     let (home, vultus, events) = two_days().await;
+    let found = vultus.get(&format!("{AT}?person=%20obama%20")).await.ok();
+    assert_eq!(found["people"][0]["person"], "obama");
+    let said = home.run(&["attendance", "--from", "2025-11-16T10:00"]).failed_with(2);
+    assert!(said.contains("a day is written as in 2026-11-01"), "{said}");
     for query in [
         "from=2025-11-30&to=2025-11-01",
         "from=2025-01-01&to=2026-01-02",
@@ -224,6 +240,10 @@ async fn what_is_asked_for_wrongly_is_refused_with_a_reason() {
         (r#"{"person": "obama"}"#, "422 bad_punch"),
         (r#"{"person": "obama", "at": "2025-11-04"}"#, "422 bad_punch"),
         (r#"{"person": "obama", "at": -5}"#, "422 bad_punch"),
+        (r#"{"person": "obama", "at": "2026"}"#, "422 bad_punch"),
+        (r#"{"person": "obama", "at": "20261102"}"#, "422 bad_punch"),
+        (r#"{"person": "obama", "at": "2999-11-02 17:30"}"#, "422 bad_punch"),
+        (r#"{"person": "obama", "at": 1762274400, "note": "a\u001b[2Jb"}"#, "422 bad_punch"),
         (r#"{"person": "obama", "at": 1e300}"#, "422 bad_punch"),
         (r#"{"person": "obama", "at": 1762274400, "direction": "up"}"#, "422 bad_punch"),
         (r#"{"person": "obama", "at": 1762274400, "directoin": "in"}"#, "422 bad_punch"),

@@ -159,13 +159,14 @@ async fn a_webhook_can_be_tried_and_listed_from_the_command_line() {
         &format!(
             "[[webhook]]\nname = 'relay'\nurl = '{}'\nmethod = 'PUT'\nbody = '{{\"who\": \"{{{{name}}}}\"}}'\n\
              headers = {{ X-Key = 's3cret' }}\nsecret = 's3cret'\n",
-            relay.url("/s3cret/{{camera}}")
+            relay.url("/relay-s3cret-0123456789/{{camera}}")
         ),
     );
     let tried = home.run(&["webhooks", "test", "relay"]).succeeded();
+    assert!(tried.starts_with(&format!("PUT {}\n", relay.url("/***/test"))), "{tried}");
     assert!(tried.contains("it answered 200") && tried.contains(r#"{"who": "test"}"#), "{tried}");
     let asked = relay.is_asked(1).await.remove(0);
-    assert_eq!((asked.line.as_str(), asked.header("x-key")), ("PUT /s3cret/test", "s3cret"));
+    assert_eq!((asked.line.as_str(), asked.header("x-key")), ("PUT /relay-s3cret-0123456789/test", "s3cret"));
     relay.answers(500);
     let failed = home.run(&["webhooks", "test", "relay"]);
     assert!(failed.code == Some(1) && failed.stdout.contains("not delivered: it answered 500"), "{failed:?}");
@@ -175,6 +176,7 @@ async fn a_webhook_can_be_tried_and_listed_from_the_command_line() {
     for text in [tried, listed, config] {
         assert!(!text.contains("s3cret"), "{text}");
     }
+    assert!(home.run(&["webhooks", "resend"]).failed_with(2).contains("--webhook <NAME>"));
     assert!(home.run(&["webhooks", "test", "relai"]).failed_with(1).contains("there is no webhook"));
 }
 

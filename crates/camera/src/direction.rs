@@ -21,6 +21,11 @@ impl Direction {
             Self::Out => "out",
         }
     }
+
+    /// The direction of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::In, Self::Out].into_iter().find(|direction| direction.as_str() == text)
+    }
 }
 
 impl fmt::Display for Direction {

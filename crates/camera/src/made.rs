@@ -65,6 +65,7 @@ impl Enrolled {
             raw_distance: None,
             quality: None,
             started_at: Micros(0),
+            passed_at: None,
             last_seen_at: Micros(0),
             ended: true,
             has_face: false,

@@ -15,7 +15,7 @@ mod workdays;
 mod tests;
 
 pub use attlog::{AttlogRow, NotARow};
-pub use book::{Attendance, Attendee, Period};
+pub use book::{Attendance, Attendee, Period, is_stand_in, stand_in};
 pub use schedule::{NotASchedule, Schedule, Shift};
 pub use stamp::{Stamp, StampSource};
 pub use workday::{CountedStamp, Workday};

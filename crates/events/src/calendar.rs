@@ -1,5 +1,5 @@
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 use store::Micros;
 
@@ -23,11 +23,15 @@ impl Holiday {
     /// `2026-12-25`, or `12-25` for every year. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        if let Ok(date) = text.parse::<Date>() {
+        if let Some(date) = parse_day(text) {
             return Some(Self::Once(date));
         }
+        let number = |text: &str| {
+            let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| text.parse().ok())?
+        };
         let (month, day) = text.split_once('-')?;
-        let (month, day) = (month.parse().ok()?, day.parse().ok()?);
+        let (month, day) = (number(month)?, number(day)?);
         // A leap year has every day that there is.
         Date::new(2024, month, day).ok().map(|_| Self::Yearly(month, day))
     }
@@ -38,6 +42,12 @@ impl Holiday {
             Self::Yearly(month, day) => (month, day) == (date.month(), date.day()),
         }
     }
+}
+
+/// `2026-11-01`, and nothing else that means a day: a time would lose its hour.
+pub fn parse_day(text: &str) -> Option<Date> {
+    let is_placed = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    (text.len() == 10 && text.bytes().enumerate().all(is_placed)).then(|| text.parse().ok())?
 }
 
 impl Calendar {
@@ -67,8 +77,20 @@ impl Calendar {
     /// When a clock on the wall shows `time`: of two such moments, as in the night in which clocks are set back, the first; of none,
     /// the moment at which they are set forward.
     pub fn moment(&self, time: DateTime) -> Option<Micros> {
-        let time = self.zone.to_ambiguous_zoned_datetime(time).compatible().ok()?;
-        Some(Micros(time.timestamp().as_microsecond()))
+        let ambiguous = self.zone.to_ambiguous_timestamp(time);
+        let moment = if matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. }) {
+            // By the clock as it is after the gap the time would lie before it.
+            let before = ambiguous.earlier().ok()?;
+            self.zone.following(before).next()?.timestamp()
+        } else {
+            ambiguous.compatible().ok()?
+        };
+        Some(Micros(moment.as_microsecond()))
+    }
+
+    /// When `day` begins.
+    pub fn start_of(&self, day: Date) -> Option<Micros> {
+        self.moment(day.to_datetime(Time::midnight()))
     }
 
     /// Whether other hours count on `date`.
@@ -79,5 +101,37 @@ impl Calendar {
     /// The time zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_the_moment_at_which_clocks_are_set_forward() {
+        let berlin = Calendar::new(TimeZone::get("Europe/Berlin").unwrap(), Vec::new());
+        let shown = |time: &str| berlin.zoned(berlin.moment(time.parse().unwrap()).unwrap()).to_string();
+        for time in ["2026-03-29T02:00", "2026-03-29T02:30", "2026-03-29T02:59:59", "2026-03-29T03:00"] {
+            assert_eq!(shown(time), "2026-03-29T03:00:00+02:00[Europe/Berlin]", "{time}");
+        }
+        assert_eq!(shown("2026-03-29T01:59:59"), "2026-03-29T01:59:59+01:00[Europe/Berlin]");
+        assert_eq!(shown("2026-10-25T02:30"), "2026-10-25T02:30:00+02:00[Europe/Berlin]", "the first of two");
+        // A day that has no midnight.
+        let cairo = Calendar::new(TimeZone::get("Africa/Cairo").unwrap(), Vec::new());
+        let begins = cairo.start_of(Date::constant(2026, 4, 24)).unwrap();
+        assert_eq!(cairo.wall_clock(begins), DateTime::constant(2026, 4, 24, 1, 0, 0, 0));
+    }
+
+    #[test]
+    fn only_a_day_is_a_day() {
+        assert_eq!(parse_day("2026-12-25"), Some(Date::constant(2026, 12, 25)));
+        for text in ["", "2026-12-25T10:00", "20261225", "2026-13-01", "12-25", "+026-12-25", "2026-12-25 "] {
+            assert_eq!(parse_day(text), None, "{text}");
+        }
+        assert_eq!(Holiday::parse(" 12-25"), Some(Holiday::Yearly(12, 25)));
+        for text in ["2026-12-25T10:00", "+1-+2", "12-32", "12-025"] {
+            assert_eq!(Holiday::parse(text), None, "{text}");
+        }
     }
 }

@@ -32,7 +32,8 @@ enum Days {
 }
 
 /// What hours must look like.
-pub const HOURS: &str = "hours such as `mon-fri 08:00-18:00, sat 09:00-13:00, holiday 10:00-12:00`";
+pub const HOURS: &str =
+    "hours such as `mon-fri 08:00-18:00, sat 09:00-13:00, holiday 10:00-12:00` (`00:00-24:00` is a whole day)";
 
 const WEEK: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
@@ -81,7 +82,9 @@ impl Span {
             "24:00" => None,
             to => Some(time(to)?),
         };
-        Some(Self { days: Days::parse(days)?, from: time(from.trim())?, to })
+        let from = time(from.trim())?;
+        // Nobody could tell a whole day from none: a whole one is 00:00-24:00.
+        (to != Some(from)).then_some(Self { days: Days::parse(days)?, from, to })
     }
 }
 
@@ -206,6 +209,8 @@ mod tests {
             "mo 08:00-18:00",
             "mon 08:00-18:00,",
             "mon -1:00-2:00",
+            "mon 10:00-10:00",
+            "mon 00:00-0:00",
         ] {
             assert!(WeeklyHours::parse(text).is_none(), "{text}");
         }

@@ -40,9 +40,9 @@ mod window;
 pub use access::{Access, AccessRule, GROUP, MOST_RULES, group_name};
 pub use attendance::{
     Attendance, Attendee, AttlogRow, CountedStamp, NotARow, NotASchedule, Period, Schedule, Shift, Stamp, StampSource,
-    Workday,
+    Workday, is_stand_in, stand_in,
 };
-pub use calendar::{Calendar, Holiday};
+pub use calendar::{Calendar, Holiday, parse_day};
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;
 pub use event::FaceView;

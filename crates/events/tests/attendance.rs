@@ -8,7 +8,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::on_each_engine;
+use common::{Database, on_each_engine};
 use events::{Attendance, Calendar, Holiday, Period, Schedule, Workday};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,7 +27,7 @@ fn attendance(store: &Store) -> Attendance {
         json!({"name": "office", "hours": "mon-fri 09:00-17:30", "grace_minutes": 5}),
     ];
     let schedules = tables.map(|table| Schedule::parse(table.as_object().unwrap().clone()).unwrap());
-    Attendance::new(store.clone(), schedules.to_vec(), berlin(), Duration::from_secs(60))
+    Attendance::new(store.clone(), schedules.to_vec(), berlin(), Duration::from_secs(60), None)
 }
 
 /// `08:55` or `08:55:20` on a clock on the wall; `02:30+01:00` where it shows that twice.
@@ -50,6 +50,10 @@ async fn worker(store: &Store, name: &'static str, profile: &Profile) -> Worker 
     let id = store.enrol(name, &[]).await.unwrap().person;
     store.change_profile(name, |held| held.clone_from(profile)).await.unwrap();
     Worker { id, name }
+}
+
+async fn enrolled_long_ago(database: &Database) {
+    database.execute("UPDATE people SET created_at = 0").await;
 }
 
 impl Worker {
@@ -81,6 +85,7 @@ impl Worker {
             raw_distance: None,
             quality: None,
             started_at: at,
+            passed_at: None,
             last_seen_at: Micros(at.0 + 2_000_000),
             ended: true,
             has_face: false,
@@ -202,6 +207,7 @@ async fn a_fortnight_in_which_clocks_are_set_back_comes_out_right_to_the_minute(
         log.extend(emil.events("2026-10-20 in 09:30 out 12:00"));
         store.put_events(&log).await.unwrap();
         store.remove("emil").await.unwrap();
+        enrolled_long_ago(database).await;
 
         // What was forgotten, what was somebody else, and what was taken back again.
         store.add_punch(&cem.said("out", moment("2026-10-20", "17:45"))).await.unwrap();
@@ -292,6 +298,7 @@ async fn a_fortnight_in_which_clocks_are_set_forward_comes_out_right_to_the_minu
              2026-04-05 out 06:00",
         );
         store.put_events(&log).await.unwrap();
+        enrolled_long_ago(database).await;
         let found = rows(&store, "2026-03-23", "2026-04-05").await;
         assert_rows(
             &found,
@@ -311,6 +318,34 @@ async fn a_fortnight_in_which_clocks_are_set_forward_comes_out_right_to_the_minu
         let people = book.people(period).await.unwrap();
         let days = book.days(&people[0], period, Micros(i64::MAX / 2)).await.unwrap();
         assert_eq!(days[0].left_early_minutes, 120, "22:00 to 06:00 of UTC, and they left at 04:00");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_first_came_when_they_passed_and_who_was_taken_for_another_is_marked() {
+    on_each_engine(async |database| {
+        let store = database.open().await;
+        let anna = worker(&store, "anna", &Profile::default()).await;
+        let twin = worker(&store, "twin", &Profile::default()).await;
+        let mut came = anna.event("in", moment("2026-10-20", "08:50"), 1);
+        came.passed_at = Some(moment("2026-10-20", "09:10"));
+        let left = anna.event("out", moment("2026-10-20", "17:30"), 2);
+        store.put_events(&[came.clone(), left.clone()]).await.unwrap();
+        let by = |name: &str, rows: &[(String, Vec<String>)]| {
+            rows.iter().find(|(person, _)| person == name).map(|(_, rows)| rows.clone()).unwrap()
+        };
+        let found = rows(&store, "2026-10-20", "2026-10-20").await;
+        assert_eq!(by("anna", &found), ["2026-10-20 09:10-17:30 500 late 10"]);
+        assert!(by("twin", &found).is_empty(), "nobody is absent before they were enrolled");
+        let (void, _) = store.void_event(&came.id, None, None).await.unwrap().unwrap();
+        assert_eq!(void.said.at, moment("2026-10-20", "09:10"));
+        store.withdraw_punch(void.id, None, None).await.unwrap();
+
+        store.correct_event(&left.id, Some(twin.name)).await.unwrap();
+        let found = rows(&store, "2026-10-20", "2026-10-20").await;
+        assert_eq!(by("anna", &found), ["2026-10-20 09:10-? 0 late 10 open hand"]);
+        assert_eq!(by("twin", &found), ["2026-10-20 ?-17:30 0 open hand"]);
     })
     .await;
 }

@@ -98,6 +98,7 @@ fn event(number: usize, face: &Embedding) -> Event {
         raw_distance: None,
         quality: Some(face.norm.into()),
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: true,
         has_face: false,

@@ -53,6 +53,7 @@ fn event(id: &str) -> Event {
         raw_distance: Some(1.1),
         quality: Some(4.0),
         started_at: Micros(1_736_400_000_000_000),
+        passed_at: None,
         last_seen_at: Micros(1_736_400_002_000_000),
         ended: false,
         has_face: false,

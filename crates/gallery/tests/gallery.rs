@@ -79,6 +79,7 @@ fn event(id: &str, face: &Embedding) -> Event {
         raw_distance: None,
         quality: None,
         started_at: Micros(0),
+        passed_at: None,
         last_seen_at: Micros(0),
         ended: true,
         has_face: false,

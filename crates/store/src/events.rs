@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -12,7 +13,7 @@ use crate::{Micros, Store, StoreError};
 const REMOVED_AT_ONCE: i64 = 1_000;
 
 pub(crate) const COLUMNS: &str = "id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
-                       raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, \
+                       raw_distance, quality, started_at, passed_at, last_seen_at, ended, has_face, has_frame, decision, door_group, \
                        visitor, corrected_at, was_person_id, was_person";
 
 /// One passage of one person before one camera, as it is known so far.
@@ -44,6 +45,8 @@ pub struct Event {
     pub quality: Option<f64>,
     /// When the person was first seen.
     pub started_at: Micros,
+    /// When it became a PASS: later than `started_at` for somebody who was refused first. `None` for a REJECT.
+    pub passed_at: Option<Micros>,
     /// When the person was last seen, as far as is known.
     pub last_seen_at: Micros,
     /// Whether the passage is over.
@@ -393,6 +396,15 @@ pub(crate) fn first_id_of(time: Micros) -> String {
     format!("{}-{}", &hex[..8], &hex[8..])
 }
 
+/// The longest that a passage is reckoned to last before it becomes a PASS, in microseconds.
+const LONGEST_REFUSAL: i64 = 24 * 3_600_000_000;
+
+/// The ids of passages that may have become a PASS between the two times.
+pub(crate) fn ids_of(from: Micros, to: Micros) -> Range<String> {
+    // Ids know milliseconds, and those of the last one count.
+    first_id_of(Micros(from.0.saturating_sub(LONGEST_REFUSAL)))..first_id_of(Micros(to.0.saturating_add(1_000)))
+}
+
 /// Takes the next `count` numbers and returns the last of them; must be the first statement of its transaction, so that
 /// numbers become visible in order: see `next_version` in `changes`.
 pub(crate) async fn take_numbers(connection: &mut AnyConnection, count: i64) -> Result<i64, sqlx::Error> {
@@ -403,9 +415,9 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
     sqlx::query(
         "INSERT INTO events (id, seq, opened_seq, person_id, person, status, reason, camera, direction, node, track, distance, \
          raw_distance, quality, started_at, last_seen_at, ended, has_face, has_frame, decision, door_group, visitor, model, \
-         embedding, corrected_at, was_person_id, was_person) \
+         embedding, corrected_at, was_person_id, was_person, passed_at) \
          VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-         $24, $25, $26) \
+         $24, $25, $26, $27) \
          ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, \
          corrected_at = COALESCE(events.corrected_at, excluded.corrected_at), \
          was_person_id = CASE WHEN events.corrected_at IS NULL THEN excluded.was_person_id ELSE events.was_person_id END, \
@@ -415,7 +427,7 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
          visitor = CASE WHEN events.corrected_at IS NULL THEN excluded.visitor ELSE events.visitor END, \
          model = excluded.model, embedding = excluded.embedding, \
          status = excluded.status, reason = excluded.reason, track = excluded.track, distance = excluded.distance, \
-         raw_distance = excluded.raw_distance, quality = excluded.quality, started_at = excluded.started_at, \
+         raw_distance = excluded.raw_distance, quality = excluded.quality, started_at = excluded.started_at, passed_at = excluded.passed_at, \
          last_seen_at = excluded.last_seen_at, ended = excluded.ended, has_face = excluded.has_face, \
          has_frame = excluded.has_frame, decision = excluded.decision",
     )
@@ -445,6 +457,7 @@ async fn upsert(connection: &mut AnyConnection, event: &Event, seq: i64) -> Resu
     .bind(event.correction.as_ref().map(|correction| correction.at.0))
     .bind(event.correction.as_ref().and_then(|correction| correction.was_person_id))
     .bind(event.correction.as_ref().and_then(|correction| correction.was_person.as_deref()))
+    .bind(event.passed_at.map(|at| at.0))
     .execute(connection)
     .await?;
     Ok(())
@@ -475,6 +488,7 @@ pub(crate) fn read(row: &AnyRow) -> Result<NumberedEvent, sqlx::Error> {
         raw_distance: row.try_get("raw_distance")?,
         quality: row.try_get("quality")?,
         started_at: Micros(row.try_get("started_at")?),
+        passed_at: row.try_get::<Option<i64>, _>("passed_at")?.map(Micros),
         last_seen_at: Micros(row.try_get("last_seen_at")?),
         ended: flag("ended")?,
         has_face: flag("has_face")?,

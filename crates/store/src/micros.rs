@@ -10,6 +10,11 @@ impl Micros {
     pub fn now() -> Micros {
         SystemTime::now().into()
     }
+
+    /// Unix seconds with milliseconds, as the API tells moments to programs.
+    pub fn as_seconds(self) -> f64 {
+        (self.0 / 1000) as f64 / 1000.0
+    }
 }
 
 impl From<SystemTime> for Micros {

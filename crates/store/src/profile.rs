@@ -32,6 +32,8 @@ pub enum ProfileChange {
     NoSuchPerson,
     /// The code belongs to the person with this name.
     CodeTaken(String),
+    /// The person would be valid until before they are valid.
+    NeverValid,
 }
 
 impl Store {
@@ -50,7 +52,8 @@ impl Store {
     }
 
     /// Makes `change` to the profile of the person called `name`, which counts in every process within a moment: it is a change
-    /// of the gallery. Of two changes at once none is lost. A code that another person has is refused.
+    /// of the gallery. Of two changes at once none is lost. A code that another person has is refused, and so is a validity that
+    /// ends before it begins.
     ///
     /// # Errors
     /// What the database said; nothing is changed then (after [`StoreError::TimedOut`] that is not known).
@@ -67,9 +70,13 @@ impl Store {
             let changed = match profile_of(&mut transaction, name).await? {
                 None => ProfileChange::NoSuchPerson,
                 Some((person, mut profile)) => {
+                    let before = (profile.valid_from, profile.valid_until);
                     change(&mut profile);
+                    let validity = (profile.valid_from, profile.valid_until);
+                    let is_never = matches!(validity, (Some(from), Some(until)) if from >= until);
                     match holder_of_code(&mut transaction, person, profile.code.as_deref()).await? {
                         Some(holder) => ProfileChange::CodeTaken(holder),
+                        None if is_never && validity != before => ProfileChange::NeverValid,
                         None => {
                             write_profile(&mut transaction, person, &profile).await?;
                             record(&mut transaction, version, person, ChangeKind::Updated).await?;
@@ -81,7 +88,9 @@ impl Store {
             match changed {
                 ProfileChange::Made(_) => transaction.commit().await?,
                 // The number goes back with the transaction.
-                ProfileChange::NoSuchPerson | ProfileChange::CodeTaken(_) => transaction.rollback().await?,
+                ProfileChange::NoSuchPerson | ProfileChange::CodeTaken(_) | ProfileChange::NeverValid => {
+                    transaction.rollback().await?;
+                }
             }
             session.give_back();
             Ok(changed)

@@ -77,14 +77,16 @@ pub struct Withdrawal {
 pub struct Pass {
     /// The event.
     pub event: String,
-    /// When it began.
+    /// When it became a PASS.
     pub at: Micros,
     /// `in` or `out`, where the camera has a direction.
     pub direction: Option<String>,
     /// The camera's id.
     pub camera: String,
-    /// Somebody said that it does not count.
+    /// Somebody said that it does not count, or that it was somebody else.
     pub is_void: bool,
+    /// Somebody said that it was this person.
+    pub is_corrected: bool,
 }
 
 /// Which punches are wanted; `None` everywhere wants all.
@@ -170,7 +172,7 @@ impl Store {
             let mut session = self.writing().await?;
             let mut transaction = session.begin().await?;
             let found: Option<(i64, String, i64, Option<String>)> = sqlx::query_as(
-                "SELECT person_id, person, started_at, direction FROM events \
+                "SELECT person_id, person, COALESCE(passed_at, started_at), direction FROM events \
                  WHERE id = $1 AND status = 'PASS' AND person_id IS NOT NULL AND person IS NOT NULL",
             )
             .bind(event)
@@ -286,8 +288,8 @@ impl Store {
         .await
     }
 
-    /// Up to `limit` passages of a person that began between the two times, in order of their ids: those after the event `after`,
-    /// or the first.
+    /// Up to `limit` passages of a person, and those that were taken for the person's at first, that became a PASS between the two
+    /// times; in order of their ids: those after the event `after`, or the first.
     ///
     /// # Errors
     /// When the database cannot answer.
@@ -299,29 +301,35 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Pass>, StoreError> {
-        let sql = "SELECT id, started_at, direction, camera, (SELECT COUNT(*) FROM punches \
+        let sql = "SELECT id, COALESCE(passed_at, started_at) AS passed, direction, camera, person_id, corrected_at, \
+                   (SELECT COUNT(*) FROM punches \
                    WHERE punches.event_id = events.id AND punches.withdrawn_at IS NULL) AS void \
-                   FROM events WHERE person_id = $1 AND status = 'PASS' AND id >= $2 AND id > $3 \
-                   AND started_at >= $4 AND started_at < $5 ORDER BY id LIMIT $6";
+                   FROM events WHERE (person_id = $1 OR was_person_id = $1) AND status = 'PASS' AND id >= $2 AND id > $3 \
+                   AND id < $7 AND COALESCE(passed_at, started_at) >= $4 AND COALESCE(passed_at, started_at) < $5 \
+                   ORDER BY id LIMIT $6";
         self.within(async {
             let mut session = self.reading().await?;
+            let ids = events::ids_of(from, to);
             let rows = sqlx::query(sql)
                 .bind(person.0)
-                .bind(events::first_id_of(from))
+                .bind(ids.start)
                 .bind(after.unwrap_or_default())
                 .bind(from.0)
                 .bind(to.0)
                 .bind(i64::from(limit))
+                .bind(ids.end)
                 .fetch_all(&mut *session)
                 .await?;
             session.give_back();
             let pass = |row: &AnyRow| {
+                let is_theirs = row.try_get::<Option<i64>, _>("person_id")? == Some(person.0);
                 Ok(Pass {
                     event: row.try_get("id")?,
-                    at: Micros(row.try_get("started_at")?),
+                    at: Micros(row.try_get("passed")?),
                     direction: row.try_get("direction")?,
                     camera: row.try_get("camera")?,
-                    is_void: row.try_get::<i64, _>("void")? > 0,
+                    is_void: !is_theirs || row.try_get::<i64, _>("void")? > 0,
+                    is_corrected: is_theirs && row.try_get::<Option<i64>, _>("corrected_at")?.is_some(),
                 })
             };
             Ok(rows.iter().map(pass).collect::<Result<_, sqlx::Error>>()?)

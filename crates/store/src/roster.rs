@@ -108,17 +108,20 @@ impl Store {
     pub async fn former_people(&self, from: Micros, to: Micros) -> Result<Vec<(PersonId, String)>, StoreError> {
         let sql = "SELECT person_id, MAX(person) FROM ( \
                    SELECT person_id, person FROM events WHERE person_id IS NOT NULL AND person IS NOT NULL \
-                   AND status = 'PASS' AND id >= $1 AND started_at >= $2 AND started_at < $3 \
+                   AND status = 'PASS' AND id >= $1 AND id < $4 \
+                   AND COALESCE(passed_at, started_at) >= $2 AND COALESCE(passed_at, started_at) < $3 \
                    UNION ALL \
                    SELECT person_id, person FROM punches WHERE event_id IS NULL AND withdrawn_at IS NULL \
                    AND punched_at >= $2 AND punched_at < $3) AS known \
                    WHERE person_id NOT IN (SELECT id FROM people) GROUP BY person_id ORDER BY person_id";
         self.within(async {
             let mut session = self.reading().await?;
+            let ids = events::ids_of(from, to);
             let rows: Vec<(i64, String)> = sqlx::query_as(sql)
-                .bind(events::first_id_of(from))
+                .bind(ids.start)
                 .bind(from.0)
                 .bind(to.0)
+                .bind(ids.end)
                 .fetch_all(&mut *session)
                 .await?;
             session.give_back();

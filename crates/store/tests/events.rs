@@ -24,6 +24,7 @@ fn event(second: i64, person: Option<&str>, camera: &str) -> Event {
         raw_distance: None,
         quality: Some(3.5),
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: false,
         has_face: false,

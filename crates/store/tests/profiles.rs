@@ -74,6 +74,7 @@ fn pass(second: i64, person: PersonId, direction: &str, door_group: &str) -> Eve
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: Micros(started_at.0 + 2_000_000),
         ended: true,
         has_face: false,

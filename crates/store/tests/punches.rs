@@ -38,6 +38,7 @@ fn pass(number: u32, person: PersonId, hour: i64) -> Event {
         raw_distance: None,
         quality: None,
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: true,
         has_face: false,

@@ -11,7 +11,7 @@ mod rows;
 mod rules;
 mod sheet;
 
-pub use json::{AttendanceReport, time_text};
-pub use log::{LogReport, MOST_ROWS, read_log};
+pub use json::AttendanceReport;
+pub use log::{LogReport, MOST_ROWS, is_to_come, read_log};
 pub use report::{Form, Report, Wanted};
 pub use rules::attendance_of;

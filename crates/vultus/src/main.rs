@@ -9,6 +9,8 @@ mod http;
 mod nodes;
 mod people;
 mod settings;
+mod table;
+mod times;
 mod webhooks;
 #[cfg(feature = "window")]
 mod window;

@@ -55,14 +55,26 @@ pub struct Attendee {
     pub name: String,
     /// `None` for somebody who is no longer enrolled.
     pub profile: Option<Profile>,
+    /// When the person was enrolled; the beginning of time for somebody who is no longer.
+    pub since: Micros,
 }
 
 impl Attendee {
-    /// The number by which other systems know the person: the `code`, or else our own number.
+    /// By which other systems know the person: the `code`, or else our own number in a form that no code has.
     pub fn code(&self) -> String {
         let code = self.profile.as_ref().and_then(|profile| profile.code.clone());
-        code.unwrap_or_else(|| self.id.to_string())
+        code.unwrap_or_else(|| stand_in(self.id))
     }
+}
+
+/// What stands for the code of somebody without one: `#7`. No code looks like it, see [`is_stand_in`].
+pub fn stand_in(person: PersonId) -> String {
+    format!("#{person}")
+}
+
+/// Whether `text` may stand for the code of somebody without one, and can be nobody's code therefore.
+pub fn is_stand_in(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The book of who was there, as the database has it. Cheap to clone.
@@ -72,13 +84,20 @@ pub struct Attendance {
     schedules: Arc<[Schedule]>,
     calendar: Calendar,
     window: Duration,
+    keep: Option<Duration>,
 }
 
 impl Attendance {
     /// By these schedules: of those that are for a person the first counts. A punch within `window` after one of the same direction
-    /// is the same.
-    pub fn new(store: Store, schedules: Vec<Schedule>, calendar: Calendar, window: Duration) -> Self {
-        Self { store, schedules: schedules.into(), calendar, window }
+    /// is the same. `keep`: how long events are kept; `None` for ever.
+    pub fn new(
+        store: Store,
+        schedules: Vec<Schedule>,
+        calendar: Calendar,
+        window: Duration,
+        keep: Option<Duration>,
+    ) -> Self {
+        Self { store, schedules: schedules.into(), calendar, window, keep }
     }
 
     /// The same with days, and clocks on the wall, of another time zone.
@@ -114,8 +133,9 @@ impl Attendance {
             id: person.id,
             name: person.name,
             profile: Some(person.profile),
+            since: person.created_at,
         });
-        let former = former.into_iter().map(|(id, name)| Attendee { id, name, profile: None });
+        let former = former.into_iter().map(|(id, name)| Attendee { id, name, profile: None, since: Micros(0) });
         let mut people: Vec<_> = enrolled.chain(former).collect();
         people.sort_by_key(|person| person.id);
         Ok(people)
@@ -134,11 +154,8 @@ impl Attendance {
             after = page.last().map(|pass| pass.event.clone());
             let is_last = page.len() < PAGE as usize;
             for pass in page {
-                if pass.is_void {
-                    voids.push(pass.at);
-                } else {
-                    stamps.push(Stamp::of_pass(pass));
-                }
+                let list = if pass.is_void { &mut voids } else { &mut stamps };
+                list.push(Stamp::of_pass(pass));
             }
             if is_last {
                 break;
@@ -150,15 +167,21 @@ impl Attendance {
             schedule: self.schedule(who),
             calendar: &self.calendar,
             window: self.window,
+            known_from: who.since.max(self.kept_from(now)),
         };
-        Ok(sheet.sum_up(period, stamps, &voids, now))
+        Ok(sheet.sum_up(period, stamps, voids, now))
+    }
+
+    /// Events from before are removed.
+    fn kept_from(&self, now: Micros) -> Micros {
+        let keep = self.keep.map_or(i64::MAX, |keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
+        Micros(now.0.saturating_sub(keep).max(0))
     }
 
     /// The period with some days before and after, to which what began or ended in it may reach.
     fn around(&self, period: Period) -> (Micros, Micros) {
-        let first = period.first.saturating_sub(2.days()).to_datetime(jiff::civil::Time::midnight());
-        let last = period.last.saturating_add(3.days()).to_datetime(jiff::civil::Time::midnight());
-        let moment = |time| self.calendar.moment(time);
-        (moment(first).unwrap_or_default(), moment(last).unwrap_or(Micros(i64::MAX)))
+        let start_of = |day| self.calendar.start_of(day);
+        let first = start_of(period.first.saturating_sub(2.days())).unwrap_or_default();
+        (first, start_of(period.last.saturating_add(3.days())).unwrap_or(Micros(i64::MAX)))
     }
 }

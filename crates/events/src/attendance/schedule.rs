@@ -1,11 +1,12 @@
+use gallery::printable;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use store::{Micros, Profile};
 
-use crate::{Calendar, WeeklyHours};
+use crate::{Calendar, GROUP, WeeklyHours, group_name};
 
-/// Longest name of a schedule or a group, in characters, and most groups of a schedule.
+/// Longest name of a schedule, in characters, and most groups of one.
 const LONGEST_NAME: usize = 64;
 const MOST_GROUPS: usize = 50;
 
@@ -54,19 +55,16 @@ impl Schedule {
     /// A field that there is not, is missing, or is not allowed.
     pub fn parse(fields: Map<String, Value>) -> Result<Self, NotASchedule> {
         let refuse = |reason: String| NotASchedule { reason };
-        let schedule: Self = serde_json::from_value(fields.into()).map_err(|error| refuse(error.to_string()))?;
-        let is_name = |name: &String| {
-            let length = name.chars().count();
-            (1..=LONGEST_NAME).contains(&length) && !name.chars().any(char::is_control)
-        };
-        if !is_name(&schedule.name) {
-            return Err(refuse(format!("`name` has 1 to {LONGEST_NAME} printable characters")));
-        }
-        let are_groups = |groups: &Vec<String>| (1..=MOST_GROUPS).contains(&groups.len()) && groups.iter().all(is_name);
-        if !schedule.groups.as_ref().is_none_or(are_groups) {
-            return Err(refuse(format!(
-                "`groups` are 1 to {MOST_GROUPS} names of 1 to {LONGEST_NAME} printable characters; left out, the schedule is for everybody"
-            )));
+        let mut schedule: Self = serde_json::from_value(fields.into()).map_err(|error| refuse(error.to_string()))?;
+        schedule.name = printable(&schedule.name, LONGEST_NAME)
+            .ok_or_else(|| refuse(format!("`name` has 1 to {LONGEST_NAME} printable characters")))?;
+        if let Some(groups) = &mut schedule.groups {
+            let named = groups.iter().map(|group| group_name(group)).collect::<Option<Vec<_>>>();
+            *groups = named.filter(|groups| (1..=MOST_GROUPS).contains(&groups.len())).ok_or_else(|| {
+                refuse(format!(
+                    "`groups` are 1 to {MOST_GROUPS} names, each with {GROUP}; left out, the schedule is for everybody"
+                ))
+            })?;
         }
         if schedule.grace_minutes > MOST_GRACE {
             return Err(refuse(format!("`grace_minutes` = {} is not allowed", schedule.grace_minutes)));
@@ -131,7 +129,8 @@ mod tests {
             Profile { groups, ..Profile::default() }
         };
         let night =
-            parse(&json!({"name": "night", "groups": ["guards", "lab"], "hours": "sun-thu 22:00-06:00"})).unwrap();
+            parse(&json!({"name": "night", "groups": ["guards", " la\u{62} "], "hours": "sun-thu 22:00-06:00"}))
+                .unwrap();
         assert!(night.fits(Some(&of(&["it", "lab"]))) && !night.fits(Some(&of(&["it"]))) && !night.fits(None));
         let office = parse(&json!({"name": "office", "hours": "mon-fri 09:00-17:30"})).unwrap();
         assert!(office.fits(Some(&of(&[]))) && office.fits(None));

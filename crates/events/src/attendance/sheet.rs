@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use store::{Micros, Profile};
 
-use super::stamp::counted;
+use super::stamp::{counted, in_order};
 use super::workday::Day;
 use super::workdays::Workdays;
 use super::{Period, Schedule, Shift, Stamp, Workday};
@@ -18,20 +18,23 @@ pub(super) struct Sheet<'a> {
     pub calendar: &'a Calendar,
     /// A punch that follows one of the same direction within this time is the same.
     pub window: Duration,
+    /// Of shifts that began before it is not known who was not there: the person was not enrolled yet, or events were removed.
+    pub known_from: Micros,
 }
 
 impl Sheet<'_> {
-    /// The working days of a period, as they are known at `now`, whatever order the punches come in. `voids`: when events were
-    /// that do not count.
-    pub fn sum_up(&self, period: Period, stamps: Vec<Stamp>, voids: &[Micros], now: Micros) -> Vec<Workday> {
+    /// The working days of a period, as they are known at `now`, whatever order the punches come in. `voids`: events that do
+    /// not count.
+    pub fn sum_up(&self, period: Period, stamps: Vec<Stamp>, voids: Vec<Stamp>, now: Micros) -> Vec<Workday> {
         let mut workdays = Workdays::new(self.schedule, self.calendar);
-        let voids: BTreeSet<Date> = voids.iter().map(|at| workdays.day_of(*at)).collect();
+        let voids = days_of(&mut workdays, &stamps, voids);
         let mut stamps = workdays.of(counted(stamps, self.window));
         let sum_up = |day| {
             let stamps = stamps.remove(&day).unwrap_or_default();
             let shift = workdays.shift(day).filter(|shift| self.is_expected(*shift));
             let grace_minutes = self.schedule.map_or(0, Schedule::grace_minutes);
-            Day { day, shift, grace_minutes, stamps, has_voids: voids.contains(&day) }.sum_up(now)
+            let is_unknown = shift.is_some_and(|shift| shift.from < self.known_from);
+            Day { day, shift, grace_minutes, stamps, has_voids: voids.contains(&day), is_unknown }.sum_up(now)
         };
         period.days().filter_map(sum_up).collect()
     }
@@ -43,4 +46,12 @@ impl Sheet<'_> {
                 && profile.valid_until.is_none_or(|until| shift.from < until)
         })
     }
+}
+
+/// The days on which these events would count.
+fn days_of(workdays: &mut Workdays<'_>, stamps: &[Stamp], voids: Vec<Stamp>) -> BTreeSet<Date> {
+    let sources: BTreeSet<_> = voids.iter().map(|void| void.source.clone()).collect();
+    let all = workdays.of(in_order(stamps.iter().cloned().chain(voids).collect()));
+    let has_void = |stamps: &[Stamp]| stamps.iter().any(|stamp| sources.contains(&stamp.source));
+    all.into_iter().filter(|(_, stamps)| has_void(stamps)).map(|(day, _)| day).collect()
 }

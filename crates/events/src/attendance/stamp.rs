@@ -23,6 +23,8 @@ pub enum StampSource {
         id: String,
         /// The camera's id.
         camera: String,
+        /// Somebody said that it was this person, who had not been recognised.
+        corrected: bool,
     },
     /// Another door's log says so.
     Log {
@@ -40,8 +42,8 @@ pub enum StampSource {
 
 impl Stamp {
     pub(super) fn of_pass(pass: Pass) -> Self {
-        let source = StampSource::Event { id: pass.event, camera: pass.camera };
-        Self { at: pass.at, direction: pass.direction.as_deref().and_then(direction), source }
+        let source = StampSource::Event { id: pass.event, camera: pass.camera, corrected: pass.is_corrected };
+        Self { at: pass.at, direction: pass.direction.as_deref().and_then(Direction::parse), source }
     }
 
     pub(super) fn of_punch(punch: &Punch) -> Self {
@@ -50,26 +52,17 @@ impl Stamp {
             PunchSource::Hand => StampSource::Hand { id: punch.id },
             PunchSource::Log => StampSource::Log { id: punch.id, verify: said.verify },
         };
-        Self { at: said.at, direction: said.direction.as_deref().and_then(direction), source }
+        Self { at: said.at, direction: said.direction.as_deref().and_then(Direction::parse), source }
     }
 
     /// Whether somebody said so.
     pub fn is_by_hand(&self) -> bool {
-        matches!(self.source, StampSource::Hand { .. })
+        matches!(self.source, StampSource::Hand { .. } | StampSource::Event { corrected: true, .. })
     }
 }
 
-fn direction(text: &str) -> Option<Direction> {
-    match text {
-        "in" => Some(Direction::In),
-        "out" => Some(Direction::Out),
-        _ => None,
-    }
-}
-
-/// Those that count, in order of time, whatever order they come in: one that goes the same way as the last that counts, within
-/// `window` after it, is the same coming or going seen twice.
-pub(super) fn counted(mut stamps: Vec<Stamp>, window: Duration) -> Vec<Stamp> {
+/// In order of time, whatever order they come in.
+pub(super) fn in_order(mut stamps: Vec<Stamp>) -> Vec<Stamp> {
     // Who is said to go and to come at the same moment was inside before and is after.
     let place = |stamp: &Stamp| match stamp.direction {
         Some(Direction::Out) => 0,
@@ -77,11 +70,18 @@ pub(super) fn counted(mut stamps: Vec<Stamp>, window: Duration) -> Vec<Stamp> {
         None => 2,
     };
     stamps.sort_by(|a, b| (a.at, place(a), &a.source).cmp(&(b.at, place(b), &b.source)));
+    stamps
+}
+
+/// Those that count, in order of time: one that goes the same way as one that counts, within `window` after it, is the same coming or
+/// going seen twice, unless the person has gone the other way in between.
+pub(super) fn counted(stamps: Vec<Stamp>, window: Duration) -> Vec<Stamp> {
     let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
     let mut counted: Vec<Stamp> = Vec::with_capacity(stamps.len());
-    for stamp in stamps {
-        let is_again =
-            counted.last().is_some_and(|last| last.direction == stamp.direction && stamp.at.0 - last.at.0 <= window);
+    for stamp in in_order(stamps) {
+        let goes_back = |last: &Stamp| matches!((last.direction, stamp.direction), (Some(a), Some(b)) if a != b);
+        let lately = counted.iter().rev().take_while(|last| stamp.at.0 - last.at.0 <= window && !goes_back(last));
+        let is_again = lately.into_iter().any(|last| last.direction == stamp.direction);
         if !is_again {
             counted.push(stamp);
         }

@@ -37,9 +37,18 @@ fn stamp(text: &str, id: i64) -> Stamp {
 
 fn days_until(hours: Option<&str>, stamps: Vec<Stamp>, now: Micros) -> Vec<Workday> {
     let (calendar, schedule, profile) = (berlin(), hours.map(schedule), Profile::default());
-    let sheet = Sheet { profile: Some(&profile), schedule: schedule.as_ref(), calendar: &calendar, window: WINDOW };
-    let period = Period::new("2026-10-01".parse().unwrap(), "2026-11-30".parse().unwrap()).unwrap();
-    sheet.sum_up(period, stamps, &[], now)
+    let sheet = Sheet {
+        profile: Some(&profile),
+        schedule: schedule.as_ref(),
+        calendar: &calendar,
+        window: WINDOW,
+        known_from: Micros(0),
+    };
+    sheet.sum_up(all(), stamps, Vec::new(), now)
+}
+
+fn all() -> Period {
+    Period::new("2026-10-01".parse().unwrap(), "2026-11-30".parse().unwrap()).unwrap()
 }
 
 /// The days on which somebody came or went.
@@ -87,6 +96,34 @@ fn without_directions_the_first_of_a_day_is_a_coming_and_the_last_a_leaving() {
     // A leaving by hand completes a day of which a camera without a direction saw the coming.
     let found = days(None, &["? 2026-11-02 08:00", "out 2026-11-02 16:00"]);
     assert_eq!(summed(&found), ["2026-11-02 480 0 0 complete"]);
+}
+
+#[test]
+fn a_camera_without_a_direction_that_sees_somebody_after_they_came_has_not_seen_them_leave() {
+    let seen = ["in 2026-11-02 09:00:00", "? 2026-11-02 09:00:10"];
+    assert_eq!(summed(&days(Some("mon-fri 09:00-17:30"), &seen)), ["2026-11-02 0 0 0 open"]);
+    // Nor does it make two comings of one.
+    let again = [seen[0], seen[1], "in 2026-11-02 09:00:25", "out 2026-11-02 17:30"];
+    assert_eq!(summed(&days(None, &again)), ["2026-11-02 510 0 0 complete"]);
+    let back = ["in 2026-11-02 09:00", "out 2026-11-02 09:00:20", "in 2026-11-02 09:00:50", "out 2026-11-02 17:30"];
+    assert_eq!(days(None, &back)[0].stamps.len(), 4, "who has left in between has come twice");
+}
+
+#[test]
+fn a_leaving_that_does_not_count_marks_the_day_on_which_it_would_have() {
+    let (calendar, profile) = (berlin(), Profile::default());
+    let night = schedule("daily 14:00-22:00");
+    let sheet = Sheet {
+        profile: Some(&profile),
+        schedule: Some(&night),
+        calendar: &calendar,
+        window: WINDOW,
+        known_from: stamp("? 2026-11-04 00:00", 0).at,
+    };
+    let voids = vec![stamp("out 2026-11-05 02:30", 2)];
+    let found = sheet.sum_up(all(), vec![stamp("in 2026-11-04 14:00", 1)], voids, stamp("? 2026-11-05 20:00", 0).at);
+    let marks: Vec<_> = found.iter().map(|day| (day.day.day(), day.absent, day.by_hand)).collect();
+    assert_eq!(marks, [(4, false, true), (5, true, false)], "and nobody is absent before they are known of");
 }
 
 #[test]
@@ -168,7 +205,7 @@ fn any_stamps() -> impl Strategy<Value = Vec<Stamp>> {
 }
 
 fn any_hours() -> impl Strategy<Value = Option<&'static str>> {
-    prop::sample::select(vec![None, Some("mon-fri 09:00-17:30"), Some("daily 22:00-06:00"), Some("daily 06:00-06:00")])
+    prop::sample::select(vec![None, Some("mon-fri 09:00-17:30"), Some("daily 22:00-06:00"), Some("daily 00:00-24:00")])
 }
 
 proptest! {

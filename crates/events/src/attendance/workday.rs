@@ -59,14 +59,16 @@ pub(super) struct Day {
     pub stamps: Vec<Stamp>,
     /// An event of the day does not count.
     pub has_voids: bool,
+    /// Nobody was looking for the person yet when the shift began, or nobody knows any more: who was not seen may have been there.
+    pub is_unknown: bool,
 }
 
 impl Day {
     /// As it is known at `now`. `None` for a day of which nothing is to be said: nobody came, and nobody should have, or not yet.
     pub fn sum_up(self, now: Micros) -> Option<Workday> {
-        let Self { day, shift, grace_minutes, stamps, has_voids } = self;
+        let Self { day, shift, grace_minutes, stamps, has_voids, is_unknown } = self;
         let has_begun = |shift: &Shift| now.0 > shift.from.0 + i64::from(grace_minutes) * MINUTE;
-        let absent = stamps.is_empty() && shift.as_ref().is_some_and(has_begun);
+        let absent = stamps.is_empty() && !is_unknown && shift.as_ref().is_some_and(has_begun);
         if stamps.is_empty() && !absent {
             return None;
         }
@@ -102,17 +104,17 @@ impl Day {
     }
 }
 
-/// The first of a day is a coming, unless one with a direction says better, and the last a leaving.
+/// The first of a day is a coming, unless one with a direction says better, and the last a leaving where none has a direction: a
+/// camera in the hall that sees somebody after they came has not seen them leave.
 fn with_directions(stamps: Vec<Stamp>) -> Vec<CountedStamp> {
     let directions: Vec<Option<Direction>> = stamps.iter().map(|stamp| stamp.direction).collect();
     let first_known = directions.iter().flatten().next().copied();
-    let last_known = directions.iter().flatten().next_back().copied();
     let last = stamps.len().saturating_sub(1);
     let counts_as = |at: usize, direction: Option<Direction>| {
         direction.or_else(|| {
             if at == 0 && first_known != Some(Direction::In) {
                 Some(Direction::In)
-            } else if at == last && at > 0 && last_known != Some(Direction::Out) {
+            } else if at == last && at > 0 && first_known.is_none() {
                 Some(Direction::Out)
             } else {
                 None

@@ -200,6 +200,7 @@ mod tests {
             raw_distance: None,
             quality: Some(quality),
             started_at: Micros(0),
+            passed_at: None,
             last_seen_at: Micros(0),
             ended,
             has_face: false,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId, Verdict};
 use gallery::{Distance, Match, RawDistance, Scale};
 use serde::Serialize;
-use store::{Event, PersonId, StoredFace};
+use store::{Event, Micros, PersonId, StoredFace};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::decision::Decision;
@@ -77,6 +77,8 @@ pub(super) struct Passage {
     /// Whether the face is followed from frame to frame.
     followed: bool,
     started_at: SystemTime,
+    /// When somebody was accepted.
+    passed_at: Option<SystemTime>,
     /// The last sight.
     seen_at: SystemTime,
     seen: Instant,
@@ -127,6 +129,7 @@ impl Passage {
     }
 
     fn new(evidence: &Arc<Evidence>, started_at: SystemTime, followed: bool, now: Moment) -> Self {
+        let is_pass = evidence.verdict == Verdict::Pass;
         Self {
             id: id_of(started_at),
             is_told: false,
@@ -134,6 +137,7 @@ impl Passage {
             evidence: Arc::clone(evidence),
             followed,
             started_at,
+            passed_at: is_pass.then(|| now.captured_at.max(started_at)),
             seen_at: evidence.last_seen_at.max(started_at),
             seen: now.read_at,
             in_view_at: evidence.last_seen_at.max(started_at),
@@ -183,7 +187,7 @@ impl Passage {
         self.frames += 1;
         self.come_into_view(now.captured_at);
         self.touch(now.read_at, now.captured_at);
-        self.learn(evidence);
+        self.learn(evidence, now.captured_at);
     }
 
     /// A track of it is over.
@@ -191,7 +195,7 @@ impl Passage {
         self.leave(evidence.track);
         self.frames = self.frames.max(evidence.frames);
         self.touch(now.read_at, evidence.last_seen_at);
-        self.learn(evidence);
+        self.learn(evidence, evidence.last_seen_at);
     }
 
     /// `track` belongs to somebody else.
@@ -215,7 +219,7 @@ impl Passage {
 
     /// Once somebody was accepted only what accepts as well replaces it: the door is open by then. Who is known stays so. Nor does a track that
     /// cannot be recognised replace one that can.
-    fn learn(&mut self, evidence: &Arc<Evidence>) {
+    fn learn(&mut self, evidence: &Arc<Evidence>, at: SystemTime) {
         let is_pass = |evidence: &Evidence| evidence.verdict == Verdict::Pass;
         let replaces = match (self.person(), evidence.person()) {
             (Some(_), None) => false,
@@ -228,6 +232,9 @@ impl Passage {
             _ => evidence.track == self.evidence.track && self.followed || quality(evidence) > quality(&self.evidence),
         };
         if replaces {
+            if is_pass(evidence) && self.passed_at.is_none() {
+                self.passed_at = Some(at.max(self.started_at));
+            }
             self.evidence = Arc::clone(evidence);
         }
     }
@@ -296,7 +303,7 @@ impl Passage {
         self.tracks.extend(later.tracks);
         self.frames = self.frames.saturating_add(later.frames);
         self.touch(later.seen, later.seen_at);
-        self.learn(&later.evidence);
+        self.learn(&later.evidence, later.passed_at.unwrap_or(later.seen_at));
     }
 
     /// Makes an event of it.
@@ -402,6 +409,7 @@ impl Passage {
             raw_distance: nearest.map(|Match { raw: RawDistance(raw), .. }| rounded(*raw)),
             quality: quality(evidence).map(rounded),
             started_at: self.started_at.into(),
+            passed_at: self.passed_at.filter(|_| evidence.verdict == Verdict::Pass).map(Micros::from),
             last_seen_at: self.seen_at.into(),
             ended,
             has_face: false,

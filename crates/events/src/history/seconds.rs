@@ -28,6 +28,6 @@ impl From<Micros> for UnixSeconds {
 
 impl Serialize for UnixSeconds {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        ((self.0.0 / 1000) as f64 / 1000.0).serialize(serializer)
+        self.0.as_seconds().serialize(serializer)
     }
 }

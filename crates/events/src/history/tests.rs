@@ -399,9 +399,11 @@ fn a_refused_passage_that_is_allowed_becomes_a_pass_and_one_that_passed_stays_so
     assert_eq!(start.person.as_deref(), Some("Ann"), "at once, since it is known who it is");
     let opened = only(day.at(1_000, &[pass(1, ANN)], &[])).event;
     assert_eq!((&opened.id, opened.status.as_str(), &opened.reason), (&start.id, "PASS", &None));
+    assert_eq!((start.passed_at, opened.passed_at), (None, Some(Micros(start.started_at.0 + 1_000_000))));
     assert!(day.at(2_000, std::slice::from_ref(&refused), &[]).is_empty());
     let end = only(day.passages.end()).event;
     assert_eq!((end.id, end.status.as_str(), end.reason), (start.id, "PASS", None));
+    assert_eq!(end.passed_at, opened.passed_at, "the first counts");
 }
 
 #[test]

@@ -1,5 +1,4 @@
 use serde_json::{Value, json};
-use store::Micros;
 
 use crate::Notice;
 
@@ -14,17 +13,12 @@ pub fn of_notice(notice: &Notice) -> Value {
         "distance": notice.distance.map(four_decimals),
         "raw_distance": notice.raw_distance.map(four_decimals),
         "reason": notice.reason,
-        "timestamp": seconds(notice.timestamp),
+        "timestamp": notice.timestamp.as_seconds(),
         "camera": notice.camera,
         "direction": notice.direction,
         "event": notice.event,
         "track": notice.track,
     })
-}
-
-/// Unix seconds with milliseconds.
-pub fn seconds(time: Micros) -> f64 {
-    (time.0 / 1000) as f64 / 1000.0
 }
 
 /// Unix seconds as a date and a time that people and programs can read: RFC 3339, UTC, milliseconds.
@@ -41,6 +35,8 @@ fn four_decimals(distance: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use store::Micros;
+
     use super::*;
     use crate::NoticeKind;
 

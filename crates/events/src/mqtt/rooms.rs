@@ -8,7 +8,7 @@ use store::Micros;
 use super::discovery::{Discovery, OFF};
 use super::double_take;
 use super::passages::Passing;
-use super::payload::{date_of, seconds};
+use super::payload::date_of;
 use super::roster::{DefinedCamera, Roster, WatchedCamera};
 use super::shelf::Shelf;
 use super::topics::Topics;
@@ -148,7 +148,7 @@ impl Rooms {
         if room.is_some_and(|room| room.state == state && room.name == *name) {
             return;
         }
-        let since = seconds(Micros::now()) - lasted.as_secs_f64();
+        let since = Micros::now().as_seconds() - lasted.as_secs_f64();
         let attributes = json!({
             "camera": id,
             "name": name,
@@ -188,7 +188,7 @@ impl Rooms {
             Some(DefinedCamera { enabled: false }) => {
                 let attributes = json!({
                     "camera": id, "name": name, "node": self.node, "state": OFF, "reason": Value::Null,
-                    "since": date_of(seconds(Micros::now())),
+                    "since": date_of(Micros::now().as_seconds()),
                 });
                 shelf.put(self.topics.camera(id, "state"), OFF);
                 shelf.put(self.topics.camera(id, "attributes"), attributes.to_string());

@@ -68,6 +68,7 @@ fn event(person: PersonId, direction: &str, from: i64, to: i64) -> Event {
         raw_distance: None,
         quality: None,
         started_at: at(from),
+        passed_at: None,
         last_seen_at: at(to),
         ended: true,
         has_face: false,

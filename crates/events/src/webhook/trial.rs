@@ -1,14 +1,17 @@
+use reqwest::Url;
 use store::{Delivery, NewDelivery};
 
 use super::post::Post;
 use super::request::sample;
 use super::{WebhookSettings, new_delivery};
+use crate::address::masked;
 use crate::{EventsError, NoticeKind};
 
 /// A request that was made once to see what comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// The method and the address without its secrets.
+    /// The method and the address as it was filled in, without what could be a secret: long parts of the path, and what the query
+    /// says.
     pub line: String,
     /// Names and values of the headers; what the settings write into them is hidden.
     pub headers: Vec<(String, String)>,
@@ -48,7 +51,29 @@ pub async fn try_webhook(settings: &WebhookSettings) -> Result<Trial, EventsErro
         let shown = if value.is_sensitive() { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
         (name.to_string(), shown.into_owned())
     });
-    let (line, headers) = (format!("{} {}", request.method(), post.shown()), headers.collect());
+    let (line, headers) = (format!("{} {}", request.method(), shown(request.url())), headers.collect());
     let outcome = post.send(&delivery).await.map_err(|error| error.to_string());
     Ok(Trial { line, headers, body: delivery.body, outcome })
+}
+
+/// Longest part of a path that is shown, in bytes: keys of services are longer.
+const LONGEST_PART: usize = 15;
+
+fn shown(url: &Url) -> String {
+    let part = |part: &str| if part.len() <= LONGEST_PART { part.to_owned() } else { "***".to_owned() };
+    let mut shown = url.clone();
+    shown.set_path(&url.path().split('/').map(part).collect::<Vec<_>>().join("/"));
+    masked(&shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_that_is_tried_is_shown_without_keys() {
+        let url =
+            Url::parse("http://u:pw@host:81/bot12345:AAEhBOweik6ad9r/relay/front%20door?key=secret&turn=on").unwrap();
+        assert_eq!(shown(&url), "http://***@host:81/***/relay/front%20door?key=***&turn=***");
+    }
 }

@@ -95,6 +95,7 @@ pub(crate) fn event_of(second: i64, person: Option<&str>, face: Option<&[f32]>) 
         raw_distance: None,
         quality: Some(3.0),
         started_at,
+        passed_at: None,
         last_seen_at: started_at,
         ended: false,
         has_face: false,

@@ -4,6 +4,8 @@ use serde::Serialize;
 use store::Micros;
 use utoipa::ToSchema;
 
+use crate::times;
+
 const MINUTE: i64 = 60_000_000;
 
 /// Who was there and who was not.
@@ -29,7 +31,7 @@ pub struct PersonAttendance {
     person: String,
     /// The person's number.
     id: i64,
-    /// By which other systems know the person: the person's code, or else the number.
+    /// By which other systems know the person: the person's code, or else `#` and the number.
     code: String,
     /// Whether the person is still enrolled. Of somebody who is not it is not known when they should have come.
     enrolled: bool,
@@ -98,11 +100,6 @@ pub struct PunchOfDay {
     punch: Option<i64>,
 }
 
-/// A moment on the clock of a time zone, with its offset from UTC.
-pub fn time_text(at: Micros, calendar: &Calendar) -> String {
-    calendar.zoned(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-}
-
 /// Whole minutes.
 pub(super) fn present_minutes(day: &Workday) -> i64 {
     day.present / MINUTE
@@ -142,7 +139,7 @@ pub(super) fn write_person(
 }
 
 fn day_of(day: &Workday, calendar: &Calendar) -> DayAttendance {
-    let time = |at: Micros| time_text(at, calendar);
+    let time = |at: Micros| times::shown_in_seconds(at, calendar);
     DayAttendance {
         day: day.day.to_string(),
         shift: day.shift.map(|shift| ShiftTimes { from: time(shift.from), to: time(shift.to) }),
@@ -160,11 +157,11 @@ fn day_of(day: &Workday, calendar: &Calendar) -> DayAttendance {
 
 fn punch_of(CountedStamp { stamp, counts_as }: &CountedStamp, calendar: &Calendar) -> PunchOfDay {
     let (source, event, camera, punch) = match &stamp.source {
-        StampSource::Event { id, camera } => ("event", Some(id.clone()), Some(camera.clone()), None),
+        StampSource::Event { id, camera, .. } => ("event", Some(id.clone()), Some(camera.clone()), None),
         StampSource::Log { id, .. } => ("log", None, None, Some(*id)),
         StampSource::Hand { id } => ("hand", None, None, Some(*id)),
     };
-    let (at, direction) = (time_text(stamp.at, calendar), stamp.direction);
+    let (at, direction) = (times::shown_in_seconds(stamp.at, calendar), stamp.direction);
     PunchOfDay { at, direction, counts_as: *counts_as, source, event, camera, punch }
 }
 

@@ -1,12 +1,15 @@
 use std::collections::HashMap;
 
-use events::{Attendance, AttlogRow};
+use events::{Attendance, AttlogRow, stand_in};
 use serde::Serialize;
-use store::{NewPunch, Person, PunchSource, StoreError};
+use store::{Micros, NewPunch, Person, PunchSource, StoreError};
 use utoipa::ToSchema;
 
 /// Most rows of a log that are read at once.
 pub const MOST_ROWS: usize = 50_000;
+
+/// A day that clocks may be ahead of ours, in microseconds.
+const MOST_AHEAD: i64 = 24 * 3_600_000_000;
 
 /// Rows that are written with one commit.
 const AT_ONCE: usize = 500;
@@ -44,6 +47,8 @@ struct RowReport {
 /// # Errors
 /// What the database said; a part of the log may be kept then, and reading it again does no harm.
 pub async fn read_log(attendance: &Attendance, log: &[u8]) -> Result<Option<LogReport>, StoreError> {
+    // Editors of Windows begin a file with a mark.
+    let log = log.strip_prefix(b"\xef\xbb\xbf").unwrap_or(log);
     let lines = || log.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).enumerate();
     let is_row = |(_, line): &(usize, &[u8])| !line.is_empty();
     if lines().filter(is_row).count() > MOST_ROWS {
@@ -85,12 +90,17 @@ impl LogReport {
     }
 }
 
-/// Everybody by the number that exports give them: the code, or else our own number where nobody has that for a code.
+/// Everybody by that which exports give them: the code, or what stands for it.
 fn by_code(roster: &[Person]) -> HashMap<String, &Person> {
     let without = roster.iter().filter(|person| person.profile.code.is_none());
-    let numbers = without.map(|person| (person.id.to_string(), person));
+    let numbers = without.map(|person| (stand_in(person.id), person));
     let codes = roster.iter().filter_map(|person| Some((person.profile.code.clone()?, person)));
     numbers.chain(codes).collect()
+}
+
+/// Whether nobody can have come or gone at `at`, by any clock.
+pub fn is_to_come(at: Micros) -> bool {
+    at.0 > Micros::now().0.saturating_add(MOST_AHEAD)
 }
 
 fn punch_of(
@@ -100,10 +110,10 @@ fn punch_of(
 ) -> Result<NewPunch, (&'static str, String)> {
     let row = AttlogRow::parse(line).map_err(|error| ("bad_row", error.to_string()))?;
     let person = people.get(&row.id).ok_or_else(|| {
-        ("unknown_person", format!("nobody has the code, or without one the number, {}: see /api/v1/people", row.id))
+        ("unknown_person", format!("nobody has the code {}: see /api/v1/people, and give each person one", row.id))
     })?;
-    let at = attendance.calendar().moment(row.at).filter(|at| at.0 >= 0);
-    let at = at.ok_or_else(|| ("bad_row", format!("{} lies before 1970 or after the year 9999", row.at)))?;
+    let at = attendance.calendar().moment(row.at).filter(|at| at.0 >= 0 && !is_to_come(*at));
+    let at = at.ok_or_else(|| ("bad_row", format!("{} lies before 1970, or is still to come", row.at)))?;
     Ok(NewPunch {
         person_id: person.id,
         person: person.name.clone(),

@@ -1,6 +1,7 @@
 use std::vec;
 
-use events::{Attendance, Attendee, Period, Workday};
+use events::{Attendance, Attendee, Period, Workday, group_name};
+use gallery::PersonName;
 use store::{Micros, StoreError};
 
 use super::{json, lines, rows, sheet};
@@ -61,19 +62,28 @@ impl Report {
         let Wanted { period, person, group } = wanted;
         let mut people = attendance.people(period).await?;
         if let Some(name) = person {
-            people.retain(|attendee| attendee.name == name);
+            let name = PersonName::parse(&name).ok();
+            people.retain(|attendee| name.as_ref().is_some_and(|name| attendee.name == name.as_str()));
             if people.is_empty() {
                 return Ok(None);
             }
         }
         if let Some(group) = group {
-            let is_in = |attendee: &Attendee| attendee.profile.as_ref().is_some_and(|own| own.groups.contains(&group));
-            people.retain(is_in);
+            let group = group_name(&group);
+            let groups = |attendee: &Attendee| attendee.profile.as_ref().map(|own| own.groups.clone());
+            people.retain(|attendee| {
+                group.as_ref().is_some_and(|group| groups(attendee).unwrap_or_default().contains(group))
+            });
         }
         let widths = people.iter().map(|attendee| attendee.name.chars().count());
         let name_width = widths.max().unwrap_or_default().max("person".len());
         let (people, now) = (people.into_iter(), Micros::now());
         Ok(Some(Self { attendance, period, form, now, people, name_width, progress: Progress::Nothing }))
+    }
+
+    /// Whether there is nobody whose attendance could be told.
+    pub fn is_empty(&self) -> bool {
+        self.people.as_slice().is_empty()
     }
 
     /// The next part of the text; `None` after the last.

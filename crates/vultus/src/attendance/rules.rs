@@ -1,5 +1,5 @@
 use anyhow::{Context, bail};
-use events::{Attendance, Calendar, Schedule};
+use events::{Attendance, Schedule};
 use store::Store;
 
 use crate::settings::{Resolved, Settings, TableKind};
@@ -17,6 +17,6 @@ pub fn attendance_of(store: Store, settings: &Settings, resolved: &Resolved) -> 
         }
         schedules.push(schedule);
     }
-    let calendar = Calendar::new(settings.time_zone.0.clone(), settings.holidays.0.clone());
-    Ok(Attendance::new(store, schedules, calendar, settings.duplicate_punch.0))
+    let (window, keep) = (settings.duplicate_punch.0, settings.events_days.duration());
+    Ok(Attendance::new(store, schedules, settings.calendar(), window, keep))
 }

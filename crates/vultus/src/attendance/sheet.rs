@@ -3,8 +3,9 @@ use std::borrow::Cow;
 use events::{Attendee, Calendar, Workday};
 use store::Micros;
 
-use super::json::{present_minutes, time_text};
-use crate::http::cell;
+use super::json::present_minutes;
+use crate::table::{self, cell};
+use crate::times;
 
 const COLUMNS: [&str; 14] = [
     "day",
@@ -25,7 +26,7 @@ const COLUMNS: [&str; 14] = [
 
 /// The heading.
 pub(super) fn write_head(text: &mut String) {
-    write(text, [COLUMNS.map(Cow::from)].into_iter());
+    text.push_str(&table::rows([COLUMNS.map(Cow::from)]));
 }
 
 /// A row a day.
@@ -36,7 +37,7 @@ pub(super) fn write_person(
     days: &[Workday],
     calendar: &Calendar,
 ) {
-    let time = |at: Option<Micros>| at.map_or(Cow::default(), |at| time_text(at, calendar).into());
+    let time = |at: Option<Micros>| at.map_or(Cow::default(), |at| times::shown_in_seconds(at, calendar).into());
     let code = attendee.code();
     let row = |day: &Workday| {
         [
@@ -56,14 +57,5 @@ pub(super) fn write_person(
             day.by_hand.to_string().into(),
         ]
     };
-    write(text, days.iter().map(row));
-}
-
-/// Rows as RFC 4180 has them. Into memory nothing fails to be written.
-fn write<'a>(text: &mut String, rows: impl Iterator<Item = [Cow<'a, str>; COLUMNS.len()]>) {
-    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let written = rows.into_iter().try_for_each(|row| table.write_record(row.iter().map(|cell| &**cell)));
-    if let (Ok(()), Ok(bytes)) = (written, table.into_inner()) {
-        text.push_str(&String::from_utf8_lossy(&bytes));
-    }
+    text.push_str(&table::rows(days.iter().map(row)));
 }

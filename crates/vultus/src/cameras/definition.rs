@@ -120,11 +120,7 @@ impl Definition {
     pub fn parse(value: &Value) -> Result<Self, NotADefinition> {
         let fields = Fields(value.as_object().ok_or(NotADefinition::NotAnObject)?);
         fields.check_names()?;
-        let direction = fields.text("direction", "in or out", |text| match text {
-            "in" => Some(Direction::In),
-            "out" => Some(Direction::Out),
-            _ => None,
-        })?;
+        let direction = fields.text("direction", "in or out", Direction::parse)?;
         let checked = |field, allowed: &str, is_allowed: &dyn Fn(&str) -> bool| {
             fields.text(field, allowed, |text| is_allowed(text).then(|| text.to_owned()))
         };

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use events::Period;
+use events::{Period, parse_day};
 use jiff::civil::Date;
 use store::{Micros, Store};
 
@@ -14,10 +14,10 @@ use crate::settings::{Resolved, Settings};
 #[derive(Debug, Args)]
 pub struct AttendanceCommand {
     /// The first day, as in 2026-11-01; by default the last.
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     from: Option<Date>,
     /// The last day, which belongs to it; by default today.
-    #[arg(long, value_name = "DAY")]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<Date>,
     /// That of the person with this name.
     #[arg(long, value_name = "NAME")]
@@ -34,6 +34,10 @@ pub struct AttendanceCommand {
     /// Print a JSON object.
     #[arg(long)]
     json: bool,
+}
+
+fn day(text: &str) -> Result<Date, &'static str> {
+    parse_day(text).ok_or("a day is written as in 2026-11-01")
 }
 
 /// `vultus attendance`
@@ -59,6 +63,9 @@ pub fn run(command: AttendanceCommand, settings: &Settings, resolved: &Resolved)
                 "nobody named {name} is registered, or came or went in these days; `vultus people list` shows who is"
             );
         };
+        if report.is_empty() {
+            eprintln!("nobody is to be told of: nobody is registered, or nobody in this group");
+        }
         let mut output = std::io::stdout().lock();
         while let Some(part) = report.part().await? {
             output.write_all(part.as_bytes())?;

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use gallery::{EnrolError, PersonName};
 use serde_json::{Map, Value};
+use store::Store;
 
 use super::output::say;
 use super::progress;
@@ -114,7 +115,7 @@ fn photos_text(count: usize) -> String {
 
 async fn remove(settings: Settings, name: &str) -> anyhow::Result<ExitCode> {
     let name = PersonName::parse(name)?;
-    let store = store::Store::open(&settings.database()).await?;
+    let store = Store::open(&settings.database()).await?;
     if store.remove(name.as_str()).await?.is_none() {
         bail!("nobody named {name} is registered; `vultus people list` shows who is");
     }
@@ -123,7 +124,7 @@ async fn remove(settings: Settings, name: &str) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(settings: Settings, json: bool) -> anyhow::Result<ExitCode> {
-    let names = store::Store::open(&settings.database()).await?.names().await.map_err(EnrolError::from)?;
+    let names = Store::open(&settings.database()).await?.names().await.map_err(EnrolError::from)?;
     if json {
         say(serde_json::to_string(&names)?)?;
     } else {
@@ -141,13 +142,21 @@ fn field(given: &str) -> Result<(String, Value), String> {
 
 async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<ExitCode> {
     let name = PersonName::parse(name)?;
-    let store = store::Store::open(&settings.database()).await?;
-    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
-    let shown = serde_json::to_value(people::one(&store, &settings.calendar(), &model, name.as_str()).await?)?;
+    let store = Store::open(&settings.database()).await?;
+    let shown = profile_of(&store, settings, &name).await?;
     if json {
         say(shown)?;
         return Ok(ExitCode::SUCCESS);
     }
+    say_fields(&shown)
+}
+
+async fn profile_of(store: &Store, settings: &Settings, name: &PersonName) -> anyhow::Result<Value> {
+    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
+    Ok(serde_json::to_value(people::one(store, &settings.calendar(), &model, name.as_str()).await?)?)
+}
+
+fn say_fields(shown: &Value) -> anyhow::Result<ExitCode> {
     let text = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -163,10 +172,10 @@ async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<Exi
 async fn set(settings: &Settings, name: &str, fields: Vec<(String, Value)>) -> anyhow::Result<ExitCode> {
     let name = PersonName::parse(name)?;
     let patch = ProfilePatch::parse(&Map::from_iter(fields).into(), &settings.calendar())?;
-    let store = store::Store::open(&settings.database()).await?;
-    people::change(&store, name.as_str(), &patch).await?;
+    let store = Store::open(&settings.database()).await?;
+    people::change(&store, name.as_str(), |profile| patch.apply(profile)).await?;
     say(format!("{name} is changed"))?;
-    Ok(ExitCode::SUCCESS)
+    say_fields(&profile_of(&store, settings, &name).await?)
 }
 
 async fn import(settings: Settings, source: &Path) -> anyhow::Result<ExitCode> {

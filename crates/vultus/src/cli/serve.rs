@@ -15,7 +15,7 @@ use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::nodes::Nodes;
 use crate::settings::{Origin, Resolved, Settings};
-use crate::webhooks::named_webhooks;
+use crate::webhooks::{NamedWebhook, named_webhooks, waiting_for_none};
 
 /// `vultus serve`: everything in one process.
 pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
@@ -43,6 +43,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let sinks = Sinks { outlets, webhooks: webhooks.clone(), mqtt, window: window(&settings) };
         let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let cameras = supervisor.cameras();
+        warn_of_unknown_cameras(&webhooks, &cameras).await;
         let nodes = node(&app, "serve", &cameras);
         let health = Arc::new(Health {
             node: settings.node(),
@@ -88,6 +89,15 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         service.end().await;
         ended
     })
+}
+
+/// A camera that a webhook waits for may still be added; its name may be mistyped as well.
+async fn warn_of_unknown_cameras(webhooks: &[NamedWebhook], cameras: &Cameras) {
+    let Ok(all) = cameras.all().await else { return };
+    let known = all.iter().map(|camera| camera.id().to_owned()).collect();
+    for (webhook, camera) in waiting_for_none(webhooks, &known) {
+        tracing::warn!(webhook, camera, "a webhook waits for a camera that is not defined");
+    }
 }
 
 /// `vultus api`: the HTTP API alone.

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use events::{Trial, WebhookSettings, try_webhook};
 use serde_json::json;
 use store::{DeliveryFilter, Micros, Resent, Store};
@@ -50,12 +50,11 @@ pub enum WebhooksCommand {
         json: bool,
     },
     /// Send dead deliveries again.
-    #[command(after_help = "Examples:
+    #[command(group(ArgGroup::new("which").args(["id", "webhook"]).required(true)), after_help = "Examples:
   vultus webhooks resend 0f3c7a1e5b0d4c55a1c2d3e4f5060708
   vultus webhooks resend --webhook accounting        all of one webhook")]
     Resend {
         /// The delivery's id.
-        #[arg(required_unless_present = "webhook", conflicts_with = "webhook")]
         id: Option<String>,
         /// All dead deliveries of this webhook.
         #[arg(long, value_name = "NAME")]
@@ -126,6 +125,8 @@ fn list(overview: &Overview, json: bool) -> anyhow::Result<()> {
     let views = overview.views();
     if json {
         say(serde_json::to_string(&views)?)?;
+    } else if views.is_empty() {
+        eprintln!("there is no webhook: WEBHOOK_URL is empty, and no camera and no [[webhook]] of vultus.toml has one");
     } else {
         views.iter().try_for_each(|view| say(view.line()))?;
     }

@@ -49,6 +49,11 @@ impl ApiError {
         Self { status, code, message: message.into() }
     }
 
+    /// What programs know it by.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// 503: others are being served.
     pub fn busy() -> Self {
         let message = "too many requests at the same time: try again in a moment";

@@ -2,7 +2,6 @@
 
 mod auth;
 mod camera_report;
-mod cell;
 mod choice;
 mod contract;
 mod error;
@@ -39,7 +38,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use camera_report::camera_report;
-pub use cell::cell;
 pub use error::ApiError;
 pub use health::{Health, Stream};
 pub use intake::Intake;

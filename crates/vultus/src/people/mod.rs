@@ -7,10 +7,10 @@ mod patch;
 mod view;
 
 use events::Calendar;
-use store::{ProfileChange, Store, StoreError};
+use store::{Profile, ProfileChange, Store, StoreError};
 
 pub use patch::{NotAProfile, ProfilePatch};
-pub use view::{PersonView, moment};
+pub use view::PersonView;
 
 /// What stands against a wish of a caller.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum PeopleError {
     /// The code is another person's.
     #[error("the code belongs to {0} already: two people with one code could not be told apart by other systems")]
     CodeTaken(String),
+    /// The person would pass at no time.
+    #[error("`valid_from` must lie before `valid_until`: with this change the person would never be valid")]
+    NeverValid,
     /// The change is none.
     #[error(transparent)]
     Bad(#[from] NotAProfile),
@@ -49,11 +52,12 @@ pub async fn one(store: &Store, calendar: &Calendar, model: &str, name: &str) ->
 /// Changes what is known of the person with this name.
 ///
 /// # Errors
-/// Nobody has it, another person has the code, or the database failed.
-pub async fn change(store: &Store, name: &str, patch: &ProfilePatch) -> Result<(), PeopleError> {
-    match store.change_profile(name, |profile| patch.apply(profile)).await? {
+/// Nobody has it, another person has the code, the person would never be valid, or the database failed.
+pub async fn change(store: &Store, name: &str, change: impl FnOnce(&mut Profile)) -> Result<(), PeopleError> {
+    match store.change_profile(name, change).await? {
         ProfileChange::Made(_) => Ok(()),
         ProfileChange::NoSuchPerson => Err(PeopleError::Unknown(name.to_owned())),
         ProfileChange::CodeTaken(holder) => Err(PeopleError::CodeTaken(holder)),
+        ProfileChange::NeverValid => Err(PeopleError::NeverValid),
     }
 }

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
-use events::{Calendar, GROUP, group_name};
+use events::{Calendar, GROUP, group_name, is_stand_in, parse_day};
 use gallery::printable;
+use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use store::{Micros, Profile};
 
 use crate::settings::{self, Value as _};
+use crate::times;
 
 /// Every field that may be changed.
 const FIELDS: [&str; 6] = ["code", "groups", "valid_from", "valid_until", "suspended", "watched"];
@@ -17,11 +18,7 @@ const MOST_GROUPS: usize = 50;
 
 const LONGEST_CODE: usize = 64;
 
-/// The end of the year 9999, in Unix seconds.
-const LAST_SECOND: f64 = 253_402_300_799.0;
-
-const CODE: &str = "1 to 64 printable characters, or null for none";
-const TIME: &str = "Unix seconds, a time such as 2026-12-31T18:00:00+01:00, a day such as 2026-12-31, or null for none";
+const CODE: &str = "1 to 64 printable characters (not # and digits, which stands for having none), or null for none";
 
 /// What is to become of a profile, as a JSON merge patch says it: what is left out stays, null takes away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,11 +73,11 @@ impl ProfilePatch {
                 "groups" => patch.groups = Some(groups(given).ok_or_else(|| refused(&groups_allowed()))?),
                 "valid_from" => {
                     let begin = |given: &Value| time(given, calendar, Some);
-                    patch.valid_from = Some(optional(given, begin).ok_or_else(|| refused(TIME))?);
+                    patch.valid_from = Some(optional(given, begin).ok_or_else(|| refused(&time_allowed()))?);
                 }
                 "valid_until" => {
                     let end = |given: &Value| time(given, calendar, |day| day.checked_add(1.day()).ok());
-                    patch.valid_until = Some(optional(given, end).ok_or_else(|| refused(TIME))?);
+                    patch.valid_until = Some(optional(given, end).ok_or_else(|| refused(&time_allowed()))?);
                 }
                 "suspended" => patch.suspended = Some(flag(given).ok_or_else(|| refused(bool::ALLOWED))?),
                 _ => patch.watched = Some(flag(given).ok_or_else(|| refused(bool::ALLOWED))?),
@@ -107,11 +104,12 @@ fn optional<T>(given: &Value, read: impl FnOnce(&Value) -> Option<T>) -> Option<
 }
 
 fn code(given: &Value) -> Option<String> {
-    match given {
+    let code = match given {
         Value::String(text) => printable(text, LONGEST_CODE),
         Value::Number(number) => printable(&number.to_string(), LONGEST_CODE),
         _ => None,
-    }
+    };
+    code.filter(|code| !is_stand_in(code))
 }
 
 /// Each once, sorted.
@@ -141,21 +139,14 @@ fn flag(given: &Value) -> Option<bool> {
 
 /// `of_day` is the date at whose midnight a bare day stands.
 fn time(given: &Value, calendar: &Calendar, of_day: impl FnOnce(Date) -> Option<Date>) -> Option<Micros> {
-    let text = match given {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (0.0..=LAST_SECOND).contains(&seconds).then_some(Micros((seconds * 1e6) as i64));
+    match given.as_str().map(str::trim).and_then(parse_day) {
+        Some(day) => calendar.start_of(of_day(day)?).filter(|time| time.0 >= 0),
+        None => times::of_json(given, calendar),
     }
-    // A date of this form only: others would take the hour away from a time that has no offset.
-    let day = (text.len() == "2026-12-31".len()).then(|| text.parse::<Date>().ok()).flatten();
-    let time = match day {
-        Some(day) => calendar.moment(of_day(day)?.to_datetime(jiff::civil::Time::midnight()))?,
-        None => Micros(text.parse::<Timestamp>().ok()?.as_microsecond()),
-    };
-    Some(time).filter(|time| time.0 >= 0)
+}
+
+fn time_allowed() -> String {
+    format!("{}, a day such as 2026-12-31, or null for none", times::FORMS)
 }
 
 fn unknown(field: &str) -> NotAProfile {
@@ -219,7 +210,9 @@ mod tests {
         assert_eq!(until(json!("2026-12-31")), 1_798_758_000.0, "the midnight after it");
         assert_eq!(until(json!("2026-03-29")) - from(json!("2026-03-29")), 23.0 * 3600.0, "clocks are set forward");
         assert_eq!(until(json!("2026-10-25")) - from(json!("2026-10-25")), 25.0 * 3600.0, "and back");
-        for given in [json!(1_798_671_600), json!("1798671600"), json!("2026-12-31T00:00:00+01:00")] {
+        for given in
+            [json!(1_798_671_600), json!("1798671600"), json!("2026-12-31T00:00:00+01:00"), json!("2026-12-31 00:00")]
+        {
             assert_eq!(until(given), 1_798_671_600.0);
         }
         assert_eq!(from(json!(1_798_671_600.25)), 1_798_671_600.25);
@@ -239,7 +232,9 @@ mod tests {
             (json!({"groups": [1]}), "a list"),
             (json!({"groups": (0..51).map(|n| n.to_string()).collect::<Vec<_>>()}), "up to 50"),
             (json!({"valid_from": "tomorrow"}), "a day such as"),
-            (json!({"valid_from": "2026-12-31T18:00"}), "a day such as"),
+            (json!({"valid_from": "20270101"}), "a day such as"),
+            (json!({"valid_from": "2026-12-31T18"}), "a day such as"),
+            (json!({"code": "#7"}), "not # and digits"),
             (json!({"valid_until": -1}), "Unix seconds"),
             (json!({"valid_until": 1e300}), "Unix seconds"),
             (json!({"valid_until": "nan"}), "Unix seconds"),

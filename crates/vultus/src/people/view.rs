@@ -1,7 +1,9 @@
 use events::Calendar;
 use serde::Serialize;
-use store::{Enrolment, Micros};
+use store::Enrolment;
 use utoipa::ToSchema;
+
+use crate::times;
 
 /// A person as callers see one. Times are RFC 3339, in the time zone of the service.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -42,17 +44,12 @@ impl PersonView {
             id: person.id.0,
             code: profile.code.clone(),
             groups: profile.groups.clone(),
-            valid_from: profile.valid_from.map(|time| moment(time, calendar)),
-            valid_until: profile.valid_until.map(|time| moment(time, calendar)),
+            valid_from: profile.valid_from.map(|time| times::shown(time, calendar)),
+            valid_until: profile.valid_until.map(|time| times::shown(time, calendar)),
             suspended: profile.suspended,
             watched: profile.watched,
             photos: *templates,
-            created: moment(person.created_at, calendar),
+            created: times::shown(person.created_at, calendar),
         }
     }
-}
-
-/// A time by RFC 3339, with its offset from UTC.
-pub fn moment(time: Micros, calendar: &Calendar) -> String {
-    calendar.zoned(time).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
 }

@@ -254,6 +254,9 @@ fn tables_of(file: &Path, kind: TableKind, value: &toml::Value) -> anyhow::Resul
 
 /// ` (did you mean X?)` for a key that is nearly one.
 fn suggestion(key: &str) -> String {
+    if let Some(table) = nearest(key, TableKind::ALL.map(TableKind::as_str)) {
+        return format!(" (did you mean [[{table}]]?)");
+    }
     let near = nearest(key, DEFINITIONS.iter().map(|definition| definition.key));
     near.map_or_else(String::new, |near| format!(" (did you mean {}?)", near.to_uppercase()))
 }
@@ -261,8 +264,18 @@ fn suggestion(key: &str) -> String {
 /// The one of `known` that was probably meant by `key`.
 pub fn nearest<'a>(key: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let key = key.to_lowercase().replace('-', "_");
-    let is_near = |known: &str| known.contains(&key) || (known.len() > 2 && key.contains(known));
-    known.into_iter().find(|known| is_near(known))
+    let known: Vec<&str> = known.into_iter().collect();
+    let is_part = |known: &&&str| known.contains(&key) || (known.len() > 2 && key.contains(**known));
+    let is_typo = |known: &&&str| known.len() > 3 && is_one_letter_off(&key, known);
+    known.iter().find(is_part).or_else(|| known.iter().find(is_typo)).copied()
+}
+
+/// Whether the two differ in one letter that is missing, too many, or another.
+fn is_one_letter_off(one: &str, other: &str) -> bool {
+    let start = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let end = one.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let (short, long) = (one.len().min(other.len()), one.len().max(other.len()));
+    long - short <= 1 && start + end >= long - 1
 }
 
 /// A commented file with every setting at its default.
@@ -299,6 +312,15 @@ const EXAMPLE_TABLES: &str = r#"
 # method="GET"
 #
 # What else may stand here: docs/reference/webhook.md.
+
+# --- When people should be there, for the attendance ---
+#
+# [[schedule]]
+# name="office"
+# hours="mon-fri 09:00-17:30"
+# grace_minutes=5
+#
+# What else may stand here: docs/reference/attendance.md.
 "#;
 
 /// Flags as given, by key.

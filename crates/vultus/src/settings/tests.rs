@@ -139,3 +139,12 @@ fn a_broker_is_told_only_where_there_is_one_and_its_password_is_never_shown() {
     let shown: Vec<String> = resolved.rows().map(|(_, shown, _)| shown).collect();
     assert!(shown.iter().any(|shown| shown == "mqtts://***@broker") && !shown.concat().contains("se%40cret"));
 }
+
+#[test]
+fn a_table_that_is_nearly_one_is_named() {
+    for (given, meant) in [("shedule", "[[schedule]]"), ("schedules", "[[schedule]]"), ("webhok", "[[webhook]]")] {
+        let refused = resolve(&[], &[], &format!("[[{given}]]\nname = 'x'\n")).unwrap_err().to_string();
+        assert!(refused.contains(&format!("did you mean {meant}?")), "{refused}");
+    }
+    assert!(example_file().contains("[[schedule]]"));
+}

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use events::{NotARequest, NoticeKind, RequestForm, RequestText, Secret, Wanted, WebhookSettings};
+use events::{NotARequest, NoticeKind, RequestForm, RequestText, Secret, Wanted, WebhookSettings, group_name};
+use gallery::PersonName;
 use serde_json::{Map, Value};
 
 use crate::settings::{self, Resolved, TableKind, Value as _};
@@ -83,6 +84,17 @@ pub fn named_webhooks(resolved: &Resolved) -> anyhow::Result<Vec<NamedWebhook>> 
     Ok(webhooks)
 }
 
+/// The webhooks that wait for a camera which is not one of `known`, and for which.
+pub fn waiting_for_none<'a>(
+    webhooks: &'a [NamedWebhook],
+    known: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let wanted = |webhook: &'a NamedWebhook| {
+        webhook.settings.wanted.cameras.iter().map(|camera| (webhook.name.as_str(), camera.as_str()))
+    };
+    webhooks.iter().flat_map(wanted).filter(|(_, camera)| !known.contains(*camera))
+}
+
 impl NamedWebhook {
     fn parse(fields: &Map<String, Value>) -> Result<Self, NotAWebhook> {
         let fields = Fields(fields);
@@ -95,7 +107,7 @@ impl NamedWebhook {
                 .ok_or(NotAWebhook::Missing("url"))?,
             headers: fields.headers()?,
             body: fields.text("body", "a text", |_| true)?,
-            extra: fields.list("extra")?.unwrap_or_default(),
+            extra: fields.list("extra", given)?.unwrap_or_default(),
             content_type: fields.text("content_type", "a type such as text/plain", is_short)?.unwrap_or_default(),
         })?;
         let usual = WebhookSettings::named(&name, request);
@@ -103,9 +115,11 @@ impl NamedWebhook {
         let settings = WebhookSettings {
             wanted: Wanted {
                 kinds: fields.kinds()?,
-                cameras: fields.list("cameras")?.unwrap_or_default(),
-                people: fields.list("people")?.unwrap_or_default(),
-                groups: fields.list("groups")?.unwrap_or_default(),
+                cameras: fields.list("cameras", given)?.unwrap_or_default(),
+                people: fields
+                    .list("people", |text| PersonName::parse(text).ok().map(|name| name.to_string()))?
+                    .unwrap_or_default(),
+                groups: fields.list("groups", group_name)?.unwrap_or_default(),
                 status: fields.text("status", "PASS or REJECT", |text| matches!(text, "PASS" | "REJECT"))?,
             },
             secret: secret.and_then(Secret::new),
@@ -124,6 +138,12 @@ fn is_name(text: &str) -> bool {
     letters.next().is_some_and(is_letter)
         && letters.all(|byte| is_letter(byte) || b"-_".contains(&byte))
         && text.len() <= 64
+}
+
+/// As it was given.
+#[allow(clippy::unnecessary_wraps, reason = "one of several forms in which a text is kept")]
+fn given(text: &str) -> Option<String> {
+    Some(text.to_owned())
 }
 
 fn is_short(text: &str) -> bool {
@@ -158,10 +178,14 @@ impl Fields<'_> {
         }
     }
 
-    /// Texts; an empty list would be of no use.
-    fn list(&self, field: &'static str) -> Result<Option<Vec<String>>, NotAWebhook> {
+    /// Texts, each in the form in which such are kept; an empty list would be of no use.
+    fn list(
+        &self,
+        field: &'static str,
+        kept: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Vec<String>>, NotAWebhook> {
         let Some(given) = self.0.get(field) else { return Ok(None) };
-        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty() && is_short(text)).map(str::to_owned);
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty() && is_short(text)).and_then(&kept);
         let texts: Option<Vec<String>> = given.as_array().and_then(|values| values.iter().map(text).collect());
         match texts.filter(|texts| (1..=LONGEST_LIST).contains(&texts.len())) {
             Some(texts) => Ok(Some(texts)),
@@ -170,7 +194,7 @@ impl Fields<'_> {
     }
 
     fn kinds(&self) -> Result<BTreeSet<NoticeKind>, NotAWebhook> {
-        let Some(words) = self.list("on")? else { return Ok([NoticeKind::Pass].into()) };
+        let Some(words) = self.list("on", given)? else { return Ok([NoticeKind::Pass].into()) };
         let kind = |word: &String| NoticeKind::ALL.into_iter().find(|kind| kind.as_str() == word);
         let kinds = words.iter().map(kind).collect::<Option<_>>();
         let allowed = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
@@ -233,8 +257,8 @@ mod tests {
             url = "http://host/relay/{{camera}}"
             on = ["denied", "watched"]
             cameras = ["door"]
-            people = ["katya"]
-            groups = ["staff"]
+            people = [" katya "]
+            groups = [" staff"]
             status = "REJECT"
             method = "put"
             headers = { Authorization = "Bearer abc" }
@@ -248,7 +272,10 @@ mod tests {
         let settings = webhook.unwrap().settings;
         assert_eq!(settings.request.method(), "PUT");
         assert_eq!(settings.wanted.kinds, [NoticeKind::Denied, NoticeKind::Watched].into());
-        assert_eq!(settings.wanted.groups, ["staff"]);
+        assert_eq!(
+            (&settings.wanted.groups[..], &settings.wanted.people[..]),
+            (&["staff".to_owned()][..], &["katya".to_owned()][..])
+        );
         assert_eq!((settings.timeout, settings.max_age), (Duration::from_millis(1500), Some(Duration::from_secs(60))));
         assert!(!settings.retry && settings.secret.is_some());
         assert!(!format!("{settings:?}").contains("abc") && !format!("{settings:?}").contains("s3cret"));

@@ -1,6 +1,6 @@
 use serde::Serialize;
 use serde_json::Value;
-use store::{DeliveryState, LoggedDelivery, Micros};
+use store::{DeliveryState, LoggedDelivery};
 use utoipa::ToSchema;
 
 /// The states of a delivery.
@@ -49,13 +49,13 @@ impl DeliveryView {
     /// `delivery` to the webhook that is shown as `webhook`.
     pub fn of(delivery: &LoggedDelivery, webhook: String) -> Self {
         let is_waiting = delivery.state == DeliveryState::Waiting;
-        let at = Some(seconds(delivery.at));
+        let at = Some(delivery.at.as_seconds());
         Self {
             id: delivery.id.clone(),
             webhook,
             camera: delivery.camera.clone(),
             state: delivery.state.as_str(),
-            created: seconds(delivery.created_at),
+            created: delivery.created_at.as_seconds(),
             attempts: delivery.attempts,
             settled: at.filter(|_| !is_waiting),
             next_attempt: at.filter(|_| is_waiting),
@@ -97,9 +97,4 @@ impl FullDelivery {
 /// The state of this name.
 pub fn state_of(text: &str) -> Option<DeliveryState> {
     DeliveryState::ALL.into_iter().find(|state| state.as_str() == text)
-}
-
-/// Unix seconds with milliseconds.
-pub(super) fn seconds(time: Micros) -> f64 {
-    (time.0 / 1000) as f64 / 1000.0
 }

@@ -8,6 +8,6 @@ mod definition;
 mod delivery;
 mod overview;
 
-pub use definition::{NamedWebhook, named_webhooks};
+pub use definition::{NamedWebhook, named_webhooks, waiting_for_none};
 pub use delivery::{DeliveryView, FullDelivery, STATES, state_of};
 pub use overview::{Overview, WebhookView};

@@ -2,12 +2,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::{NoticeKind, WebhookSettings};
 use serde::Serialize;
-use store::{Store, StoreError, Target};
+use store::{Micros, Store, StoreError, Target};
 use url::Url;
 use utoipa::ToSchema;
 
 use super::NamedWebhook;
-use super::delivery::seconds;
 use crate::settings::Settings;
 
 /// What the contract's webhook is called where others have names.
@@ -165,8 +164,8 @@ impl WebhookView {
             max_age_seconds: settings.max_age.map(|age| age.as_secs_f64()),
             waiting: target.waiting,
             dead: target.dead,
-            last_delivered: target.last_delivered.map(seconds),
-            last_dead: target.last_dead.map(seconds),
+            last_delivered: target.last_delivered.map(Micros::as_seconds),
+            last_dead: target.last_dead.map(Micros::as_seconds),
             failing: target.failing.map(|(attempts, reason)| Failing { attempts, reason }),
         }
     }

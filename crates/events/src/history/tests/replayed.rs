@@ -20,7 +20,7 @@ fn morning() -> Vec<Change> {
 }
 
 #[test]
-fn the_same_sightings_twice_are_the_same_events_but_for_their_ids() {
+fn whoever_decides_over_the_same_sightings_decides_the_same_but_for_the_ids() {
     let told = || {
         let mut ids: Vec<String> = Vec::new();
         let mut told = Vec::new();

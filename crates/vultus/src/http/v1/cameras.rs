@@ -5,12 +5,11 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::json::json_of;
 use crate::cameras::{Camera, CameraError, Definition};
 use crate::http::error::ErrorBody;
-use crate::http::upload::{self, FORM_BYTES};
 use crate::http::{ApiError, Server};
 
 /// Which camera a request is about.
@@ -62,7 +61,7 @@ pub async fn add(
     State(server): State<Server>,
     request: Request,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Camera>), ApiError> {
-    let camera = server.cameras.add(&json_of(request).await?).await?;
+    let camera = server.cameras.add(&json_of(request, "bad_camera").await?).await?;
     // An id that was accepted needs no escaping.
     let location = format!("/api/v1/cameras/{}", camera.id());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(camera)))
@@ -101,7 +100,7 @@ pub async fn change(
     CameraId(id): CameraId,
     request: Request,
 ) -> Result<Json<Camera>, ApiError> {
-    let patch = json_of(request).await?;
+    let patch = json_of(request, "bad_camera").await?;
     Ok(Json(server.cameras.change(&id, &patch).await?))
 }
 
@@ -118,11 +117,4 @@ pub async fn change(
 pub async fn remove(State(server): State<Server>, CameraId(id): CameraId) -> Result<StatusCode, ApiError> {
     server.cameras.remove(&id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The body of a request as JSON.
-pub(super) async fn json_of(request: Request) -> Result<Value, ApiError> {
-    let body = upload::whole_body(request, FORM_BYTES, None).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| ApiError::bad_request("bad_json", format!("this is no JSON: {error}")))
 }

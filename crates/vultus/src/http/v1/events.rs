@@ -81,7 +81,6 @@ pub(in crate::http) async fn list(
     params(("id" = String, Path, description = "the event's id")),
     responses(
         (status = 200, body = ExplainedEvent),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_event", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -102,7 +101,6 @@ pub(in crate::http) async fn explain(
     params(("id" = String, Path, description = "the event's id")),
     responses(
         (status = 200, content_type = "image/jpeg"),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_event, no_picture, picture_elsewhere, picture_expired", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -117,7 +115,6 @@ pub(in crate::http) async fn face(State(server): State<Server>, Path(id): Path<S
     params(("id" = String, Path, description = "the event's id")),
     responses(
         (status = 200, content_type = "image/jpeg"),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_event, no_picture, picture_elsewhere, picture_expired", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -160,10 +157,9 @@ async fn find(server: &Server, id: &str) -> Result<(Uuid, Event), ApiError> {
     Ok((id, found.ok_or_else(unknown_event)?))
 }
 
+/// What is not even a UUID is the id of none.
 fn id_of(text: &str) -> Result<Uuid, ApiError> {
-    Uuid::try_parse(text).map_err(|_| {
-        ApiError::bad_request("bad_id", "an event's id is a UUID, as in 01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")
-    })
+    Uuid::try_parse(text).map_err(|_| unknown_event())
 }
 
 fn unknown_event() -> ApiError {

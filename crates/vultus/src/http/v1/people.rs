@@ -8,7 +8,7 @@ use gallery::PersonName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::cameras::json_of;
+use super::json::json_of;
 use crate::http::error::ErrorBody;
 use crate::http::{ApiError, Server};
 use crate::people::{self, PeopleError, PersonView, ProfilePatch};
@@ -33,7 +33,7 @@ impl From<PeopleError> for ApiError {
         let (status, code) = match error {
             PeopleError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_name"),
             PeopleError::CodeTaken(_) => (StatusCode::CONFLICT, "code_taken"),
-            PeopleError::Bad(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_person"),
+            PeopleError::Bad(_) | PeopleError::NeverValid => (StatusCode::UNPROCESSABLE_ENTITY, "bad_person"),
             PeopleError::Store(error) => return error.into(),
         };
         Self::new(status, code, message)
@@ -99,9 +99,9 @@ pub async fn change(
     request: Request,
 ) -> Result<Json<PersonView>, ApiError> {
     let app = &server.app;
-    let patch = json_of(request).await?;
+    let patch = json_of(request, "bad_person").await?;
     let patch = ProfilePatch::parse(&patch, app.calendar()).map_err(PeopleError::from)?;
-    people::change(app.store(), name.as_str(), &patch).await?;
+    people::change(app.store(), name.as_str(), |profile| patch.apply(profile)).await?;
     tracing::info!(name = name.as_str(), "changed");
     Ok(Json(people::one(app.store(), app.calendar(), app.gallery().model(), name.as_str()).await?))
 }

@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use store::{Micros, Movement, ProfileChange};
+use store::{Micros, Movement};
 use utoipa::ToSchema;
 
 use super::people::NameInPath;
 use crate::http::error::ErrorBody;
 use crate::http::{ApiError, Server};
-use crate::people::{PeopleError, moment};
+use crate::{people, times};
 
 /// Who is inside.
 #[derive(Serialize, ToSchema)]
@@ -66,7 +66,7 @@ pub async fn list(State(server): State<Server>) -> Result<Json<PresenceList>, Ap
 fn present(way: &Movement, server: &Server) -> Present {
     Present {
         name: way.name.clone(),
-        since: moment(way.started_at, server.app.calendar()),
+        since: times::shown(way.started_at, server.app.calendar()),
         camera: way.camera.clone(),
         event: way.event.clone(),
     }
@@ -85,13 +85,7 @@ fn present(way: &Movement, server: &Server) -> Present {
 )]
 pub async fn let_out(State(server): State<Server>, NameInPath(name): NameInPath) -> Result<StatusCode, ApiError> {
     let now = Micros::now();
-    match server.app.store().change_profile(name.as_str(), |profile| profile.let_out_at = Some(now)).await? {
-        ProfileChange::NoSuchPerson => Err(PeopleError::Unknown(name.to_string()).into()),
-        // Not to be expected, as the code stays what it is; but then nothing was written.
-        ProfileChange::CodeTaken(holder) => Err(PeopleError::CodeTaken(holder).into()),
-        ProfileChange::Made(_) => {
-            tracing::info!(name = name.as_str(), "is said to be outside");
-            Ok(StatusCode::NO_CONTENT)
-        }
-    }
+    people::change(server.app.store(), name.as_str(), |profile| profile.let_out_at = Some(now)).await?;
+    tracing::info!(name = name.as_str(), "is said to be outside");
+    Ok(StatusCode::NO_CONTENT)
 }

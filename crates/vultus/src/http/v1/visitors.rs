@@ -119,8 +119,8 @@ pub(in crate::http) struct RegisteredVisitorView {
 impl From<Visitor> for VisitorView {
     fn from(visitor: Visitor) -> Self {
         Self {
-            first_seen: seconds(visitor.first_seen_at),
-            last_seen: seconds(visitor.last_seen_at),
+            first_seen: visitor.first_seen_at.as_seconds(),
+            last_seen: visitor.last_seen_at.as_seconds(),
             passages: visitor.passages,
             cameras: visitor.cameras,
             muted: visitor.muted,
@@ -162,7 +162,6 @@ pub(in crate::http) async fn list(
     get, path = "/api/v1/visitors/{id}", tag = "visitors", params(("id" = String, Path)),
     responses(
         (status = 200, body = VisitorWithEvents),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_visitor", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -180,8 +179,10 @@ pub(in crate::http) async fn get(
     request_body = VisitorChange,
     responses(
         (status = 200, body = VisitorWithEvents),
-        (status = 400, description = "bad_id, bad_json", body = ErrorBody),
+        (status = 400, description = "bad_json", body = ErrorBody),
         (status = 404, description = "unknown_visitor", body = ErrorBody),
+        (status = 413, description = "too_large", body = ErrorBody),
+        (status = 422, description = "bad_visitor", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
@@ -191,7 +192,7 @@ pub(in crate::http) async fn change(
     request: Request,
 ) -> Result<Json<VisitorWithEvents>, ApiError> {
     let id = id_of(&id)?;
-    let VisitorChange { muted } = json_of(request).await?;
+    let VisitorChange { muted } = json_of(request, "bad_visitor").await?;
     if !server.app.store().mute_visitor(&id, muted).await? {
         return Err(unknown());
     }
@@ -203,7 +204,6 @@ pub(in crate::http) async fn change(
     delete, path = "/api/v1/visitors/{id}", tag = "visitors", params(("id" = String, Path)),
     responses(
         (status = 204, description = "it is forgotten"),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_visitor", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
@@ -225,9 +225,11 @@ pub(in crate::http) async fn forget(
     request_body = VisitorName,
     responses(
         (status = 200, body = RegisteredVisitorView),
-        (status = 400, description = "bad_id, bad_json, bad_name", body = ErrorBody),
+        (status = 400, description = "bad_json, bad_name", body = ErrorBody),
         (status = 404, description = "unknown_visitor", body = ErrorBody),
         (status = 409, description = "already_registered, no_kept_face, not_alike", body = ErrorBody),
+        (status = 413, description = "too_large", body = ErrorBody),
+        (status = 422, description = "bad_visitor", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
@@ -237,7 +239,7 @@ pub(in crate::http) async fn register(
     request: Request,
 ) -> Result<Json<RegisteredVisitorView>, ApiError> {
     let id = id_of(&id)?;
-    let VisitorName { name, force } = json_of(request).await?;
+    let VisitorName { name, force } = json_of(request, "bad_visitor").await?;
     let name = PersonName::parse(&name)?;
     if !force && let Some(unlike) = server.app.gallery().unlike(&id, &name).await? {
         return Err(not_alike(&name, unlike));
@@ -277,21 +279,14 @@ async fn with_events(server: &Server, id: &str) -> Result<VisitorWithEvents, Api
     Ok(VisitorWithEvents { visitor: visitor.into(), events: events.iter().map(EventView::of).collect() })
 }
 
+/// What is not even a UUID is the id of none.
 fn id_of(text: &str) -> Result<String, ApiError> {
-    let id = Uuid::try_parse(text).map_err(|_| {
-        ApiError::bad_request("bad_id", "a visitor's id is a UUID, as in 01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0")
-    })?;
-    Ok(id.to_string())
+    Uuid::try_parse(text).map(|id| id.to_string()).map_err(|_| unknown())
 }
 
 fn cursor_of(text: &str) -> Option<VisitorCursor> {
     let (last_seen_at, id) = text.split_once('.')?;
     Some(VisitorCursor { last_seen_at: Micros(last_seen_at.parse().ok()?), id: Uuid::try_parse(id).ok()?.to_string() })
-}
-
-/// Unix seconds with milliseconds, as events have them.
-fn seconds(time: Micros) -> f64 {
-    (time.0 / 1000) as f64 / 1000.0
 }
 
 fn not_alike(name: &PersonName, unlike: Unlike) -> ApiError {

@@ -5,21 +5,25 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use camera::Direction;
 use events::{Attendance, Calendar};
-use jiff::civil::DateTime;
+use gallery::{PersonName, printable};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Micros, NewPunch, Punch, PunchSource};
+use store::{NewPunch, Punch, PunchSource};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::query;
-use crate::attendance::time_text;
+use crate::attendance::is_to_come;
 use crate::http::error::ErrorBody;
-use crate::http::v1::events::query::time;
-use crate::http::{ApiError, FORM_BYTES, Server, whole_body};
+use crate::http::v1::json::json_of;
+use crate::http::{ApiError, Server};
+use crate::times;
 
 /// A page has so many when nobody says how many.
 const USUAL_PAGE: u32 = 100;
+
+/// The code of what cannot be said.
+const BAD_PUNCH: &str = "bad_punch";
 
 /// Longest note, and longest name of who says so, in characters.
 const LONGEST_NOTE: usize = 500;
@@ -128,11 +132,7 @@ pub(in crate::http) async fn add(
     State(server): State<Server>,
     request: Request,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PunchView>), ApiError> {
-    let body = whole_body(request, FORM_BYTES, None).await?;
-    let said: PunchRequest = serde_json::from_slice(&body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => bad(error.to_string()),
-        _ => ApiError::bad_request("bad_json", format!("this is no JSON: {error}")),
-    })?;
+    let said: PunchRequest = json_of(request, BAD_PUNCH).await?;
     let (punch, is_new) = said.keep(&server.attendance).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/api/v1/attendance/punches/{}", punch.id);
@@ -157,7 +157,7 @@ pub(in crate::http) async fn withdraw(
     RawQuery(query): RawQuery,
 ) -> Result<Json<PunchView>, ApiError> {
     let (note, by) = query::remark(query.as_deref())?;
-    check_remark(note.as_deref(), by.as_deref())?;
+    let (note, by) = remark(note, by)?;
     let withdrawn = match id.parse() {
         Ok(id) => server.attendance.store().withdraw_punch(id, note.as_deref(), by.as_deref()).await?,
         Err(_) => None,
@@ -172,28 +172,30 @@ pub(in crate::http) async fn withdraw(
 impl PunchRequest {
     /// Whether that is new.
     async fn keep(self, attendance: &Attendance) -> Result<(Punch, bool), ApiError> {
-        check_remark(self.note.as_deref(), self.by.as_deref())?;
+        let (note, by) = remark(self.note.clone(), self.by.clone())?;
         match &self {
             Self { event: Some(event), void: Some(true), person: None, at: None, direction: None, .. } => {
                 let id = Uuid::try_parse(event).map_err(|_| bad("`event` is an event's id, a UUID"))?.to_string();
-                let kept = attendance.store().void_event(&id, self.note.as_deref(), self.by.as_deref()).await?;
+                let kept = attendance.store().void_event(&id, note.as_deref(), by.as_deref()).await?;
                 kept.ok_or_else(|| {
                     let message = "there is no such event, or it is no PASS of somebody known: it counts for nobody";
                     ApiError::new(StatusCode::NOT_FOUND, "unknown_event", message)
                 })
             }
             Self { person: Some(person), at: Some(at), event: None, void: None | Some(false), .. } => {
-                let at = moment(at, attendance.calendar()).ok_or_else(|| {
-                    bad("`at` must be a time as in 2026-11-02T17:30:00+01:00, 2026-11-02 17:30 (in TIME_ZONE), or Unix seconds")
-                })?;
-                let found = attendance.store().profile(person).await?;
-                let (person_id, _) = found.ok_or_else(|| {
+                let at = times::of_json(at, attendance.calendar());
+                let at = at.ok_or_else(|| bad(format!("`at` must be {}", times::FORMS)))?;
+                if is_to_come(at) {
+                    return Err(bad("`at` is still to come: say it when it has happened"));
+                }
+                let unknown = || {
                     let message = "nobody of this name is registered; /faces lists who is";
                     ApiError::new(StatusCode::NOT_FOUND, "unknown_name", message)
-                })?;
+                };
+                let name = PersonName::parse(person).map_err(|_| unknown())?;
+                let (person_id, _) = attendance.store().profile(name.as_str()).await?.ok_or_else(unknown)?;
                 let direction = self.direction.map(|direction| direction.as_str().to_owned());
-                let (person, source) = (person.clone(), PunchSource::Hand);
-                let (note, by) = (self.note, self.by);
+                let (person, source) = (name.to_string(), PunchSource::Hand);
                 let punch = NewPunch { person_id, person, at, direction, source, verify: None, note, by };
                 Ok(attendance.store().add_punch(&punch).await?)
             }
@@ -202,31 +204,18 @@ impl PunchRequest {
     }
 }
 
-fn check_remark(note: Option<&str>, by: Option<&str>) -> Result<(), ApiError> {
-    for (name, text, longest) in [("note", note, LONGEST_NOTE), ("by", by, LONGEST_BY)] {
-        if text.is_some_and(|text| text.chars().count() > longest || text.contains('\0')) {
-            return Err(bad(format!("`{name}` has at most {longest} printable characters")));
-        }
-    }
-    Ok(())
+/// Note and name as they are kept; empty ones are none.
+fn remark(note: Option<String>, by: Option<String>) -> Result<(Option<String>, Option<String>), ApiError> {
+    let kept = |name: &str, text: Option<String>, longest: usize| {
+        let text = text.filter(|text| !text.trim().is_empty());
+        let refused = || bad(format!("`{name}` has at most {longest} printable characters, on one line"));
+        text.map(|text| printable(&text, longest).ok_or_else(refused)).transpose()
+    };
+    Ok((kept("note", note, LONGEST_NOTE)?, kept("by", by, LONGEST_BY)?))
 }
 
 fn bad(message: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_punch", message)
-}
-
-/// A moment, or what a clock on the wall shows.
-fn moment(at: &Value, calendar: &Calendar) -> Option<Micros> {
-    match at {
-        Value::Number(seconds) => time(&seconds.to_string()),
-        Value::String(text) => {
-            let text = text.trim();
-            // A day alone is no moment, though it would be read as its midnight.
-            let clock = || text.parse::<DateTime>().ok().filter(|_| text.len() > 10);
-            time(text).or_else(|| calendar.moment(clock()?)).filter(|at| at.0 >= 0)
-        }
-        _ => None,
-    }
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, BAD_PUNCH, message)
 }
 
 fn view(punch: &Punch, calendar: &Calendar) -> PunchView {
@@ -234,16 +223,16 @@ fn view(punch: &Punch, calendar: &Calendar) -> PunchView {
     PunchView {
         id: *id,
         person: said.person.clone(),
-        at: time_text(said.at, calendar),
+        at: times::shown_in_seconds(said.at, calendar),
         direction: said.direction.clone(),
         source: said.source.as_str(),
         void: event_id.clone(),
         verify: said.verify,
         note: said.note.clone(),
         by: said.by.clone(),
-        created: time_text(*created_at, calendar),
+        created: times::shown_in_seconds(*created_at, calendar),
         withdrawn: withdrawn.as_ref().map(|withdrawal| WithdrawalView {
-            at: time_text(withdrawal.at, calendar),
+            at: times::shown_in_seconds(withdrawal.at, calendar),
             note: withdrawal.note.clone(),
             by: withdrawal.by.clone(),
         }),

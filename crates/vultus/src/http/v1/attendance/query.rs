@@ -1,8 +1,8 @@
 //! What may stand after the `?`.
 
-use events::{Attendance, Period};
+use events::{Attendance, Period, parse_day};
 use jiff::ToSpan;
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use store::{Micros, PunchFilter};
 use utoipa::IntoParams;
@@ -82,7 +82,7 @@ pub(super) fn wanted(attendance: Attendance, query: Option<&str>) -> Result<(Att
         let message = format!("`to` must not come before `from`, and not {longest} days or more after it");
         ApiError::bad_request("bad_parameter", message)
     })?;
-    let wanted = Wanted { period, person: parameters.text("person"), group: parameters.text("group") };
+    let wanted = Wanted { period, person: parameters.name(), group: parameters.text("group") };
     parameters.end()?;
     Ok((attendance, wanted))
 }
@@ -95,9 +95,9 @@ pub(super) fn punches(
 ) -> Result<(PunchFilter, u32, Option<i64>), ApiError> {
     let mut parameters = Parameters::of(query);
     let (from, to) = (day(&mut parameters, "from")?, day(&mut parameters, "to")?);
-    let begins = |day: Date| attendance.calendar().moment(day.to_datetime(Time::midnight()));
+    let begins = |day: Date| attendance.calendar().start_of(day);
     let filter = PunchFilter {
-        person: parameters.text("person"),
+        person: parameters.name(),
         from: from.and_then(begins),
         to: to.and_then(|to| begins(to.saturating_add(1.day()))),
     };
@@ -116,6 +116,5 @@ pub(super) fn remark(query: Option<&str>) -> Result<(Option<String>, Option<Stri
 }
 
 fn day(parameters: &mut Parameters, name: &str) -> Result<Option<Date>, ApiError> {
-    // The reader of days takes longer texts as well, and leaves out what follows the day.
-    parameters.parsed(name, DAY, |text| (text.len() == 10).then(|| text.parse().ok())?)
+    parameters.parsed(name, DAY, parse_day)
 }

@@ -44,9 +44,11 @@ pub(in crate::http) struct CorrectionResult {
     params(("id" = String, Path, description = "the event's id")), request_body = CorrectionBody,
     responses(
         (status = 200, body = CorrectionResult),
-        (status = 400, description = "bad_id, bad_json, bad_name", body = ErrorBody),
-        (status = 404, description = "unknown_event, unknown_person", body = ErrorBody),
+        (status = 400, description = "bad_json, bad_name", body = ErrorBody),
+        (status = 404, description = "unknown_event, unknown_name", body = ErrorBody),
         (status = 409, description = "same_person, recognised_so", body = ErrorBody),
+        (status = 413, description = "too_large", body = ErrorBody),
+        (status = 422, description = "bad_correction", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )
 )]
@@ -56,7 +58,7 @@ pub(in crate::http) async fn correct(
     request: Request,
 ) -> Result<Json<CorrectionResult>, ApiError> {
     let id = id_of(&id)?.to_string();
-    let CorrectionBody { person } = json_of(request).await?;
+    let CorrectionBody { person } = json_of(request, "bad_correction").await?;
     let said = person.as_deref().map(PersonName::parse).transpose()?;
     let conflict = |code, message: String| Err(ApiError::new(StatusCode::CONFLICT, code, message));
     let said_to_be = said.as_ref().map_or("nobody known", PersonName::as_str);
@@ -77,7 +79,7 @@ pub(in crate::http) async fn correct(
         }
         Corrected::UnknownEvent => Err(unknown_event()),
         Corrected::UnknownPerson => {
-            Err(not_found("unknown_person", format!("nobody is registered as {said_to_be}: `null` says nobody known")))
+            Err(not_found("unknown_name", format!("nobody is registered as {said_to_be}: `null` says nobody known")))
         }
         Corrected::Same => conflict("same_person", format!("the event is of {said_to_be} already")),
         Corrected::WasRecognised => {
@@ -94,7 +96,6 @@ pub(in crate::http) async fn correct(
     params(("id" = String, Path, description = "the event's id")),
     responses(
         (status = 200, body = EventView),
-        (status = 400, description = "bad_id", body = ErrorBody),
         (status = 404, description = "unknown_event, not_corrected", body = ErrorBody),
         (status = 503, description = "database_unavailable", body = ErrorBody),
     )

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use store::{Event, EventFilter, Micros, Store};
 
 use super::query::{self, Parameters};
 use crate::http::error::ErrorBody;
-use crate::http::{ApiError, Server, cell};
+use crate::http::{ApiError, Server};
+use crate::table::{self, cell};
 
 /// Events read at once: no connection of the database is held while a slow client takes them.
 const PAGE: u32 = 500;
@@ -78,9 +79,7 @@ impl Export {
             return Ok(None);
         }
         let events = self.store.events(&self.filter, self.before.as_deref(), PAGE).await?;
-        let page = table(&events, !self.is_begun).map_err(|error| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", format!("no table can be made: {error}"))
-        })?;
+        let page = table(&events, !self.is_begun);
         self.is_begun = true;
         self.is_over = events.len() < PAGE as usize;
         self.before = events.into_iter().next_back().map(|event| event.id);
@@ -88,16 +87,9 @@ impl Export {
     }
 }
 
-/// Rows as RFC 4180 has them.
-fn table(events: &[Event], heading: bool) -> csv::Result<Bytes> {
-    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if heading {
-        table.write_record(COLUMNS)?;
-    }
-    for event in events {
-        table.write_record(row(event).iter().map(|cell| &**cell))?;
-    }
-    Ok(table.into_inner().map_err(csv::IntoInnerError::into_error)?.into())
+fn table(events: &[Event], heading: bool) -> Bytes {
+    let heading = heading.then(|| COLUMNS.map(Cow::from));
+    table::rows(heading.into_iter().chain(events.iter().map(row))).into()
 }
 
 fn row(event: &Event) -> [Cow<'_, str>; COLUMNS.len()] {
@@ -144,6 +136,7 @@ mod tests {
             raw_distance: Some(0.4),
             quality: None,
             started_at: Micros(1_736_400_000_125_999),
+            passed_at: None,
             last_seen_at: Micros(1_736_400_003_000_000),
             ended: true,
             has_face: true,
@@ -158,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_row_is_quoted_where_it_must_be() {
-        let table = table(&[event("Jörg \"J\"")], true).unwrap();
+        let table = table(&[event("Jörg \"J\"")], true);
         let expected = "id,person,status,reason,camera,direction,node,track,distance,raw_distance,quality,start,last_seen,end\r\n\
             01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0,\"Jörg \"\"J\"\"\",PASS,,\"front, door\",,gate,7,0.3121,0.4,,\
             2025-01-09T05:20:00.125Z,2025-01-09T05:20:03.000Z,2025-01-09T05:20:03.000Z\r\n";

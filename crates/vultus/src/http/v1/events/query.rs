@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use gallery::PersonName;
 use store::{EventFilter, Micros, PersonFilter};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::http::ApiError;
+use crate::times;
 
 /// The largest page.
 const LARGEST_PAGE: u32 = 1000;
-
-/// The end of the year 9999, in Unix seconds.
-const LAST_SECOND: f64 = 253_402_300_799.0;
 
 /// Which events are wanted.
 #[derive(IntoParams)]
@@ -122,14 +121,20 @@ impl Parameters {
     fn person(&mut self) -> Result<Option<PersonFilter>, ApiError> {
         let is_bool = |text: &str| text.parse::<bool>().ok();
         let unknown = self.parsed("unknown", "true or false", is_bool)?.unwrap_or(false);
-        match (self.0.remove("person"), unknown) {
+        match (self.0.get("person"), unknown) {
             (Some(_), true) => {
                 Err(ApiError::bad_request("bad_parameter", "`person` and `unknown=true` exclude each other: give one"))
             }
-            (Some(name), false) => Ok(Some(PersonFilter::Named(name))),
+            (Some(_), false) => Ok(self.name().map(PersonFilter::Named)),
             (None, true) => Ok(Some(PersonFilter::Unknown)),
             (None, false) => Ok(None),
         }
+    }
+
+    /// The name of a person, in the form in which names are kept.
+    pub fn name(&mut self) -> Option<String> {
+        let name = self.0.remove("person")?;
+        Some(PersonName::parse(&name).map_or(name, |name| name.to_string()))
     }
 
     fn one_of(&mut self, name: &str, allowed: &str, words: &[&str]) -> Result<Option<String>, ApiError> {
@@ -139,7 +144,11 @@ impl Parameters {
     }
 
     fn time(&mut self, name: &str) -> Result<Option<Micros>, ApiError> {
-        self.parsed(name, "Unix seconds, or a time as in 2026-01-09T04:00:00Z (a + must be sent as %2B)", time)
+        self.parsed(
+            name,
+            "Unix seconds, or a time as in 2026-01-09T04:00:00Z (a + must be sent as %2B)",
+            times::of_text,
+        )
     }
 
     /// A text, as it is.
@@ -182,15 +191,6 @@ fn uuid(text: &str) -> Option<String> {
     Uuid::try_parse(text).ok().map(|id| id.to_string())
 }
 
-/// Unix seconds, or RFC 3339.
-pub(in crate::http::v1) fn time(text: &str) -> Option<Micros> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (0.0..=LAST_SECOND).contains(&seconds).then_some(Micros((seconds * 1e6) as i64));
-    }
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(Micros(time.as_microsecond())).filter(|time| time.0 >= 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +224,7 @@ mod tests {
             ("from=yesterday", "Unix seconds"),
             ("to=nan", "Unix seconds"),
             ("to=-1", "Unix seconds"),
+            ("from=20270101", "Unix seconds"),
             ("to=1e300", "Unix seconds"),
             ("person=a&unknown=true", "exclude each other"),
             ("perzon=a", "perzon"),

@@ -11,16 +11,19 @@ use store::{EventFilter, Store};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::not_found;
 use super::query::{self, Parameters};
-use super::{id_of, not_found};
 use crate::http::error::ErrorBody;
-use crate::http::recognize::{RecognizeForm, image_of};
+use crate::http::recognize::{Photo, RecognizeForm, image_of};
 use crate::http::upload;
 use crate::http::v1::json::json_of;
 use crate::http::{ApiError, Server};
 
 /// A page has so many events when nobody says how many.
 const USUAL_PAGE: u32 = 100;
+
+/// The code of JSON that asks for nothing.
+const BAD_SEARCH: &str = "bad_search";
 
 /// Faces read at once: 2 MB.
 const FACES: u32 = 1_000;
@@ -88,12 +91,21 @@ struct Search {
 #[utoipa::path(
     post, path = "/api/v1/events/search", tag = "events",
     params(SearchParameters, query::FilterParameters, query::PageParameters),
-    request_body(content((SearchBody = "application/json"), (RecognizeForm = "multipart/form-data"))),
+    request_body(content(
+        (SearchBody = "application/json"),
+        (RecognizeForm = "multipart/form-data"),
+        (Photo = "image/jpeg"),
+        (Photo = "image/png"),
+        (Photo = "image/webp"),
+        (Photo = "image/bmp"),
+    )),
     responses(
         (status = 200, body = SearchPage),
-        (status = 400, description = "bad_parameter, bad_json, bad_id, bad_name, missing_field, no_face", body = ErrorBody),
-        (status = 404, description = "unknown_event, unknown_visitor, unknown_person", body = ErrorBody),
-        (status = 422, description = "face_too_small", body = ErrorBody),
+        (status = 400, description = "bad_parameter, bad_json, bad_name, missing_field, no_face", body = ErrorBody),
+        (status = 404, description = "unknown_event, unknown_visitor, unknown_name", body = ErrorBody),
+        (status = 413, description = "too_large, image_too_large", body = ErrorBody),
+        (status = 415, description = "unsupported_media_type, unsupported_format", body = ErrorBody),
+        (status = 422, description = "bad_search, face_too_small", body = ErrorBody),
         (status = 503, description = "busy, database_unavailable", body = ErrorBody),
     )
 )]
@@ -108,21 +120,30 @@ pub(in crate::http) async fn search(
     let within = within.unwrap_or_else(|| server.app.rule().threshold);
     let (limit, cursor) = (parameters.limit(USUAL_PAGE)? as usize, parameters.cursor()?);
     parameters.end()?;
-    let is_photo =
-        ["multipart/form-data", "image/"].iter().any(|kind| upload::content_type(&request).starts_with(kind));
+    let kind = upload::content_type(&request);
+    let is_photo = ["multipart/form-data", "image/"].iter().any(|photo| kind.starts_with(photo));
     let (face, asked, _place) = if is_photo {
         let photos = server.app.photos();
         let image = image_of(request, server.app.settings().max_image_mb.bytes(), photos.receive()?).await?;
         let place = photos.place()?;
         (face_of_photo(&server, image).await?, None, place)
     } else {
-        let body = json_of(request).await?;
+        let body = json_of(request, BAD_SEARCH).await.map_err(|error| not_json(&kind, error))?;
         let place = server.app.photos().place()?;
         let (face, asked) = face_of(&server, body).await?;
         (face, asked, place)
     };
     let search = Search { face, asked, filter, within, limit, cursor };
     Ok(Json(search.page(&server).await?))
+}
+
+/// What is no JSON and does not say so is taken for a photo whose content type was left to curl.
+fn not_json(kind: &str, error: ApiError) -> ApiError {
+    if kind.is_empty() || kind.contains("json") || !["bad_json", "too_large"].contains(&error.code()) {
+        return error;
+    }
+    let message = "send JSON, a photo as multipart/form-data, or the photo itself with its type, as in `Content-Type: image/jpeg`";
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
 }
 
 impl Search {
@@ -190,13 +211,13 @@ async fn face_of(server: &Server, body: SearchBody) -> Result<(Vec<f32>, Option<
     let (store, gallery) = (server.app.store(), server.app.gallery());
     match body {
         SearchBody { visitor: Some(id), event: None, person: None } => {
-            let id = Uuid::try_parse(&id).map_err(|_| ApiError::bad_request("bad_id", "a visitor's id is a UUID"))?;
-            let face = store.visitor_face(&id.to_string(), gallery.model()).await?;
+            let id = id_in_body(&id)?;
+            let face = store.visitor_face(&id, gallery.model()).await?;
             let missing = || not_found("unknown_visitor", "there is no such visitor (any more)");
             Ok((face.ok_or_else(missing)?, None))
         }
         SearchBody { visitor: None, event: Some(id), person: None } => {
-            let id = id_of(&id)?.to_string();
+            let id = id_in_body(&id)?;
             let face = store.event_face(&id, gallery.model()).await?;
             let missing = || not_found("unknown_event", "there is no such event, or no face was kept with it");
             Ok((face.ok_or_else(missing)?, Some(id)))
@@ -205,14 +226,20 @@ async fn face_of(server: &Server, body: SearchBody) -> Result<(Vec<f32>, Option<
             let name = PersonName::parse(&name)?;
             let index = gallery.index();
             let face = index.face_of(name.as_str()).map(<[f32]>::to_vec);
-            let missing = || not_found("unknown_person", format!("nobody is registered as {name}"));
+            let missing = || not_found("unknown_name", format!("nobody is registered as {name}"));
             Ok((face.ok_or_else(missing)?, None))
         }
-        _ => Err(ApiError::bad_request(
-            "bad_json",
-            "give one of `visitor`, `event` and `person`, or a photo as multipart/form-data",
-        )),
+        _ => Err(bad("give one of `visitor`, `event` and `person`, or a photo as multipart/form-data")),
     }
+}
+
+fn id_in_body(text: &str) -> Result<String, ApiError> {
+    let id = Uuid::try_parse(text);
+    id.map(|id| id.to_string()).map_err(|_| bad("the id of a visitor, and that of an event, is a UUID"))
+}
+
+fn bad(message: &str) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, BAD_SEARCH, message)
 }
 
 fn distance(text: &str) -> Option<Distance> {

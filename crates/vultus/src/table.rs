@@ -1,4 +1,15 @@
+//! Tables for spreadsheets.
+
 use std::borrow::Cow;
+
+/// Rows as RFC 4180 has them.
+pub fn rows<'a, const COLUMNS: usize>(rows: impl IntoIterator<Item = [Cow<'a, str>; COLUMNS]>) -> String {
+    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    // Into memory, and with rows of one length, nothing fails to be written.
+    let written = rows.into_iter().try_for_each(|row| table.write_record(row.iter().map(|cell| cell.as_bytes())));
+    let bytes = written.ok().and_then(|()| table.into_inner().ok()).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
 
 /// A text that no spreadsheet takes for a formula and runs: a name may have been chosen for that.
 pub fn cell(text: Option<&str>) -> Cow<'_, str> {
