@@ -26,7 +26,7 @@ static BYTES: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Memory {
     waiting: Mutex<VecDeque<Waiting>>,
     /// Sent without the database, which is to be told of it.
-    ended: Mutex<VecDeque<(NewDelivery, Settlement)>>,
+    ended: Mutex<VecDeque<Ended>>,
     added: Notify,
     /// The same as `added`, for who sends commands that the database does not get in time.
     arrived: Notify,
@@ -38,6 +38,13 @@ struct Waiting {
     delivery: NewDelivery,
     since: Instant,
     durable: oneshot::Sender<()>,
+    _room: Room,
+}
+
+#[derive(Debug)]
+struct Ended {
+    delivery: NewDelivery,
+    settlement: Settlement,
     _room: Room,
 }
 
@@ -104,27 +111,28 @@ impl Memory {
 
     /// The database is to be told that this came of `delivery`, when it can be.
     pub(super) fn end(&self, delivery: NewDelivery, settlement: Settlement) {
+        let room = Room::of(&delivery);
         let mut ended = lock(&self.ended);
-        if ended.len() >= MOST_KEPT {
+        while ended.len() >= MOST_KEPT || (Room::is_short() && !ended.is_empty()) {
             ended.pop_front();
             self.complain_of_overflow();
         }
-        ended.push_back((delivery, settlement));
+        ended.push_back(Ended { delivery, settlement, _room: room });
         drop(ended);
         self.added.notify_one();
     }
 
     /// The ids of what has ended, and of which the database has not been told.
     pub(super) fn untold(&self) -> Vec<String> {
-        lock(&self.ended).iter().map(|(delivery, _)| delivery.id.clone()).collect()
+        lock(&self.ended).iter().map(|ended| ended.delivery.id.clone()).collect()
     }
 
     fn oldest_ended(&self) -> Option<(NewDelivery, Settlement)> {
-        lock(&self.ended).front().cloned()
+        lock(&self.ended).front().map(|ended| (ended.delivery.clone(), ended.settlement.clone()))
     }
 
     fn told(&self, id: &str) {
-        lock(&self.ended).pop_front_if(|(delivery, _)| delivery.id == id);
+        lock(&self.ended).pop_front_if(|ended| ended.delivery.id == id);
     }
 
     /// The oldest; it stays in the queue until [`Memory::written`], so that a stop in between does not lose it unseen.
@@ -220,5 +228,38 @@ impl Writer {
         if self.trouble.over() {
             tracing::info!("webhook: events are recorded again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Micros;
+
+    use super::*;
+
+    fn delivery(bytes: usize) -> NewDelivery {
+        NewDelivery {
+            id: format!("{bytes}"),
+            target: "office".to_owned(),
+            body: "x".repeat(bytes),
+            facts: String::new(),
+            camera: "door".to_owned(),
+            created_at: Micros(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn all_webhooks_together_keep_so_much_and_each_keeps_its_newest() {
+        let (one, other) = (Memory::default(), Memory::default());
+        for _ in 0..100 {
+            drop(one.put(delivery(1024 * 1024)));
+        }
+        assert!((1..=64).contains(&one.len()), "{}", one.len());
+        drop(other.put(delivery(1)));
+        drop(other.put(delivery(2 * 1024 * 1024)));
+        assert_eq!(other.oldest().unwrap().id, "2097152");
+        drop(one);
+        drop(other.put(delivery(2)));
+        assert_eq!(other.len(), 2, "there is room again");
     }
 }
