@@ -140,6 +140,7 @@ fn completions_know_commands_and_settings() {
 fn doctor_finds_this_machine_well() {
     let home = Home::new();
     let said = home.run(&["doctor"]).succeeded();
+    assert!(said.contains("WEBHOOK_URL: "), "{said}");
     for (what, mark) in
         [("ffmpeg", "ok"), ("models", "ok"), ("inference", "ok"), ("database", "ok"), ("display", "note")]
     {

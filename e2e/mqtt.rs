@@ -156,6 +156,29 @@ async fn people_who_pass_are_told_of_at_once_in_any_case_and_in_the_words_of_thr
 }
 
 #[tokio::test]
+async fn somebody_suspended_is_no_match_for_automations_that_were_made_for_other_programs() {
+    let Some(broker) = Mosquitto::start().await else { return };
+    let listener = broker.listener().await;
+    let home = home(&broker)
+        .with("VIDEO_SOURCE", demo_video().to_str().expect("UTF-8"))
+        .with("MQTT_ALSO", "double-take, frigate");
+    home.run(&["people", "set", "obama", "suspended=true"]).succeeded();
+    let mut vultus = home.start(&["serve"]).await;
+    vultus.says("the recording is over").await;
+    listener.hears("double-take/matches/biden", |_| true).await;
+    let denied = listener.hears(&format!("{CAMERA}/denied"), |_| true).await.json();
+    assert_eq!((&denied["name"], &denied["reason"]), (&"obama".into(), &"suspended".into()));
+    let missed = listener.hears("double-take/cameras/camera", |heard| heard.json()["counts"]["miss"] == 1).await.json();
+    assert_eq!((&missed["misses"][0]["name"], &missed["misses"][0]["match"]), (&"obama".into(), &false.into()));
+    listener.hears("frigate/tracked_object_update", |heard| heard.json()["name"] == "biden").await;
+    for Heard { topic, payload, .. } in listener.all().await {
+        let is_named =
+            topic == "double-take/matches/obama" || topic.starts_with("frigate/") && payload.contains("obama");
+        assert!(!is_named, "{topic} {payload}");
+    }
+}
+
+#[tokio::test]
 async fn a_broker_that_was_restarted_is_told_again_how_things_stand_and_of_every_passage_meanwhile() {
     let Some(mut broker) = Mosquitto::start().await else { return };
     let before = broker.listener().await;

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Answer, Door, Home, Receiver, Service, clip, parse, until};
@@ -147,6 +148,32 @@ async fn what_a_named_webhook_was_not_told_before_a_kill_it_is_told_by_the_next_
     let _vultus = home.with("VIDEO_SOURCE", "testsrc").start(&["serve"]).await;
     let told = office.is_asked(1).await.remove(0);
     assert_eq!(told.header("x-vultus-delivery"), waiting["id"]);
+}
+
+#[tokio::test]
+async fn each_of_two_nodes_opens_its_own_door_and_what_happened_is_told_by_whichever_is_there() {
+    let (office, door_of_a) = (Door::start().await, Door::start().await);
+    let nobody = Receiver::nobody().await;
+    let webhooks = |relay: String, office: String| {
+        format!(
+            "[[webhook]]\nname = 'relay'\nurl = '{relay}'\nmethod = 'GET'\nmax_age_seconds = 60\n[[webhook]]\nname = 'office'\nurl = '{office}'\n"
+        )
+    };
+    let home = home(&webhooks(format!("http://{nobody}/door-of-b"), format!("http://{nobody}/")));
+    let home = home.with("NODE_NAME", "b");
+    let mut b = home.start(&["serve"]).await;
+    deliveries(&b, "waiting", 2).await;
+    b.signal(Signal::TERM);
+    assert_eq!(b.ended().await.code(), Some(0));
+    define(&home, &webhooks(door_of_a.url("/door-of-a"), office.url("/")));
+    let home = home.with("NODE_NAME", "a").with("VIDEO_SOURCE", "none");
+    let a = home.start(&["serve"]).await;
+    office.is_asked(1).await;
+    deliveries(&a, "delivered", 1).await;
+    let waiting = deliveries(&a, "waiting", 1).await.remove(0);
+    assert_eq!(waiting["webhook"], "relay");
+    assert_eq!(webhook(&a, "relay").await["waiting"], 1);
+    assert_eq!(door_of_a.is_asked(0).await.len(), 0, "it is another door");
 }
 
 // The relay answers while the command waits for it.

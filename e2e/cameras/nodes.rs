@@ -52,9 +52,7 @@ async fn exactly_one_of_two_watches(url: Option<&str>) {
 
     let children = processes_with(path(&source));
     watching.kill().await;
-    let killed = Instant::now();
     passes(&mut viewer, "door", "obama").await;
-    assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
     vanish(&children).await;
     until("the killed one counting as dead, and its camera as the other's", async || {
         let listed = waiting.get("/api/v1/nodes").await.ok();
@@ -135,9 +133,9 @@ async fn a_database_that_hangs_is_one_line_in_the_log_and_keeps_nobody_from_stop
     vultus.says("the database is away").await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     vultus.signal(Signal::TERM);
-    let asked = Instant::now();
+    // While the lock is held.
     assert_eq!(vultus.ended().await.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    drop(lock);
     let lines = vultus.lines();
     assert_eq!(lines.iter().filter(|line| line.contains("the database is away")).count(), 1, "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("INSERT INTO")), "{lines:#?}");

@@ -1,5 +1,6 @@
 //! Tells other systems of what happens, over HTTP, at least once and in order.
 mod abandoned;
+mod command;
 mod deliver;
 mod facts;
 mod memory;
@@ -20,6 +21,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::command::CommandWorker;
 use self::deliver::{LOOK_AGAIN, Worker};
 use self::facts::Facts;
 use self::memory::{Memory, Writer};
@@ -46,6 +48,9 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 /// younger one is tried, until it is given up: for its age, or because the receiver has refused it (400, 413, 422 and their
 /// like) five times. What was given up is kept, and can be sent again. Several processes may share a database and a target: a
 /// lease on the oldest row lets one of them deliver at a time.
+///
+/// Commands ([`WebhookSettings::is_command`]) are another matter: none is sent late, one that fails lets the younger ones go
+/// first, and one that the database has not got in time is sent from memory and written down later.
 ///
 /// Two tasks do the work. They retry for ever, what goes wrong is logged, and they end with [`Webhook::shutdown`].
 /// A webhook that is just dropped stops at once, as in a kill: what is in the outbox is delivered by the next
@@ -77,11 +82,15 @@ impl Webhook {
         let recorded = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(false);
         let writer = Writer::new(store.clone(), Arc::clone(&memory), Arc::clone(&recorded), stopped.clone());
-        let worker = Worker::new(store.clone(), post, owner.clone(), &settings, recorded, stopped);
 
         let mut tasks = JoinSet::new();
         tasks.spawn(writer.run());
-        tasks.spawn(worker.run());
+        if settings.is_command() {
+            let (store, memory, owner) = (store.clone(), Arc::clone(&memory), owner.clone());
+            tasks.spawn(CommandWorker::new(store, post, owner, &settings, memory, recorded, stopped).run());
+        } else {
+            tasks.spawn(Worker::new(store.clone(), post, owner.clone(), &settings, recorded, stopped).run());
+        }
         let WebhookSettings { target, request, wanted, timeout, .. } = settings;
         Ok(Webhook { target, owner, request, wanted, timeout, store, memory, stop, tasks })
     }
@@ -91,7 +100,7 @@ impl Webhook {
     ///
     /// Waits no longer than 500 ms for all of them together. If the database is slow or away by then, the event stays in
     /// memory, in order with those before and after it, and is written as soon as that works again (the newest 10,000 are
-    /// kept, for each webhook).
+    /// kept, for each webhook, and 64 MiB for all of them). A command is sent from there.
     pub async fn record_all(webhooks: &[Arc<Webhook>], notice: &Notice) {
         let durable: Vec<_> = webhooks.iter().filter_map(|webhook| webhook.put(notice)).collect();
         if !durable.is_empty() {

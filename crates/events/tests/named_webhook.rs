@@ -333,3 +333,95 @@ async fn what_a_killed_process_had_recorded_is_delivered_by_the_next_as_it_is_de
     let _next = house.start(usual(&receiver, "/right?who={{name}}&at={{camera}}"));
     assert_eq!(receiver.next().await.request_line, "GET /right?who=katya&at=front%20door HTTP/1.1");
 }
+
+#[tokio::test]
+async fn a_relay_is_switched_once_while_the_database_is_away_and_that_is_kept_when_it_is_back() {
+    let house = House::new().await;
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let webhook = house.start(relay(&receiver, "/relay/0?who={{name}}"));
+    let mut other = SqliteConnection::connect(&url(&house.folder)).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    for name in ["ann", "katya"] {
+        webhook.record(&notice(NoticeKind::Pass, name)).await;
+        assert!(receiver.next().await.request_line.contains(name));
+    }
+    other.execute("COMMIT").await.unwrap();
+    let delivered = house.until(DeliveryState::Delivered, 2).await;
+    assert!(delivered.iter().all(|delivery| delivery.attempts == 1 && delivery.answer == Some(200)), "{delivered:?}");
+    assert!(receiver.gets_nothing_for(Duration::from_millis(300)).await);
+    assert_eq!(house.store.outbox().await.unwrap().depth, 0);
+}
+
+#[tokio::test]
+async fn a_command_that_fails_lets_the_younger_ones_go_first() {
+    let house = House::new().await;
+    let mut receiver = Receiver::start(any_port(), |number| Answer::Status(if number < 2 { 500 } else { 200 })).await;
+    for name in ["first", "second", "third"] {
+        // Recorded before anybody is there to send them.
+        let delivery = NewDelivery {
+            id: name.to_owned(),
+            target: "test".to_owned(),
+            body: String::new(),
+            facts: String::new(),
+            camera: "door".to_owned(),
+            created_at: Micros::now(),
+        };
+        house.store.push_delivery(&delivery).await.unwrap();
+    }
+    let _webhook = house.start(relay(&receiver, "/relay/0"));
+    for name in ["first", "second", "third", "first", "second"] {
+        assert_eq!(receiver.next().await.header("x-vultus-delivery"), name);
+    }
+    house.until(DeliveryState::Delivered, 3).await;
+}
+
+#[tokio::test]
+async fn a_command_of_a_clock_that_was_set_back_is_never_sent() {
+    let house = House::new().await;
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    house.push("test", -3600).await;
+    let _webhook = house.start(relay(&receiver, "/relay/0"));
+    let dead = house.until(DeliveryState::Dead, 1).await.remove(0);
+    assert!(dead.reason.contains("the clock was set back"), "{dead:?}");
+    assert!(receiver.gets_nothing_for(Duration::from_millis(300)).await);
+}
+
+#[tokio::test]
+async fn a_node_opens_no_door_for_another_and_tells_for_another_what_happened() {
+    let house = House::new().await;
+    let nobody = Receiver::start(any_port(), |_| Answer::Hang).await;
+    let of_b = [relay(&nobody, "/door-of-b"), WebhookSettings { target: "office".into(), ..settings(&nobody, "/") }];
+    let of_b = of_b.map(|settings| house.start(settings.of_node("b")));
+    Webhook::record_all(&of_b, &notice(NoticeKind::Pass, "katya")).await;
+    drop((of_b, nobody));
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let of_a =
+        [relay(&receiver, "/door-of-a"), WebhookSettings { target: "office".into(), ..settings(&receiver, "/") }];
+    let _of_a = of_a.map(|settings| house.start(settings.of_node("a")));
+    assert!(receiver.next().await.request_line.starts_with("POST / "), "what happened is told");
+    assert!(receiver.gets_nothing_for(Duration::from_secs(1)).await);
+    assert_eq!(house.until(DeliveryState::Waiting, 1).await[0].target, "test@b");
+}
+
+#[tokio::test]
+async fn what_is_to_be_tried_once_and_was_sent_before_a_kill_is_not_sent_again() {
+    let house = House::new().await;
+    let mut hanging = Receiver::start(any_port(), |_| Answer::Hang).await;
+    let once = |receiver: &Receiver| WebhookSettings {
+        retry: false,
+        timeout: Duration::from_secs(60),
+        ..settings(receiver, "/toggle")
+    };
+    let killed = house.start(once(&hanging));
+    killed.record(&notice(NoticeKind::Pass, "katya")).await;
+    hanging.next().await;
+    drop(killed);
+    // As if the lease had run out.
+    let mut other = SqliteConnection::connect(&url(&house.folder)).await.unwrap();
+    other.execute("UPDATE deliveries SET lease_until = 0").await.unwrap();
+    let mut receiver = Receiver::start(any_port(), ok).await;
+    let _next = house.start(once(&receiver));
+    let dead = house.until(DeliveryState::Dead, 1).await.remove(0);
+    assert!(dead.reason.contains("before the answer") && dead.attempts == 1, "{dead:?}");
+    assert!(receiver.gets_nothing_for(Duration::from_millis(300)).await);
+}

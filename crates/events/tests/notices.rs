@@ -95,7 +95,7 @@ async fn somebody_who_is_denied_is_told_of_once_a_passage() {
         direction: Some(camera::Direction::In),
         event: Some("1".to_owned()),
         track: Some(7),
-        ..Notice::new(NoticeKind::Denied, "door", Micros(1_736_400_000_000_000))
+        ..Notice::new(NoticeKind::Denied, "door", Micros(1_736_400_002_000_000))
     };
     assert_eq!(told, [expected]);
     assert!(notices.of(&news(Phase::Update, &denied("1", "suspended"))).is_empty(), "another reason is no news");

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use face::Embedding;
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     scale: Scale,
     pub(crate) gates: Gates,
     index: ArcSwap<Index>,
+    /// When the last look at the database began that has succeeded.
+    looked_at: ArcSwap<Instant>,
     /// Held while a new index is made, so that two changes do not overwrite each other.
     refreshing: Mutex<()>,
 }
@@ -50,6 +53,7 @@ impl Gallery {
             scale: Scale::of(&pack.embedder),
             gates: pack.embedder.gates,
             index: ArcSwap::from_pointee(Index::empty(pack.embedder.dim)),
+            looked_at: ArcSwap::from_pointee(Instant::now()),
             refreshing: Mutex::new(()),
         };
         shared.reload().await?;
@@ -74,6 +78,11 @@ impl Gallery {
     /// The version of what is searched.
     pub fn version(&self) -> Version {
         self.shared.index.load().version()
+    }
+
+    /// Whether everything is in the index that was in the database at `moment`.
+    pub fn is_as_new_as(&self, moment: Instant) -> bool {
+        **self.shared.looked_at.load() >= moment
     }
 
     /// The index as it is now.
@@ -163,6 +172,13 @@ impl Shared {
     /// Brings the index up to the database's version.
     async fn refresh(&self) -> Result<(), StoreError> {
         let _alone = self.refreshing.lock().await;
+        let began = Instant::now();
+        self.catch_up().await?;
+        self.looked_at.store(Arc::new(began));
+        Ok(())
+    }
+
+    async fn catch_up(&self) -> Result<(), StoreError> {
         let held = self.index.load_full();
         if self.store.version().await? == held.version() {
             return Ok(());

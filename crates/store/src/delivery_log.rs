@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use crate::{Micros, Store, StoreError};
+use crate::{Micros, NewDelivery, Store, StoreError};
 
 /// Rows moved in one transaction: so that none takes longer than a server allows, nor locks others out for long.
 const MOVED_AT_ONCE: i64 = 500;
@@ -135,6 +135,35 @@ impl Store {
             if let Some(row) = row {
                 log(&mut transaction, &row, settlement).await?;
             }
+            transaction.commit().await?;
+            session.give_back();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps how a delivery ended that the outbox may not have.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn log_delivery(&self, delivery: &NewDelivery, settlement: &Settlement) -> Result<(), StoreError> {
+        self.within(async {
+            let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            let insert = sqlx::query(
+                "INSERT INTO deliveries (id, target, body, facts, camera, created_at, queued_at, next_attempt_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $6, $6) ON CONFLICT (id) DO NOTHING",
+            )
+            .bind(&delivery.id)
+            .bind(&delivery.target)
+            .bind(&delivery.body)
+            .bind(&delivery.facts)
+            .bind(&delivery.camera)
+            .bind(delivery.created_at.0);
+            insert.execute(&mut *transaction).await?;
+            let sql = format!("DELETE FROM deliveries WHERE id = $1 RETURNING {MOVED}");
+            let row = sqlx::query(AssertSqlSafe(sql)).bind(&delivery.id).fetch_one(&mut *transaction).await?;
+            log(&mut transaction, &row, settlement).await?;
             transaction.commit().await?;
             session.give_back();
             Ok(())

@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::{Micros, Store, StoreError};
+
+/// What a lease brings along.
+const LEASED: &str =
+    "seq, id, target, body, facts, camera, created_at, queued_at, attempts, last_error, next_attempt_at";
 
 /// A webhook delivery to be kept until it has been made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +112,50 @@ impl Store {
         .await
     }
 
+    /// The same for commands, of which each gets its turn: the one that has failed least often, the oldest of those. None of
+    /// `except`, by their ids.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn lease_command(
+        &self,
+        target: &str,
+        owner: &str,
+        except: &[String],
+        now: Micros,
+        lease_until: Micros,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let places: Vec<String> = (5..5 + except.len()).map(|place| format!("${place}")).collect();
+        let excepted = if places.is_empty() { String::new() } else { format!("AND id NOT IN ({})", places.join(", ")) };
+        let sql = format!(
+            "UPDATE deliveries SET lease_owner = $1, lease_until = $2 WHERE seq = \
+             (SELECT seq FROM deliveries WHERE target = $3 {excepted} ORDER BY attempts, seq LIMIT 1) \
+             AND (lease_owner = $1 OR lease_until <= $4) RETURNING {LEASED}"
+        );
+        self.within(async {
+            let mut session = self.writing().await?;
+            let mut transaction = session.begin().await?;
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(owner).bind(lease_until.0).bind(target).bind(now.0);
+            let query = except.iter().fold(query, sqlx::query::Query::bind);
+            let row = query.fetch_optional(&mut *transaction).await?;
+            let delivery = row.as_ref().map(read).transpose()?;
+            transaction.commit().await?;
+            session.give_back();
+            Ok(delivery)
+        })
+        .await
+    }
+
+    /// Counts an attempt that is about to be made, for one that is to be made once: whoever finds it counted knows that what
+    /// came of it was never written. The lease stays.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn attempting(&self, seq: i64) -> Result<(), StoreError> {
+        self.write(sqlx::query("UPDATE deliveries SET attempts = attempts + 1 WHERE seq = $1").bind(seq)).await?;
+        Ok(())
+    }
+
     /// Counts a failed attempt, keeps its reason, and gives up the lease.
     ///
     /// # Errors
@@ -191,17 +239,13 @@ async fn lease_oldest(
     now: Micros,
     lease_until: Micros,
 ) -> Result<Option<Delivery>, sqlx::Error> {
-    let row = sqlx::query(
+    let sql = format!(
         "UPDATE deliveries SET lease_owner = $1, lease_until = $2 \
          WHERE seq = (SELECT MIN(seq) FROM deliveries WHERE target = $3) AND (lease_owner = $1 OR lease_until <= $4) \
-         RETURNING seq, id, target, body, facts, camera, created_at, queued_at, attempts, last_error, next_attempt_at",
-    )
-    .bind(owner)
-    .bind(lease_until.0)
-    .bind(target)
-    .bind(now.0)
-    .fetch_optional(connection)
-    .await?;
+         RETURNING {LEASED}"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(owner).bind(lease_until.0).bind(target).bind(now.0);
+    let row = query.fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
 }
 

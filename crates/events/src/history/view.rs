@@ -101,7 +101,7 @@ impl EventView {
             direction: self.direction.as_deref().and_then(word),
             event: Some(self.id.clone()),
             track: self.track.and_then(|track| u64::try_from(track).ok()),
-            ..Notice::new(NoticeKind::Pass, self.camera.as_str(), self.start.time())
+            ..Notice::new(NoticeKind::Pass, self.camera.as_str(), self.last_seen.time())
         }
     }
 

@@ -15,31 +15,35 @@ pub fn person_topic(camera: &str) -> String {
     format!("double-take/cameras/{}/person", part(camera))
 }
 
-/// What is to be said of `change`: topics and payloads. `threshold` is where the confidence is 50.
+/// What is to be said of `change`: topics and payloads. `threshold` is where the confidence is 50. Somebody who may not pass is
+/// no match, whoever it is, and is only told of among the misses of the camera.
 pub fn messages(change: &Change, people: usize, threshold: Distance) -> Vec<(String, String)> {
     let now = &change.now;
-    let is_match = change.names_somebody();
     let is_unknown = change.before.is_none() && now.is_stranger();
-    if !is_match && !is_unknown {
+    let (kind, topic) = if change.accepts_somebody() {
+        ("match", now.accepted().map(|name| format!("double-take/matches/{}", foreign_part(name))))
+    } else if change.denies_somebody() {
+        ("miss", None)
+    } else if is_unknown {
+        ("unknown", Some("double-take/matches/unknown".to_owned()))
+    } else {
         return Vec::new();
-    }
-    let name = now.person.as_deref().unwrap_or("unknown");
-    let camera = part(&now.camera);
-    let face = face(now, name, threshold);
-    let (kind, topic) = match is_match {
-        true => ("match", format!("double-take/matches/{}", foreign_part(name))),
-        false => ("unknown", "double-take/matches/unknown".to_owned()),
     };
-    let mut one = about(now, &camera);
-    one[kind] = face.clone();
-    let (matches, unknowns) = if is_match { (vec![face], vec![]) } else { (vec![], vec![face]) };
+    let camera = part(&now.camera);
+    let face = face(now, threshold);
+    let faces = |of: &str| if of == kind { vec![face.clone()] } else { vec![] };
     let mut all = about(now, &camera);
-    all["counts"] = json!({ "person": people, "match": matches.len(), "miss": 0, "unknown": unknowns.len() });
+    let [matches, misses, unknowns] = ["match", "miss", "unknown"].map(faces);
+    all["counts"] =
+        json!({ "person": people, "match": matches.len(), "miss": misses.len(), "unknown": unknowns.len() });
     all["personCount"] = people.into();
     all["matches"] = matches.into();
-    all["misses"] = json!([]);
+    all["misses"] = misses.into();
     all["unknowns"] = unknowns.into();
-    vec![(topic, one.to_string()), (format!("double-take/cameras/{camera}"), all.to_string())]
+    let mut one = about(now, &camera);
+    one[kind] = face.clone();
+    let one = topic.map(|topic| (topic, one.to_string()));
+    one.into_iter().chain([(format!("double-take/cameras/{camera}"), all.to_string())]).collect()
 }
 
 fn about(now: &Passing, camera: &str) -> Value {
@@ -53,12 +57,12 @@ fn about(now: &Passing, camera: &str) -> Value {
     })
 }
 
-fn face(now: &Passing, name: &str, threshold: Distance) -> Value {
+fn face(now: &Passing, threshold: Distance) -> Value {
     let [left, top, right, bottom] = now.area.unwrap_or_default();
     json!({
-        "name": name,
+        "name": now.person.as_deref().unwrap_or("unknown"),
         "confidence": now.distance.map_or(0.0, |distance| confidence(distance, threshold)),
-        "match": now.person.is_some(),
+        "match": now.accepted().is_some(),
         "box": { "top": top, "left": left, "width": right - left, "height": bottom - top },
         "type": "vultus",
         "duration": hundredths(now.last_seen - now.start),
@@ -74,7 +78,7 @@ fn hundredths(seconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::passages::tests::passing;
+    use super::super::passages::tests::{passing, suspended};
     use super::*;
 
     #[test]
@@ -92,6 +96,21 @@ mod tests {
         assert_eq!(all["counts"], json!({"person": 2, "match": 1, "miss": 0, "unknown": 0}));
         let again = Change { before: Some(passing(Some("Ann/Lee#1"))), ..change };
         assert!(messages(&again, 2, Distance::new(0.45)).is_empty());
+    }
+
+    #[test]
+    fn somebody_suspended_is_a_miss_and_a_match_once_that_is_over() {
+        let change = Change { before: None, now: suspended("ann"), is_over: false };
+        let told = messages(&change, 1, Distance::new(0.45));
+        let [(topic, all)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(topic, "double-take/cameras/front");
+        let all: Value = serde_json::from_str(all).unwrap();
+        assert_eq!(all["counts"], json!({"person": 1, "match": 0, "miss": 1, "unknown": 0}));
+        assert_eq!((&all["misses"][0]["name"], &all["misses"][0]["match"]), (&"ann".into(), &false.into()));
+        let forgiven = Change { before: Some(suspended("ann")), now: passing(Some("ann")), is_over: false };
+        assert_eq!(messages(&forgiven, 1, Distance::new(0.45))[0].0, "double-take/matches/ann");
+        let taken_back = Change { before: Some(passing(Some("ann"))), now: suspended("ann"), is_over: false };
+        assert_eq!(messages(&taken_back, 1, Distance::new(0.45)).len(), 1, "no match");
     }
 
     #[test]

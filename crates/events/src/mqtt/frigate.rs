@@ -11,7 +11,8 @@ pub fn person_topic(camera: &str) -> String {
     format!("frigate/{}/person", part(camera))
 }
 
-/// What is to be said of `change`: topics and payloads. `threshold` is where the score is one half.
+/// What is to be said of `change`: topics and payloads. `threshold` is where the score is one half. Somebody who may not pass
+/// has no name there: automations open doors for names.
 pub fn messages(change: &Change, threshold: Distance) -> Vec<(String, String)> {
     let now = &change.now;
     let kind = match (&change.before, change.is_over) {
@@ -27,7 +28,7 @@ pub fn messages(change: &Change, threshold: Distance) -> Vec<(String, String)> {
         let face = json!({
             "type": "face",
             "id": now.id,
-            "name": now.person,
+            "name": now.accepted(),
             "score": score(now, threshold),
             "camera": part(&now.camera),
             "timestamp": now.last_seen,
@@ -43,7 +44,7 @@ fn object(now: &Passing, threshold: Distance) -> Value {
         "camera": part(&now.camera),
         "frame_time": now.last_seen,
         "label": "person",
-        "sub_label": now.person.as_ref().map(|name| json!([name, score(now, threshold)])),
+        "sub_label": now.accepted().map(|name| json!([name, score(now, threshold)])),
         "false_positive": false,
         "start_time": now.start,
         "end_time": now.end,
@@ -66,7 +67,7 @@ fn score(now: &Passing, threshold: Distance) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::passages::tests::passing;
+    use super::super::passages::tests::{passing, suspended};
     use super::*;
 
     #[test]
@@ -95,5 +96,16 @@ mod tests {
         let event: Value = serde_json::from_str(&told[0].1).unwrap();
         assert_eq!((told.len(), &event["type"]), (1, &"end".into()));
         assert_eq!(event["after"]["end_time"], 1_736_400_003.0);
+    }
+
+    #[test]
+    fn somebody_suspended_has_no_name_until_that_is_over() {
+        let threshold = Distance::new(0.45);
+        let told = messages(&Change { before: None, now: suspended("ann"), is_over: false }, threshold);
+        assert!(told.len() == 2 && told.iter().all(|(_, payload)| !payload.contains("ann")), "{told:?}");
+        let forgiven = Change { before: Some(suspended("ann")), now: passing(Some("ann")), is_over: false };
+        let told = messages(&forgiven, threshold);
+        let face: Value = serde_json::from_str(&told[1].1).unwrap();
+        assert_eq!(face["name"], "ann");
     }
 }

@@ -68,6 +68,16 @@ impl Passing {
         Some(passing)
     }
 
+    /// Who is accepted. Automations take a name for leave to enter, and somebody who is suspended has none.
+    pub fn accepted(&self) -> Option<&str> {
+        self.person.as_deref().filter(|_| self.status == "PASS")
+    }
+
+    /// Who is known, and may not pass.
+    pub fn denied(&self) -> Option<&str> {
+        self.person.as_deref().filter(|_| self.status != "PASS")
+    }
+
     /// Whether it is somebody who was seen clearly enough, and is not known.
     pub fn is_stranger(&self) -> bool {
         let clear = ["below_threshold", "nobody_enrolled", "refuted"];
@@ -87,9 +97,16 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether it has just become known who it is.
-    pub fn names_somebody(&self) -> bool {
-        self.now.person.is_some() && self.before.as_ref().is_none_or(|before| before.person != self.now.person)
+    /// Whether somebody has just been accepted.
+    pub fn accepts_somebody(&self) -> bool {
+        let before = self.before.as_ref().and_then(Passing::accepted);
+        self.now.accepted().is_some() && before != self.now.accepted()
+    }
+
+    /// Whether it has just become known that it is somebody who may not pass.
+    pub fn denies_somebody(&self) -> bool {
+        let before = self.before.as_ref().and_then(Passing::denied);
+        self.now.denied().is_some() && before != self.now.denied()
     }
 }
 
@@ -144,15 +161,31 @@ pub mod tests {
         }
     }
 
+    /// Somebody who is known and suspended.
+    pub fn suspended(person: &str) -> Passing {
+        Passing { status: "REJECT".to_owned(), reason: Some("suspended".to_owned()), ..passing(Some(person)) }
+    }
+
+    #[test]
+    fn who_was_denied_is_accepted_when_that_is_over_and_not_before() {
+        let mut passages = Passages::default();
+        let first = passages.take(Phase::Start, suspended("ann")).unwrap();
+        assert!(first.denies_somebody() && !first.accepts_somebody() && !first.now.is_stranger());
+        let same = passages.take(Phase::Update, suspended("ann")).unwrap();
+        assert!(!same.denies_somebody() && !same.accepts_somebody());
+        let forgiven = passages.take(Phase::Update, passing(Some("ann"))).unwrap();
+        assert!(forgiven.accepts_somebody() && !forgiven.denies_somebody());
+    }
+
     #[test]
     fn a_passage_is_named_once_and_over_once() {
         let mut passages = Passages::default();
         let first = passages.take(Phase::Start, passing(None)).unwrap();
-        assert!(first.before.is_none() && first.now.is_stranger() && !first.names_somebody());
+        assert!(first.before.is_none() && first.now.is_stranger() && !first.accepts_somebody());
         let named = passages.take(Phase::Update, Passing { area: None, ..passing(Some("ann")) }).unwrap();
-        assert!(named.names_somebody() && named.now.area.is_some());
+        assert!(named.accepts_somebody() && named.now.area.is_some());
         let same = passages.take(Phase::Update, passing(Some("ann"))).unwrap();
-        assert!(!same.names_somebody() && !same.is_over);
+        assert!(!same.accepts_somebody() && !same.is_over);
         assert!(passages.take(Phase::End, passing(Some("ann"))).unwrap().is_over);
         assert!(passages.take(Phase::End, passing(Some("ann"))).is_none(), "only its picture came");
     }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use camera::CameraState;
@@ -22,6 +22,9 @@ const LAST_PERSON_STAYS: Duration = Duration::from_mins(1);
 /// How long Double Take counts somebody who was seen.
 const COUNTED: Duration = Duration::from_secs(30);
 
+/// A node that was cut off lets go of a camera within this time after the database is back, and says no more of it.
+const LETS_GO: Duration = Duration::from_secs(3);
+
 /// What stands for nobody. Home Assistant makes `unknown` of it, as with Frigate's sensors.
 const NOBODY: &str = "None";
 
@@ -43,6 +46,8 @@ pub struct Rooms {
     views: HashMap<String, View>,
     /// Cameras of which the broker has something from an earlier run of this node.
     found: Vec<String>,
+    /// Cameras that are watched here and of which another node speaks, and when that is contradicted.
+    contested: BTreeMap<String, Instant>,
 }
 
 #[derive(Debug)]
@@ -71,6 +76,7 @@ impl Rooms {
             rooms: BTreeMap::new(),
             views: HashMap::new(),
             found: Vec::new(),
+            contested: BTreeMap::new(),
         }
     }
 
@@ -114,14 +120,14 @@ impl Rooms {
         self.views.entry(id.to_owned()).or_default().counted_until = Some(now + COUNTED);
     }
 
-    /// The broker has `attributes` of a camera from an earlier run, of whichever node.
-    pub fn find(&mut self, attributes: &str) {
+    /// Some node has said these `attributes` of a camera; `retained`: before we listened.
+    pub fn hear(&mut self, attributes: &str, retained: bool, now: Instant) {
         let Ok(Value::Object(fields)) = serde_json::from_str(attributes) else { return };
         let text = |field: &str| fields.get(field).and_then(Value::as_str);
-        if let (Some(node), Some(camera)) = (text("node"), text("camera"))
-            && node == self.node
-            && self.found.len() < MOST_FOUND
-        {
+        let (Some(node), Some(camera)) = (text("node"), text("camera")) else { return };
+        if node != self.node && self.rooms.contains_key(camera) {
+            self.contested.insert(camera.to_owned(), now + LETS_GO);
+        } else if node == self.node && retained && self.found.len() < MOST_FOUND {
             self.found.push(camera.to_owned());
         }
     }
@@ -137,8 +143,25 @@ impl Rooms {
             gone.extend(std::mem::take(&mut self.found).into_iter().filter(|id| !watched(id)));
             gone.iter().for_each(|id| self.leave(id, defined.get(id).copied(), shelf));
         }
+        self.contradict(roster.certain, shelf, now);
         self.expire(shelf, now);
         self.count_people(shelf, now)
+    }
+
+    /// Says again what another node has said otherwise of a camera of ours. Not before it has let go of it, if it was cut off;
+    /// and not while we may be the one that is cut off.
+    fn contradict(&mut self, certain: bool, shelf: &mut Shelf, now: Instant) {
+        if !certain {
+            self.contested.values_mut().for_each(|due| *due = now + LETS_GO);
+        }
+        let due: Vec<String> = self.contested.extract_if(.., |_, due| *due <= now).map(|(id, _)| id).collect();
+        for id in due.iter().filter(|id| self.rooms.contains_key(*id)) {
+            let standing = STANDING.map(|what| self.topics.camera(id, what));
+            let counted = self.double_take.then(|| double_take::person_topic(id));
+            let ours: BTreeSet<String> =
+                standing.into_iter().chain(self.discovery.camera_topics(id)).chain(counted).collect();
+            shelf.say_again(|topic| ours.contains(topic));
+        }
     }
 
     fn describe(&mut self, camera: &WatchedCamera, shelf: &mut Shelf) {
@@ -281,6 +304,7 @@ mod tests {
         Roster {
             watched: watched.then_some(front).into_iter().collect(),
             defined: Some(enabled.map(|enabled| ("front".to_owned(), DefinedCamera { enabled })).into_iter().collect()),
+            certain: true,
         }
     }
 
@@ -337,13 +361,30 @@ mod tests {
     fn what_an_earlier_run_of_this_node_left_is_emptied_and_what_another_node_said_is_not() {
         let found = |node: &str| format!(r#"{{"camera": "front", "node": "{node}"}}"#);
         let (mut rooms, mut shelf) = (rooms(), Shelf::default());
-        rooms.find(&found("yard"));
-        rooms.find("no JSON");
+        rooms.hear(&found("yard"), true, Instant::now());
+        rooms.hear("no JSON", true, Instant::now());
         rooms.keep_in_step(&roster(false, None), &mut shelf, Instant::now());
         assert!(said(&mut shelf).is_empty());
-        rooms.find(&found("gate"));
+        rooms.hear(&found("gate"), true, Instant::now());
         rooms.keep_in_step(&roster(false, None), &mut shelf, Instant::now());
         assert_eq!(said(&mut shelf)["vultus/cameras/front/state"], "");
+    }
+
+    #[test]
+    fn what_a_node_that_was_cut_off_says_of_our_camera_is_contradicted_once_it_is_certain_that_it_is_ours() {
+        let (mut rooms, mut shelf, before) = watched();
+        let (ours, start) = (roster(true, Some(true)), Instant::now());
+        rooms.hear(r#"{"camera": "front", "node": "gate"}"#, false, start);
+        rooms.hear(r#"{"camera": "front", "node": "yard"}"#, false, start);
+        rooms.keep_in_step(&ours, &mut shelf, start);
+        assert!(said(&mut shelf).is_empty(), "it may be about to let go");
+        let cut_off = Roster { certain: false, ..ours.clone() };
+        rooms.keep_in_step(&cut_off, &mut shelf, start + 2 * LETS_GO);
+        assert!(said(&mut shelf).is_empty(), "we may be the one that is cut off");
+        rooms.keep_in_step(&ours, &mut shelf, start + 4 * LETS_GO);
+        assert!(said(&mut shelf) == before && before.len() > 6, "all of it");
+        rooms.keep_in_step(&ours, &mut shelf, start + 9 * LETS_GO);
+        assert!(said(&mut shelf).is_empty(), "once");
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub struct Roster {
     pub watched: Vec<WatchedCamera>,
     /// All that are defined, by their ids; `None` before that is known.
     pub defined: Option<BTreeMap<String, DefinedCamera>>,
+    /// Whether the database answers, so that it is certain which are watched here.
+    pub certain: bool,
 }
 
 /// A camera that is watched here.

@@ -284,12 +284,12 @@ impl Teller {
                 let ours = self.topics.node_status();
                 self.shelf.say_again(|topic| topic == ours);
             }
-        } else if *retained && !payload.is_empty() {
-            if let Some(id) = self.topics.person_of(topic).or_else(|| self.topics.discovered_person(topic)) {
-                self.people.find(id, &mut self.shelf);
-            } else {
-                self.rooms.find(payload);
+        } else if let Some(id) = self.topics.person_of(topic).or_else(|| self.topics.discovered_person(topic)) {
+            if *retained && !payload.is_empty() {
+                self.people.find(id);
             }
+        } else {
+            self.rooms.hear(payload, *retained, Instant::now());
         }
     }
 

@@ -6,6 +6,7 @@ use store::{DeliveryState, Micros, Store, StoreError};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::WebhookSettings;
 use super::deliver::before;
 
 /// Age at which they are dropped.
@@ -61,7 +62,11 @@ async fn sweep_once(store: &Store, in_use: &BTreeSet<String>, keep: Option<Durat
         if !in_use.contains(&target) {
             let dropped = store.drop_abandoned_deliveries(&target, before(now, ABANDONED_AFTER)).await?;
             swept.dropped += dropped;
-            swept.kept += waiting.saturating_sub(dropped);
+            // Another node gives up its own commands when it is back.
+            let named = WebhookSettings::name_of(&target);
+            if !(named.1 && in_use.iter().any(|known| WebhookSettings::name_of(known) == named)) {
+                swept.kept += waiting.saturating_sub(dropped);
+            }
         }
     }
     for (state, (age, most)) in [(DeliveryState::Delivered, DELIVERED_KEPT), (DeliveryState::Dead, DEAD_KEPT)] {

@@ -16,10 +16,13 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// Time beyond a request's own in which its outcome must be written, before another process may send the same row.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
+pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// So often is an event sent to a receiver that refuses it. With the waits in between that takes 15 s: one that is just
 /// being replaced by its next version may refuse for a moment what it takes after it.
-const MOST_REFUSALS: u32 = 5;
+pub(super) const MOST_REFUSALS: u32 = 5;
+/// Why an event that is to be sent once is given up when an earlier run has counted an attempt and no end.
+pub(super) const UNKNOWN_END: &str =
+    "it was sent, the process ended before the answer was written down, and it is to be tried once";
 /// A receiver that has been away for less may still be starting, as after a power cut that stopped it too.
 const PATIENCE: Duration = Duration::from_hours(1);
 
@@ -29,6 +32,8 @@ pub(super) struct Worker {
     store: Store,
     post: Post,
     target: String,
+    /// Of a named one.
+    name: Option<String>,
     owner: String,
     lease: Duration,
     give_up_after: Duration,
@@ -81,6 +86,7 @@ impl Worker {
             store,
             post,
             target: settings.target.clone(),
+            name: settings.request.is_named().then(|| settings.target.clone()),
             owner,
             lease: settings.timeout + LEASE_MARGIN,
             give_up_after: settings.give_up_after,
@@ -121,6 +127,15 @@ impl Worker {
     }
 
     async fn deliver(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        if !self.retry {
+            if delivery.attempts > 0 {
+                let dead = settlement(delivery, false, None, UNKNOWN_END.to_owned());
+                let dead = Settlement { attempts: delivery.attempts, ..dead };
+                self.settle(delivery, Outcome::Settled(dead)).await;
+                return Ok(());
+            }
+            self.store.attempting(delivery.seq).await?;
+        }
         match self.post.send(delivery).await {
             Ok(answer) => self.delivered(delivery, answer).await,
             Err(error @ PostError::Unsendable(_)) => self.give_up(delivery, &error, "that cannot be sent").await,
@@ -142,7 +157,7 @@ impl Worker {
         self.settle(delivery, Outcome::Settled(settlement(delivery, true, Some(answer), String::new()))).await;
     }
 
-    /// Whether it is a command that is not given so late.
+    /// Whether it is worth nothing so late.
     fn is_too_late(&self, delivery: &Delivery, now: Micros) -> bool {
         self.max_age.is_some_and(|age| delivery.queued_at < before(now, age))
     }
@@ -151,7 +166,7 @@ impl Worker {
         let age = self.max_age.unwrap_or_default();
         tracing::error!(
             url = self.post.shown(),
-            webhook = self.target,
+            webhook = self.name,
             delivery = delivery.id,
             camera = delivery.camera,
             "webhook: gave up an event that is older than {age:?}, and is not sent so late"
@@ -168,6 +183,7 @@ impl Worker {
     async fn give_up(&mut self, delivery: &Delivery, error: &PostError, why: &str) {
         tracing::error!(
             url = self.post.shown(),
+            webhook = self.name,
             delivery = delivery.id,
             camera = delivery.camera,
             %error,
@@ -222,7 +238,12 @@ impl Worker {
     /// Nothing to deliver: waits for a new row.
     async fn idle(&mut self) {
         if self.caught_up > 0 && self.receiver.over() {
-            tracing::info!(url = self.post.shown(), "webhook works again: delivered {} waiting events", self.caught_up);
+            tracing::info!(
+                url = self.post.shown(),
+                webhook = self.name,
+                "webhook works again: delivered {} waiting events",
+                self.caught_up
+            );
             self.caught_up = 0;
         }
         tokio::select! {
@@ -247,6 +268,7 @@ impl Worker {
         if expired > 0 {
             tracing::error!(
                 url = self.post.shown(),
+                webhook = self.name,
                 "webhook: gave up {expired} events that could not be delivered and are older than {:?}",
                 self.give_up_after
             );
@@ -262,7 +284,13 @@ impl Worker {
     fn complain_of_receiver(&mut self, delivery: &Delivery, error: &PostError) {
         if self.receiver.failed() {
             let attempt = delivery.attempts.saturating_add(1);
-            tracing::warn!(url = self.post.shown(), attempt, %error, "webhook failed; the event stays in the outbox");
+            tracing::warn!(
+                url = self.post.shown(),
+                webhook = self.name,
+                attempt,
+                %error,
+                "webhook failed; the event stays in the outbox"
+            );
         }
     }
 
@@ -280,14 +308,14 @@ impl Worker {
 }
 
 /// How `delivery` ends with the attempt that was made just now.
-fn settlement(delivery: &Delivery, delivered: bool, answer: Option<u16>, reason: String) -> Settlement {
+pub(super) fn settlement(delivery: &Delivery, delivered: bool, answer: Option<u16>, reason: String) -> Settlement {
     let attempts = delivery.attempts.saturating_add(1);
     Settlement { delivered, attempts, answer, reason, at: Micros::now() }
 }
 
 /// How long `delivery` has to wait at `now`; `None` if it is due. A wait that no failure can have asked for comes of a
 /// clock that was set back, and is none.
-fn wait_before(delivery: &Delivery, now: Micros) -> Option<Duration> {
+pub(super) fn wait_before(delivery: &Delivery, now: Micros) -> Option<Duration> {
     let wait = u64::try_from(delivery.next_attempt_at.0 - now.0).ok().filter(|micros| *micros > 0)?;
     Some(Duration::from_micros(wait)).filter(|wait| *wait <= LONGEST_RETRY)
 }
@@ -297,7 +325,7 @@ fn retry_after(attempts: u32) -> Duration {
     FIRST_RETRY.saturating_mul(2_u32.saturating_pow(attempts)).min(LONGEST_RETRY)
 }
 
-fn after(time: Micros, span: Duration) -> Micros {
+pub(super) fn after(time: Micros, span: Duration) -> Micros {
     Micros(time.0.saturating_add(micros(span)))
 }
 

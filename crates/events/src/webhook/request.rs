@@ -97,11 +97,22 @@ impl RequestForm {
         if !self.is_named {
             return masked_text(self.url.start());
         }
+        self.shown_host()
+    }
+
+    /// The address without its path.
+    pub fn shown_host(&self) -> String {
         let Ok(mut url) = Url::parse(self.url.start()) else { return String::new() };
         url.set_query(None);
         url.set_fragment(None);
         url.set_path("");
         format!("{}…", masked(&url))
+    }
+
+    /// Host and port.
+    pub fn place(&self) -> Option<(String, u16)> {
+        let url = Url::parse(self.url.start()).ok()?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
     }
 
     /// `POST` and its like.
@@ -206,8 +217,19 @@ fn address(text: &str) -> Result<Template, NotARequest> {
 }
 
 /// Those that the HTTP library and this crate write.
-const OURS: [&str; 7] =
-    ["host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent", "x-vultus-signature"];
+const OURS: [&str; 11] = [
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "connection",
+    "user-agent",
+    "x-vultus-attempt",
+    "x-vultus-camera",
+    "x-vultus-delivery",
+    "x-vultus-notice",
+    "x-vultus-signature",
+];
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, Template), NotARequest> {
     let parsed = HeaderName::try_from(name)
@@ -405,6 +427,7 @@ mod tests {
             (extra("nmae"), "`extra` has no \"nmae\": use camera"),
             (with_header("Content-Type", "x"), "use `content_type`"),
             (with_header("Host", "x"), "may not set host"),
+            (with_header("X-Vultus-Delivery", "x"), "may not set x-vultus-delivery"),
             (with_header("X Y", "x"), "a name that is none"),
             (with_header("X", "a\r\nb"), "cannot be sent"),
         ] {

@@ -6,6 +6,10 @@ use super::wanted::Wanted;
 
 /// A command that opens a door is worth nothing later than this, and may do harm.
 const LONGEST_COMMAND: Duration = Duration::from_secs(10);
+/// What may be sent later than this is no command.
+const COMMANDS_END: Duration = Duration::from_secs(60);
+/// Between a webhook's name and the node whose commands these are.
+const OF: char = '@';
 
 /// Where a webhook's notices go, which they are, what they say, and for how long they are tried.
 #[derive(Clone, Debug)]
@@ -50,6 +54,29 @@ impl WebhookSettings {
     pub fn named(name: impl Into<String>, request: RequestForm) -> WebhookSettings {
         let max_age = request.is_command().then_some(LONGEST_COMMAND);
         WebhookSettings { target: name.into(), request, max_age, ..WebhookSettings::new("") }
+    }
+
+    /// Whether it commands something that must not happen late: it is not sent when it is older than a minute, or less.
+    pub fn is_command(&self) -> bool {
+        self.max_age.is_some_and(|age| age <= COMMANDS_END)
+    }
+
+    /// The same for a node: a command is sent by the node that saw why, since another's relay of this name may be another door.
+    pub fn of_node(self, node: &str) -> WebhookSettings {
+        if !self.is_command() {
+            return self;
+        }
+        WebhookSettings { target: format!("{}{OF}{node}", self.target), ..self }
+    }
+
+    /// The name of the webhook of what the outbox calls `target`, and whether these are one node's commands; an address is its
+    /// own name.
+    pub fn name_of(target: &str) -> (&str, bool) {
+        match target.split_once(OF) {
+            // A name has no colon, and an address one before anything else.
+            Some((name, _)) if !name.contains(':') => (name, true),
+            _ => (target, false),
+        }
     }
 }
 

@@ -38,6 +38,11 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whether it has not answered lately.
+    pub fn is_lost(&self) -> bool {
+        self.failed_at.is_some()
+    }
+
     /// Notes what came of asking it.
     pub fn note(&mut self, asked: Result<(), Away>) {
         if let Err(away) = asked {

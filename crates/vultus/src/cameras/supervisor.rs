@@ -198,6 +198,7 @@ impl Floor {
         self.defined = defined;
         read?;
         self.webhooks.know(&self.webhook_addresses());
+        self.tell_of_unknown_cameras();
         let wanted = self.defined.iter().filter(|camera| camera.is_shared() && camera.definition.enabled);
         self.claims.take(wanted.map(|camera| camera.definition.id.as_str())).await
     }
@@ -219,6 +220,18 @@ impl Floor {
         }
         self.stored = Some(readable);
         Ok(())
+    }
+
+    /// A webhook that asks for a camera that is not there would be silent for ever.
+    fn tell_of_unknown_cameras(&mut self) {
+        let is_known = |id: &str| self.defined.iter().any(|camera| camera.definition.id == id);
+        let asked = self.webhooks.cameras().filter(|(_, camera)| !is_known(camera));
+        let unknown: Vec<_> = asked.map(|(webhook, camera)| (webhook.to_owned(), camera.to_owned())).collect();
+        for (webhook, camera) in unknown {
+            let what =
+                format!("webhook {webhook}: its `cameras` name one that is defined neither here nor in the database");
+            self.tell_once(&camera, &what);
+        }
     }
 
     fn tell_once(&mut self, camera: &str, what: &str) {
@@ -322,7 +335,8 @@ impl Floor {
         let over = self.stored.is_some() && enabled.peek().is_some() && enabled.all(is_over);
         self.over.send_replace(over);
         if let Some(mqtt) = &self.shared.mqtt {
-            mqtt.cameras(roster(&self.seats, self.stored.is_some().then_some(&self.defined)));
+            let defined = self.stored.is_some().then_some(&self.defined);
+            mqtt.cameras(roster(&self.seats, defined, !self.reach.is_lost()));
         }
     }
 

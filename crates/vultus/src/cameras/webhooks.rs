@@ -19,7 +19,10 @@ pub struct Webhooks {
     keep: Option<Duration>,
     /// They run as long as the process.
     named: Vec<Arc<Webhook>>,
-    names: BTreeSet<String>,
+    /// What the outbox calls them.
+    targets: BTreeSet<String>,
+    /// Of which cameras only they are told.
+    cameras: Vec<(String, Vec<String>)>,
     running: HashMap<String, Arc<Webhook>>,
     /// Those that no camera uses any more.
     finishing: JoinSet<()>,
@@ -35,15 +38,20 @@ impl Webhooks {
     /// # Errors
     /// An HTTP client that cannot be made.
     pub fn start(store: Store, settings: &Settings, named: Vec<NamedWebhook>) -> Result<Self, EventsError> {
-        let names = named.iter().map(|webhook| webhook.name.clone()).collect();
-        let start = |webhook: NamedWebhook| Webhook::start(store.clone(), webhook.settings).map(Arc::new);
+        let cameras =
+            named.iter().map(|webhook| (webhook.name.clone(), webhook.settings.wanted.cameras.clone())).collect();
+        let node = settings.node();
+        let named: Vec<_> = named.into_iter().map(|webhook| webhook.settings.of_node(&node)).collect();
+        let targets = named.iter().map(|settings| settings.target.clone()).collect();
+        let start = |settings| Webhook::start(store.clone(), settings).map(Arc::new);
         let named = named.into_iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self {
             store,
             secret: settings.webhook_secret.secret(),
             keep: settings.events_days.duration(),
             named,
-            names,
+            targets,
+            cameras,
             running: HashMap::new(),
             finishing: JoinSet::new(),
             stop: watch::Sender::new(false),
@@ -55,7 +63,7 @@ impl Webhooks {
     /// These are the addresses that anything defined has, here or on another node. What an earlier run has left for them is
     /// delivered from the first time on. Must be called within a tokio runtime.
     pub fn know(&mut self, addresses: &BTreeSet<Url>) {
-        let targets = addresses.iter().map(Url::to_string).chain(self.names.iter().cloned()).collect();
+        let targets = addresses.iter().map(Url::to_string).chain(self.targets.iter().cloned()).collect();
         if let Some(in_use) = &self.in_use {
             in_use.send_replace(targets);
             return;
@@ -69,6 +77,11 @@ impl Webhooks {
         let (in_use, seen) = watch::channel(targets);
         self.sweeper.spawn(sweep(self.store.clone(), seen, self.keep));
         self.in_use = Some(in_use);
+    }
+
+    /// The cameras of which named webhooks are to be told: each with the webhook's name first.
+    pub fn cameras(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cameras.iter().flat_map(|(name, cameras)| cameras.iter().map(|camera| (name.as_str(), camera.as_str())))
     }
 
     /// All that a camera tells whose own address is `url`; starts the webhook of that for its first user. Must be called

@@ -1,13 +1,20 @@
+use std::net::{TcpStream, ToSocketAddrs};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use ::models::Cache;
+use events::WebhookSettings;
 use face::Engine;
 use store::Store;
 
 use super::output::say;
 use crate::app::{catalog_of, models_of};
 use crate::cameras::ffmpeg_version;
-use crate::settings::Settings;
+use crate::settings::{Resolved, Settings};
+use crate::webhooks::named_webhooks;
+
+/// Who is not reached by then is away.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One thing that was looked at.
 enum Finding {
@@ -21,7 +28,7 @@ enum Finding {
 use Finding::{Bad, Good, Note};
 
 /// `vultus doctor`
-pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub fn run(settings: &Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> {
     let runtime = super::runtime()?;
     let findings = [
         ("ffmpeg", ffmpeg(settings)),
@@ -34,10 +41,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         ("pip", client("python3", "-m pip --version", "models are pulled with it: Debian: apt install python3-pip")),
         ("HTTP", port("HTTP_ADDR", settings.http_addr)),
         ("WebSocket", port("WS_ADDR", settings.ws_addr)),
-    ];
+    ]
+    .into_iter()
+    .chain(partners(settings, resolved)?);
     let mut sick = false;
-    for (what, finding) in &findings {
-        let (mark, text) = match finding {
+    for (what, finding) in findings {
+        let (mark, text) = match &finding {
             Good(text) => ("ok     ", text),
             Note(text) => ("note   ", text),
             Bad(text) => ("MISSING", text),
@@ -133,6 +142,41 @@ fn client(program: &str, arguments: &str, hint: &str) -> Finding {
     match Command::new(program).args(arguments.split(' ')).output() {
         Ok(output) if output.status.success() => Good(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         _ => Note(format!("not found; {hint}. Not needed once the models are there")),
+    }
+}
+
+/// Those who are told of what happens: whether they can be reached. Nothing is sent to them.
+fn partners(settings: &Settings, resolved: &Resolved) -> anyhow::Result<Vec<(&'static str, Finding)>> {
+    let mut partners = Vec::new();
+    if let Some(url) = &settings.mqtt_url.0 {
+        let usual = if url.scheme() == "mqtts" { 8883 } else { 1883 };
+        let place = url.host_str().map(|host| (host.to_owned(), url.port().unwrap_or(usual)));
+        partners.push(("broker", reach("MQTT_URL", place)));
+    }
+    if let Some(url) = &settings.webhook_url.0 {
+        partners.push(("webhook", reach("WEBHOOK_URL", WebhookSettings::new(url.as_str()).request.place())));
+    }
+    for webhook in named_webhooks(resolved)? {
+        partners.push(("webhook", reach(&webhook.name, webhook.settings.request.place())));
+    }
+    Ok(partners)
+}
+
+fn reach(name: &str, place: Option<(String, u16)>) -> Finding {
+    let Some((host, port)) = place else { return Note(format!("{name}: its address names no host")) };
+    let look = || -> std::io::Result<()> {
+        let mut last = std::io::Error::other("no address has this name");
+        for address in (host.trim_matches(['[', ']']), port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, PATIENCE) {
+                Ok(_) => return Ok(()),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    };
+    match look() {
+        Ok(()) => Good(format!("{name}: {host}:{port} can be reached; nothing was sent")),
+        Err(error) => Note(format!("{name}: {host}:{port} cannot be reached ({error})")),
     }
 }
 

@@ -198,7 +198,7 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
         Command::Models(command) => models::run(&command, &settings),
-        Command::Doctor => doctor::run(&settings),
+        Command::Doctor => doctor::run(&settings, &resolved),
         Command::Config(_) => config::print(&settings, &resolved),
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }

@@ -61,6 +61,10 @@ enum NotAWebhook {
     /// What was given is not said: it may be a secret.
     #[error("`{field}` is not allowed as it is: use {allowed}")]
     NotAllowed { field: &'static str, allowed: String },
+    #[error(
+        "with this `{field}` it would never be told of {kind}: take \"{kind}\" out of `on`, or leave `{field}` out"
+    )]
+    Never { field: &'static str, kind: &'static str },
     #[error(transparent)]
     Request(#[from] NotARequest),
 }
@@ -111,17 +115,19 @@ impl NamedWebhook {
             content_type: fields.text("content_type", "a type such as text/plain", is_short)?.unwrap_or_default(),
         })?;
         let usual = WebhookSettings::named(&name, request);
+        let wanted = Wanted {
+            kinds: fields.kinds()?,
+            cameras: fields.list("cameras", given)?.unwrap_or_default(),
+            people: fields
+                .list("people", |text| PersonName::parse(text).ok().map(|name| name.to_string()))?
+                .unwrap_or_default(),
+            groups: fields.list("groups", group_name)?.unwrap_or_default(),
+            status: fields.text("status", "PASS or REJECT", |text| matches!(text, "PASS" | "REJECT"))?,
+        };
+        check(&wanted)?;
         let secret = fields.text("secret", "a text that is not empty", |text| !text.is_empty() && is_short(text))?;
         let settings = WebhookSettings {
-            wanted: Wanted {
-                kinds: fields.kinds()?,
-                cameras: fields.list("cameras", given)?.unwrap_or_default(),
-                people: fields
-                    .list("people", |text| PersonName::parse(text).ok().map(|name| name.to_string()))?
-                    .unwrap_or_default(),
-                groups: fields.list("groups", group_name)?.unwrap_or_default(),
-                status: fields.text("status", "PASS or REJECT", |text| matches!(text, "PASS" | "REJECT"))?,
-            },
+            wanted,
             secret: secret.and_then(Secret::new),
             timeout: fields.seconds("timeout_seconds", 0.1, 15.0)?.unwrap_or(usual.timeout),
             max_age: fields.seconds("max_age_seconds", 1.0, 2_592_000.0)?.or(usual.max_age),
@@ -130,6 +136,29 @@ impl NamedWebhook {
         };
         Ok(Self { name, settings })
     }
+}
+
+/// What somebody asks for should be able to happen.
+fn check(wanted: &Wanted) -> Result<(), NotAWebhook> {
+    for kind in &wanted.kinds {
+        let status = match kind {
+            NoticeKind::Pass => Some("PASS"),
+            NoticeKind::Denied | NoticeKind::Unknown => Some("REJECT"),
+            NoticeKind::Watched => None,
+        };
+        let is_other = |asked: &str| status.is_some_and(|status| status != asked);
+        let is_nobody = *kind == NoticeKind::Unknown;
+        for (field, never) in [
+            ("status", wanted.status.as_deref().is_some_and(is_other)),
+            ("people", is_nobody && !wanted.people.is_empty()),
+            ("groups", is_nobody && !wanted.groups.is_empty()),
+        ] {
+            if never {
+                return Err(NotAWebhook::Never { field, kind: kind.as_str() });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_name(text: &str) -> bool {
@@ -295,6 +324,10 @@ mod tests {
             ("headers = { A = 1 }", "`headers`"),
             ("headers = { 'X-A' = '{{key}}' }", "there is no {{key}}: use one of name"),
             ("retry = 'maybe'", "`retry`"),
+            ("status = 'REJECT'", "with this `status` it would never be told of pass"),
+            ("on = ['watched', 'unknown']\nstatus = 'PASS'", "never be told of unknown"),
+            ("on = ['unknown', 'denied']\npeople = ['ann']", "with this `people` it would never be told of unknown"),
+            ("on = ['unknown']\ngroups = ['staff']", "take \"unknown\" out of `on`"),
             ("method = 'BREW'", "`method` is none"),
         ] {
             let refused = parse(&format!("name = 'a'\nurl = 'http://host/'\n{line}")).unwrap_err();

@@ -68,7 +68,8 @@ struct Failing {
 
 /// All webhooks of a deployment, by what the outbox calls them.
 pub struct Overview {
-    webhooks: Vec<(String, WebhookView)>,
+    /// What is shown as one may be several to the outbox: each node has its own commands.
+    webhooks: Vec<(Vec<String>, WebhookView)>,
 }
 
 impl Overview {
@@ -85,6 +86,11 @@ impl Overview {
         Ok(Self::of(store.targets().await?, settings, addresses, named))
     }
 
+    /// The same without asking how they are doing: all counts are 0.
+    pub fn uncounted(settings: &Settings, addresses: &BTreeSet<Url>, named: &[NamedWebhook]) -> Self {
+        Self::of(BTreeMap::new(), settings, addresses, named)
+    }
+
     fn of(
         mut targets: BTreeMap<String, Target>,
         settings: &Settings,
@@ -99,22 +105,33 @@ impl Overview {
             let name = if Some(url) == own { CONTRACT.to_owned() } else { settings.request.shown() };
             (name, settings)
         });
-        let named = named.iter().map(|webhook| (webhook.name.clone(), webhook.settings.clone()));
+        // Of whichever node: no node is called so.
+        let named = named.iter().map(|webhook| (webhook.name.clone(), webhook.settings.clone().of_node("")));
         let mut webhooks: Vec<_> = contracts
             .chain(named)
             .map(|(name, settings)| {
-                let target = targets.remove(&settings.target).unwrap_or_default();
-                (settings.target.clone(), WebhookView::of(name, &settings, target))
+                let mut known = vec![settings.target.clone()];
+                let mut all = Target::default();
+                for (target, one) in targets.extract_if(.., |target, _| is_same(target, &settings.target)) {
+                    all = sum(all, one);
+                    known.push(target);
+                }
+                let mut view = WebhookView::of(name, &settings, all);
+                if view.name == CONTRACT {
+                    view.url = settings.request.shown_host();
+                }
+                (known, view)
             })
             .collect();
         webhooks.extend(targets.into_iter().map(|(target, left)| {
             let settings = WebhookSettings { wanted: events::Wanted::default(), ..WebhookSettings::new(&target) };
-            let name = if is_address(&target) { settings.request.shown() } else { target.clone() };
-            let mut view = WebhookView::of(name, &settings, left);
-            if !is_address(&target) {
+            let (name, _) = WebhookSettings::name_of(&target);
+            let shown = if is_address(name) { settings.request.shown() } else { name.to_owned() };
+            let mut view = WebhookView::of(shown, &settings, left);
+            if !is_address(name) {
                 view.url.clear();
             }
-            (target, view)
+            (vec![target], view)
         }));
         Self { webhooks }
     }
@@ -126,20 +143,41 @@ impl Overview {
 
     /// What the outbox calls the webhooks that are shown by this name; none if there is no such.
     pub fn targets(&self, name: &str) -> Vec<String> {
-        self.webhooks.iter().filter(|(_, view)| view.name == name).map(|(target, _)| target.clone()).collect()
+        self.webhooks.iter().filter(|(_, view)| view.name == name).flat_map(|(known, _)| known.clone()).collect()
     }
 
     /// How a target is shown.
     pub fn name(&self, target: &str) -> String {
-        let known = self.webhooks.iter().find(|(known, _)| known == target).map(|(_, view)| view.name.clone());
-        known.unwrap_or_else(|| {
-            if is_address(target) { WebhookSettings::new(target).request.shown() } else { target.to_owned() }
+        self.find(target).map(|view| view.name.clone()).unwrap_or_else(|| {
+            let (name, _) = WebhookSettings::name_of(target);
+            if is_address(name) { WebhookSettings::new(target).request.shown() } else { name.to_owned() }
         })
     }
 
     /// Whether somebody sends what waits for this target.
     pub fn is_in_use(&self, target: &str) -> bool {
-        self.webhooks.iter().any(|(known, view)| known == target && !view.on.is_empty())
+        self.find(target).is_some_and(|view| !view.on.is_empty())
+    }
+
+    fn find(&self, target: &str) -> Option<&WebhookView> {
+        let found = self.webhooks.iter().find(|(known, _)| known.iter().any(|known| is_same(known, target)));
+        found.map(|(_, view)| view)
+    }
+}
+
+/// Whether two targets are of one webhook, of whichever node.
+fn is_same(target: &str, other: &str) -> bool {
+    WebhookSettings::name_of(target) == WebhookSettings::name_of(other)
+}
+
+/// What there is of two targets.
+fn sum(one: Target, other: Target) -> Target {
+    Target {
+        waiting: one.waiting + other.waiting,
+        dead: one.dead + other.dead,
+        last_delivered: one.last_delivered.max(other.last_delivered),
+        last_dead: one.last_dead.max(other.last_dead),
+        failing: one.failing.or(other.failing),
     }
 }
 

@@ -112,7 +112,7 @@ pub async fn deliveries(
 )]
 pub async fn delivery(State(server): State<Server>, Path(id): Path<String>) -> Result<Json<FullDelivery>, ApiError> {
     let found = find(&server, &id).await?;
-    let name = overview(&server).await?.name(&found.target);
+    let name = uncounted(&server).await?.name(&found.target);
     Ok(Json(FullDelivery::of(&found, name)))
 }
 
@@ -131,7 +131,7 @@ pub async fn send(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<SentAgain>), ApiError> {
     let found = find(&server, &id).await?;
-    check_in_use(&overview(&server).await?, &found.target)?;
+    check_in_use(&uncounted(&server).await?, &found.target)?;
     match server.app.store().resend(&id, Micros::now()).await? {
         Resent::Yes => Ok((StatusCode::ACCEPTED, Json(SentAgain { sent: 1 }))),
         Resent::Unknown => Err(unknown_delivery()),
@@ -175,6 +175,13 @@ async fn overview(server: &Server) -> Result<Overview, ApiError> {
     let settings = server.app.settings();
     let addresses = server.cameras.webhook_addresses(settings).await?;
     Ok(Overview::read(server.app.store(), settings, &addresses, &server.webhooks).await?)
+}
+
+/// For what is asked of one delivery, the others need not be counted.
+async fn uncounted(server: &Server) -> Result<Overview, ApiError> {
+    let settings = server.app.settings();
+    let addresses = server.cameras.webhook_addresses(settings).await?;
+    Ok(Overview::uncounted(settings, &addresses, &server.webhooks))
 }
 
 fn targets(overview: &Overview, webhook: &str) -> Result<Vec<String>, ApiError> {
