@@ -254,11 +254,11 @@ fn tables_of(file: &Path, kind: TableKind, value: &toml::Value) -> anyhow::Resul
 
 /// ` (did you mean X?)` for a key that is nearly one.
 fn suggestion(key: &str) -> String {
-    if let Some(table) = nearest(key, TableKind::ALL.map(TableKind::as_str)) {
-        return format!(" (did you mean [[{table}]]?)");
-    }
-    let near = nearest(key, DEFINITIONS.iter().map(|definition| definition.key));
-    near.map_or_else(String::new, |near| format!(" (did you mean {}?)", near.to_uppercase()))
+    let setting = nearest(key, DEFINITIONS.iter().map(|definition| definition.key));
+    let setting = setting.map(|near| format!(" (did you mean {}?)", near.to_uppercase()));
+    let table =
+        || nearest(key, TableKind::ALL.map(TableKind::as_str)).map(|near| format!(" (did you mean [[{near}]]?)"));
+    setting.or_else(table).unwrap_or_default()
 }
 
 /// The one of `known` that was probably meant by `key`.
