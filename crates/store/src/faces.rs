@@ -1,7 +1,7 @@
 //! The faces that are kept with events.
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::events::{Bound, conditions};
+use crate::event_filter::{Bound, conditions};
 use crate::templates::decode_face;
 use crate::{EventFilter, Store, StoreError};
 

@@ -2,7 +2,7 @@
 //!
 //! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`) and what became of others (`delivery_log`), which
-//! cameras there are (`cameras`) and which node watches each (`claims`), passages of people (`events`) with the faces that are kept
+//! cameras there are (`cameras`) and which node watches each (`claims`), passages of people (`events`, `event_filter`) with the faces that are kept
 //! of them (`faces`), how far they were published (`publishing`), who of those unknown is the same (`visitors`), what was said
 //! afterwards (`corrections`), who entered or left last (`movements`) and what was said of their comings and goings (`punches`), who
 //! is enrolled without the faces (`roster`), how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the
@@ -19,6 +19,7 @@ mod corrections;
 mod db;
 mod delivery_log;
 mod error;
+mod event_filter;
 mod events;
 mod faces;
 mod location;
@@ -43,7 +44,8 @@ pub use corrections::{Corrected, Correction, TakenBack};
 pub use db::Store;
 pub use delivery_log::{DeliveryFilter, DeliveryState, LoggedDelivery, Resent, Settlement, Target};
 pub use error::StoreError;
-pub use events::{Event, EventCorrection, EventFilter, NumberedEvent, PersonFilter, StoredFace};
+pub use event_filter::{EventFilter, PersonFilter};
+pub use events::{Event, EventCorrection, NumberedEvent, StoredFace};
 pub use faces::EventFace;
 pub use location::Engine;
 pub use micros::Micros;

@@ -1,7 +1,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use crate::events::first_id_of;
+use crate::event_filter::first_id_of;
 use crate::{Micros, PersonId, Store, StoreError};
 
 /// The newest PASS of one person in one door group.

@@ -1,7 +1,8 @@
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use crate::{Micros, PersonId, Store, StoreError, events};
+use crate::event_filter::ids_of;
+use crate::{Micros, PersonId, Store, StoreError};
 
 const COLUMNS: &str = "id, person_id, person, event_id, punched_at, direction, source, verify, note, by_whom, created_at, \
                        withdrawn_at, withdrawn_note, withdrawn_by";
@@ -309,7 +310,7 @@ impl Store {
                    ORDER BY id LIMIT $6";
         self.within(async {
             let mut session = self.reading().await?;
-            let ids = events::ids_of(from, to);
+            let ids = ids_of(from, to);
             let rows = sqlx::query(sql)
                 .bind(person.0)
                 .bind(ids.start)

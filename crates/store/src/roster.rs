@@ -5,10 +5,11 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::db::SNAPSHOT_LIMIT;
 use crate::error::Fault;
+use crate::event_filter::ids_of;
 use crate::people::{everybody, without_templates};
 use crate::places::Places;
 use crate::profile::PROFILE_COLUMNS;
-use crate::{Micros, Person, PersonId, Store, StoreError, corrections, events, templates};
+use crate::{Micros, Person, PersonId, Store, StoreError, corrections, templates};
 
 /// People that are read in one statement; both engines allow far more places in one.
 const AT_ONCE: usize = 500;
@@ -116,7 +117,7 @@ impl Store {
                    WHERE person_id NOT IN (SELECT id FROM people) GROUP BY person_id ORDER BY person_id";
         self.within(async {
             let mut session = self.reading().await?;
-            let ids = events::ids_of(from, to);
+            let ids = ids_of(from, to);
             let rows: Vec<(i64, String)> = sqlx::query_as(sql)
                 .bind(ids.start)
                 .bind(from.0)
