@@ -71,6 +71,10 @@ pub enum Reason {
     TooFewShots,
     /// Too much like a face that somebody said is not this person.
     Refuted,
+    /// It looks like a picture of a face: a print, a screen.
+    Spoof,
+    /// It has not been seen to be alive, yet.
+    NotSeenAlive,
     /// Known, and may not pass anywhere before a later day.
     NotYetValid,
     /// Known, and may not pass anywhere any more.

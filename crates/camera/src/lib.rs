@@ -21,6 +21,7 @@ mod frame;
 mod input;
 mod kalman;
 mod label;
+mod liveness;
 mod look;
 #[cfg(test)]
 mod made;
@@ -51,6 +52,7 @@ pub use error::VideoError;
 pub use evidence::{BestShot, Evidence, Shot, TrackId};
 pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
 pub use frame::{Buffers, Frame};
+pub use liveness::LivenessMode;
 pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use face::{Engine, EnginePool, FaceError, StageTimes, yaw};
+use face::{Engine, EnginePool, FaceError, StageTimes, Tiles, yaw};
 use gallery::Gallery;
 
 use crate::decision::Rule;
@@ -9,7 +9,7 @@ use crate::evidence::Evidence;
 use crate::motion::{Change, MotionGate};
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
 use crate::tracker::{Found, Tracker};
-use crate::{Frame, Region};
+use crate::{Frame, LivenessMode, Region};
 
 /// Even where nothing moves a frame is looked at so often: against what the motion gate cannot see.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -32,6 +32,10 @@ pub struct LookSettings {
     pub tracking: bool,
     /// Whether frames in which nothing moves are passed over.
     pub motion_gate: bool,
+    /// How the frame is divided where faces are small.
+    pub tiles: Tiles,
+    /// What is done with faces that do not look alive.
+    pub liveness: LivenessMode,
 }
 
 /// Frame → Sighting: finds the faces, follows them, and finds the nearest enrolled person for each.

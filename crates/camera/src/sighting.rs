@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use face::{Detection, Embedding, Face, FivePoints, StageTimes};
+use face::{Attributes, Detection, Embedding, Face, FivePoints, StageTimes};
 use gallery::Match;
 
 use crate::Frame;
@@ -52,6 +52,10 @@ pub struct SeenFace {
     pub nearest: Option<Match>,
     /// Whether it is accepted as that person.
     pub verdict: Verdict,
+    /// How much it looks alive, 0–1: of a track by all its shots. `None` where nobody looked.
+    pub liveness: Option<f32>,
+    /// What it looks like; `None` where nobody looked.
+    pub attributes: Option<Attributes>,
     /// The track that it belongs to; `None` where each picture is judged by itself.
     pub evidence: Option<Arc<Evidence>>,
 }
@@ -66,6 +70,8 @@ impl SeenFace {
             verdict: rule.judge_one(nearest.as_ref()),
             embedding: Some(face.embedding),
             nearest,
+            liveness: None,
+            attributes: None,
             evidence: None,
         }
     }

@@ -166,6 +166,8 @@ impl Tracker {
                     embedding: present.embedding.clone(),
                     nearest: evidence.nearest.clone(),
                     verdict,
+                    liveness: None,
+                    attributes: None,
                     evidence: Some(evidence),
                 })
             })

@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use camera::{
-    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Sighting, Source,
-    Stop, Stopper, Stream, VideoError, Watch,
+    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Rule,
+    Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
-use face::{EnginePool, Runtime, YuvImage};
+use face::{EnginePool, Runtime, Tiles, YuvImage};
 use gallery::{Distance, Gallery, PersonName};
 use models::{Cache, Catalog};
 use store::Store;
@@ -41,6 +41,8 @@ fn settings() -> LookSettings {
         rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },
         tracking: true,
         motion_gate: false,
+        tiles: Tiles::Off,
+        liveness: LivenessMode::Off,
     }
 }
 

@@ -72,6 +72,9 @@ pub struct FaceView {
     pub score: f64,
     /// Quality of the shot (of a track: of its best one): the norm of the raw embedding.
     pub quality: f64,
+    /// How much it looks alive, 0–1; absent where LIVENESS is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<f64>,
     /// The same number for the same face from frame to frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<TrackId>,
@@ -92,6 +95,7 @@ impl FaceView {
             r#box: seen.detection.area.to_pixels(),
             score: rounded(seen.detection.score),
             quality: rounded(seen.quality),
+            liveness: seen.liveness.map(rounded),
             track: seen.evidence.as_ref().map(|evidence| evidence.track),
             landmarks: seen.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),
         }

@@ -96,6 +96,8 @@ fn sighting(name: &str) -> Sighting {
             refuted: false,
         }),
         verdict: Verdict::Pass,
+        liveness: None,
+        attributes: None,
         evidence: None,
     };
     Sighting {

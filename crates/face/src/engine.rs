@@ -9,6 +9,7 @@ use crate::geometry::Rect;
 use crate::image::Picture;
 use crate::landmark::{FivePoints, Landmarker};
 use crate::session::Runtime;
+use crate::side::SideModels;
 
 /// A face that can be recognised.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,11 +91,12 @@ pub struct Engine {
     detector: Detector,
     landmarker: Landmarker,
     embedder: Embedder,
+    side: SideModels,
     gates: Gates,
 }
 
 impl Engine {
-    /// Loads the pack's models and runs each of them once.
+    /// Loads the pack's models, without those beside the main path, and runs each of them once.
     ///
     /// # Errors
     /// [`FaceError::Model`] when a file cannot be used as the pack describes it.
@@ -103,6 +105,7 @@ impl Engine {
             detector: Detector::open(runtime, installed)?,
             landmarker: Landmarker::open(runtime, installed)?,
             embedder: Embedder::open(runtime, installed)?,
+            side: SideModels::new(runtime, installed),
             gates: installed.pack.embedder.gates,
         })
     }
@@ -149,6 +152,14 @@ impl Engine {
             Some(embedding) if embedding.norm >= self.gates.drop_norm => Embedded::Usable(embedding),
             useless => Embedded::Useless { norm: useless.map_or(0.0, |embedding| embedding.norm) },
         })
+    }
+
+    /// How much the face in `area` (its box in pixels of the picture) looks alive, 0–1.
+    ///
+    /// # Errors
+    /// [`FaceError::SideModel`] when the pack has no such model or it is not installed, [`FaceError::Inference`] when it fails.
+    pub fn liveness(&mut self, picture: &dyn Picture, area: &Rect) -> Result<f32, FaceError> {
+        self.side.liveness()?.score(picture, area)
     }
 
     /// The pack's quality gates.

@@ -60,6 +60,9 @@ pub enum FaceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A model beside the main path is wanted and not there.
+    #[error(transparent)]
+    SideModel(#[from] models::ModelsError),
     /// A model failed while it ran.
     #[error("inference failed: {0}")]
     Inference(String),

@@ -5,6 +5,7 @@
 //! Does not live here: who somebody is (crate `gallery`), where frames come from (crate `camera`), network, database.
 #![forbid(unsafe_code)]
 
+mod attributes;
 mod detect;
 mod embed;
 mod engine;
@@ -12,9 +13,13 @@ mod error;
 mod geometry;
 mod image;
 mod landmark;
+mod liveness;
 mod pool;
 mod session;
+mod side;
+mod tiles;
 
+pub use attributes::Attributes;
 pub use detect::Detection;
 pub use embed::Embedding;
 pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
@@ -24,3 +29,4 @@ pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, de
 pub use landmark::{FivePoints, yaw};
 pub use pool::EnginePool;
 pub use session::{Runtime, relative_difference};
+pub use tiles::Tiles;

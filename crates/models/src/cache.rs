@@ -25,20 +25,25 @@ impl Cache {
         &self.root
     }
 
-    /// The files of a pack, the rewritten ones where there are any. Cheap: looks at existence and size, reads no file.
+    /// The files of a pack, the rewritten ones where there are any. Cheap: looks at existence and size, reads no file. Models beside
+    /// the main path may be missing: only who wants to use one needs it.
     ///
     /// # Errors
     /// No such pack, or a file of it is missing or incomplete.
     pub fn installed(&self, catalog: &Catalog, pack: &str) -> Result<InstalledPack, ModelsError> {
         let entry = catalog.pack(pack)?;
         let name = if pack == "default" { "" } else { pack };
-        let mut files = Vec::with_capacity(3);
-        for (role, file) in entry.files() {
+        let place = |role: &str, file| {
             let path = self.present(file, &format!("the {role} of pack `{pack}`"), name)?;
-            files.push(rewrite::ready(self, file).unwrap_or(path));
-        }
-        let [detector, landmark, embedder] = files.try_into().expect("a pack has three files");
-        Ok(InstalledPack { pack: entry.clone(), detector, landmark, embedder })
+            Ok(rewrite::ready(self, file).unwrap_or(path))
+        };
+        Ok(InstalledPack {
+            detector: place("detector", &entry.detector.file)?,
+            landmark: place("landmark", &entry.landmark.file)?,
+            embedder: place("embedder", &entry.embedder.file)?,
+            side: entry.side.iter().filter_map(|(role, m)| Some((*role, place(role.key(), &m.file).ok()?))).collect(),
+            pack: entry.clone(),
+        })
     }
 
     /// The inference library for this machine. Cheap, like [`installed`](Self::installed).

@@ -139,7 +139,8 @@ impl Catalog {
             PHOTOS => Ok(self.photos.iter().map(|(name, file)| (format!("the sample photo {name}"), file)).collect()),
             _ => {
                 let pack = self.packs.get(name).ok_or_else(|| self.unknown(name))?;
-                Ok(pack.files().map(|(role, file)| (format!("the {role} of pack `{name}`"), file)).into())
+                let named = |(role, file)| (format!("the {role} of pack `{name}`"), file);
+                Ok(pack.files().into_iter().map(named).collect())
             }
         }
     }
@@ -166,10 +167,7 @@ impl Catalog {
     }
 
     fn resolve_local(&mut self, folder: &Path) {
-        let packs = self
-            .packs
-            .values_mut()
-            .flat_map(|pack| [&mut pack.detector.file, &mut pack.landmark.file, &mut pack.embedder.file]);
+        let packs = self.packs.values_mut().flat_map(Pack::files_mut);
         for file in packs.chain(self.runtimes.values_mut()).chain(self.photos.values_mut()) {
             file.local = file.local.take().map(|local: PathBuf| folder.join(local));
         }

@@ -39,6 +39,22 @@ pub enum ModelsError {
         /// The names that would do.
         known: String,
     },
+    /// The pack has no model that tells this.
+    #[error("the model pack `{pack}` has no {role} model")]
+    NoSideModel {
+        /// What is to be told of a face.
+        role: &'static str,
+        /// The pack's name.
+        pack: String,
+    },
+    /// The pack has the model, and its file is not on this machine.
+    #[error("the {role} model of pack `{pack}` is not installed: run `vultus models pull`")]
+    SideModelNotInstalled {
+        /// What is to be told of a face.
+        role: &'static str,
+        /// The pack's name.
+        pack: String,
+    },
     /// No pack and no other set of files of this name.
     #[error("there is nothing called `{name}` to install: the known names are {known}")]
     UnknownName {

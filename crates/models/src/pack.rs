@@ -1,6 +1,9 @@
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
+
+use crate::error::ModelsError;
 
 /// A set of models that work together: detector, landmarks and embedder, with everything that must be known to feed and
 /// to read them. Numbers of one pack mean nothing to another.
@@ -22,12 +25,23 @@ pub struct Pack {
     pub landmark: LandmarkModel,
     /// Turns an aligned chip into an embedding.
     pub embedder: EmbedderModel,
+    /// Models beside the main path, by what they tell. A pack may lack any of them.
+    #[serde(default)]
+    pub side: BTreeMap<SideRole, SideModel>,
 }
 
 impl Pack {
-    /// The pack's files with the key of each in the catalogue.
-    pub(crate) fn files(&self) -> [(&'static str, &ModelFile); 3] {
-        [("detector", &self.detector.file), ("landmark", &self.landmark.file), ("embedder", &self.embedder.file)]
+    /// The pack's files with the key of each in the catalogue: first the three of the main path.
+    pub(crate) fn files(&self) -> Vec<(&'static str, &ModelFile)> {
+        let main =
+            [("detector", &self.detector.file), ("landmark", &self.landmark.file), ("embedder", &self.embedder.file)];
+        let side = self.side.iter().map(|(role, model)| (role.key(), &model.file));
+        main.into_iter().chain(side).collect()
+    }
+
+    pub(crate) fn files_mut(&mut self) -> impl Iterator<Item = &mut ModelFile> {
+        let main = [&mut self.detector.file, &mut self.landmark.file, &mut self.embedder.file];
+        main.into_iter().chain(self.side.values_mut().map(|model| &mut model.file))
     }
 }
 
@@ -130,6 +144,48 @@ pub enum LandmarkKind {
     Points68,
 }
 
+/// What a model beside the main path tells of a face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SideRole {
+    /// Whether it is alive or a picture.
+    Liveness,
+    /// Whether an eye is closed.
+    Eye,
+    /// How old it looks.
+    Age,
+    /// Whether it looks female or male.
+    Gender,
+    /// Whether it smiles.
+    Expression,
+}
+
+impl SideRole {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Liveness, Self::Eye, Self::Age, Self::Gender, Self::Expression];
+
+    /// Its key in the catalogue.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Liveness => "liveness",
+            Self::Eye => "eye",
+            Self::Age => "age",
+            Self::Gender => "gender",
+            Self::Expression => "expression",
+        }
+    }
+}
+
+/// A model beside the main path; how its output is read belongs to its role.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideModel {
+    /// The model.
+    pub file: ModelFile,
+    /// How it is fed.
+    pub input: Input,
+}
+
 /// The model that turns an aligned chip into an embedding, and what its numbers mean.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,6 +249,24 @@ pub struct InstalledPack {
     pub landmark: PathBuf,
     /// The embedder's file.
     pub embedder: PathBuf,
+    /// Files of the models beside the main path that the pack has and that are installed.
+    pub side: BTreeMap<SideRole, PathBuf>,
+}
+
+impl InstalledPack {
+    /// A model beside the main path, with its file.
+    ///
+    /// # Errors
+    /// The pack has none for this role, or its file is not installed.
+    pub fn side(&self, role: SideRole) -> Result<(&SideModel, &Path), ModelsError> {
+        let pack = || self.pack.name.clone();
+        let model =
+            self.pack.side.get(&role).ok_or_else(|| ModelsError::NoSideModel { role: role.key(), pack: pack() })?;
+        match self.side.get(&role) {
+            Some(path) => Ok((model, path)),
+            None => Err(ModelsError::SideModelNotInstalled { role: role.key(), pack: pack() }),
+        }
+    }
 }
 
 fn five_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[f32; 2]; 5], D::Error> {

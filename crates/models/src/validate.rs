@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{Catalog, PHOTOS, Package, RUNTIME, Registry, WheelTags};
-use crate::pack::{EmbedderModel, Gates, Input, ModelFile, Pack};
+use crate::pack::{EmbedderModel, Gates, Input, ModelFile, Pack, SideRole};
 
 /// The first thing found wrong: a dotted TOML key, and a phrase that follows it.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(crate) fn catalog(catalog: &Catalog) -> Checked {
     for (name, entry) in &catalog.packs {
         pack(&format!("packs.{name}"), name, entry)?;
         for (role, model) in entry.files() {
-            file(&format!("packs.{name}.{role}.file"), model, catalog, &mut installed)?;
+            let table = if SideRole::ALL.iter().any(|side| side.key() == role) { "side." } else { "" };
+            file(&format!("packs.{name}.{table}{role}.file"), model, catalog, &mut installed)?;
         }
     }
     let others = [("runtimes", &catalog.runtimes), ("photos", &catalog.photos)];
@@ -85,6 +86,9 @@ fn pack(at: &str, name: &str, pack: &Pack) -> Checked {
     ensure(is_share(detector.min_score), format!("{at}.detector.min_score"), "must be from 0 to 1")?;
     ensure(is_share(detector.nms_iou), format!("{at}.detector.nms_iou"), "must be from 0 to 1")?;
     input(&format!("{at}.landmark.input"), &pack.landmark.input)?;
+    for (role, model) in &pack.side {
+        input(&format!("{at}.side.{}.input", role.key()), &model.input)?;
+    }
     embedder(&format!("{at}.embedder"), &pack.embedder)
 }
 

@@ -4,8 +4,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use camera::Rule;
+use camera::{LivenessMode, Rule};
 use events::{Calendar, HistorySettings, MqttSettings};
+use face::Tiles;
 use gallery::Distance;
 
 pub use definition::{
@@ -85,6 +86,12 @@ settings! {
         tracking: bool = "true",
         /// Pass over frames in which nothing moves.
         motion_gate: bool = "true",
+        /// Divide frames for small faces: `off`, columns x rows such as `4x3`, or `4x3 turn` for one tile a frame.
+        tiles: Tiles = "off",
+        /// Faces that do not look alive: `off` nobody looks, `observe` tells, `enforce` refuses.
+        liveness: LivenessMode = "off",
+        /// Estimate age, gender and smile. Their errors are large: docs/reference/attributes.md.
+        attributes: bool = "false",
         /// Seconds between two PASS events of one person on one camera.
         cooldown: Cooldown = "5",
         /// The model pack (see `vultus models list`).

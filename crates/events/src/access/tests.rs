@@ -239,6 +239,8 @@ impl Gate {
             embedding: None,
             nearest: evidence.nearest.clone(),
             verdict: evidence.verdict,
+            liveness: None,
+            attributes: None,
             evidence: Some(Arc::clone(evidence)),
         };
         Sighting {

@@ -148,6 +148,8 @@ impl Day {
                 embedding: None,
                 nearest: evidence.nearest.clone(),
                 verdict: seen.verdict,
+                liveness: None,
+                attributes: None,
                 evidence: Some(evidence),
             }
         };
@@ -347,6 +349,8 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
             embedding: None,
             nearest: Some(match_of(ANN, 0.3)),
             verdict,
+            liveness: None,
+            attributes: None,
             evidence: None,
         };
         let times = SightingTimes::default();
@@ -381,6 +385,8 @@ fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
         embedding: None,
         nearest: evidence.nearest,
         verdict: evidence.verdict,
+        liveness: None,
+        attributes: None,
         evidence: None,
     };
     let (camera, times, work) = ("door".into(), SightingTimes::default(), Work::default());

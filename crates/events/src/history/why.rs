@@ -60,6 +60,15 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
                             correction back, or enrol one more photo."
                 .to_owned()
         }
+        Reason::Spoof => {
+            "The face does not look alive: it looks like a print or a screen held before the camera. If it was a living person, \
+             more even light and a nearer camera help; docs/reference/liveness.md says what else."
+                .to_owned()
+        }
+        Reason::NotSeenAlive => {
+            "The face has not been seen to be alive in enough shots. Let people stay in view longer, nearer to the camera."
+                .to_owned()
+        }
         Reason::NotYetValid
         | Reason::Expired
         | Reason::Suspended

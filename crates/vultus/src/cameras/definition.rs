@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use camera::{Direction, NotARegion, Region, mask_credentials};
+use camera::{Direction, LivenessMode, NotARegion, Region, mask_credentials};
 use events::{AccessRule, MOST_RULES, group_name};
+use face::Tiles;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -42,6 +43,14 @@ pub struct Definition {
     /// Narrower faces are not recognised, in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_face_px: Option<u32>,
+    /// As TILES.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "4x3 turn")]
+    pub tiles: Option<String>,
+    /// As LIVENESS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "enforce")]
+    pub liveness: Option<String>,
     /// Which way people go whom it sees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -61,7 +70,7 @@ pub struct Definition {
 }
 
 /// Every field's name.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "id",
     "name",
     "source",
@@ -72,6 +81,8 @@ const FIELDS: [&str; 15] = [
     "th_accept",
     "cooldown",
     "min_face_px",
+    "tiles",
+    "liveness",
     "direction",
     "access",
     "door_group",
@@ -139,6 +150,8 @@ impl Definition {
             min_face_px: fields.text("min_face_px", "a whole number of pixels, 0 to 10000", |text| {
                 text.parse().ok().filter(|px| *px <= 10_000)
             })?,
+            tiles: checked("tiles", Tiles::ALLOWED, &|text| Tiles::parse(text).is_some())?,
+            liveness: checked("liveness", LivenessMode::ALLOWED, &|text| LivenessMode::parse(text).is_some())?,
             direction,
             access: fields.access()?,
             door_group: fields
@@ -161,6 +174,8 @@ impl Definition {
             th_accept: None,
             cooldown: None,
             min_face_px: None,
+            tiles: None,
+            liveness: None,
             direction: None,
             access: Vec::new(),
             door_group: None,

@@ -6,13 +6,14 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use camera::{
-    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Look, LookSettings, Pace, Rule, Stop, VideoError, Watch,
+    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Rule, Stop,
+    VideoError, Watch,
 };
 use events::{
     Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Visitors, Webhook,
     WindowSlot,
 };
-use face::EnginePool;
+use face::{EnginePool, Tiles};
 use gallery::{Distance, Gallery};
 
 use super::Definition;
@@ -155,6 +156,8 @@ fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
         rule: rule_of(camera, settings),
         tracking: settings.tracking,
         motion_gate: settings.motion_gate,
+        tiles: camera.tiles.as_deref().and_then(Tiles::parse).unwrap_or(settings.tiles),
+        liveness: camera.liveness.as_deref().and_then(LivenessMode::parse).unwrap_or(settings.liveness),
     }
 }
 

@@ -120,9 +120,11 @@ impl From<FaceError> for ApiError {
             FaceError::TooManyPixels { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "image_too_large"),
             FaceError::TooSmall { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "face_too_small"),
             FaceError::TooUnclear { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "face_too_unclear"),
-            FaceError::Runtime { .. } | FaceError::Model { .. } | FaceError::Inference(_) | FaceError::Jpeg(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed")
-            }
+            FaceError::Runtime { .. }
+            | FaceError::Model { .. }
+            | FaceError::SideModel(_)
+            | FaceError::Inference(_)
+            | FaceError::Jpeg(_) => (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed"),
         };
         Self::new(status, code, error.to_string())
     }

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use camera::{FfmpegOptions, FfmpegSource};
+use camera::{FfmpegOptions, FfmpegSource, LivenessMode};
 use events::Holiday;
+use face::Tiles;
 use gallery::Distance;
 use tracing_subscriber::EnvFilter;
 
@@ -110,6 +111,22 @@ impl Value for Threshold {
 
     fn parse(text: &str) -> Option<Self> {
         text.trim().parse().ok().filter(|v| *v > 0.0 && *v <= 1.6).map(|v| Self(Distance::new(v)))
+    }
+}
+
+impl Value for Tiles {
+    const ALLOWED: &'static str = Self::ALLOWED;
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl Value for LivenessMode {
+    const ALLOWED: &'static str = Self::ALLOWED;
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
     }
 }
 
