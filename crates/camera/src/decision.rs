@@ -1,8 +1,37 @@
-use gallery::{Distance, Match};
+use gallery::{Distance, Gallery, Match, Strictness};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// When a face is accepted as the nearest enrolled person.
+/// A shot this much nearer than the threshold counts for all that are asked for.
+const STRONGER: f32 = 0.03;
+
+/// Two people who are nearer than the threshold and to each other by this cannot be told apart.
+const MARGIN: f32 = 0.02;
+
+/// What makes the [`Rule`] out of how many people are enrolled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Acceptance {
+    /// The setting `TH_ACCEPT`.
+    pub strictness: Strictness,
+    /// The setting `PASS_SHOTS`.
+    pub shots: u32,
+}
+
+impl Acceptance {
+    /// The rule where so many people are searched.
+    pub fn rule(&self, people: usize) -> Rule {
+        let threshold = self.strictness.threshold(people);
+        let strong = Distance::new(threshold.value() - STRONGER);
+        Rule { threshold, strong, shots: self.shots, margin: MARGIN }
+    }
+
+    /// The rule where those are searched who are in `gallery` now.
+    pub fn rule_for(&self, gallery: &Gallery) -> Rule {
+        self.rule(gallery.people())
+    }
+}
+
+/// When a face is accepted as the nearest enrolled person: of one moment, since it may change with who is enrolled.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rule {
     /// Accepted are distances below this.

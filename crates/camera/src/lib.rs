@@ -45,7 +45,7 @@ mod watch;
 mod y4m;
 
 pub use annotate::annotate;
-pub use decision::{Reason, Rule, Verdict};
+pub use decision::{Acceptance, Reason, Rule, Verdict};
 pub use direction::Direction;
 pub use draw::{Colour, Painter};
 pub use error::VideoError;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use face::{Engine, EnginePool, FaceError, StageTimes, Tiles, yaw};
 use gallery::Gallery;
 
-use crate::decision::Rule;
+use crate::decision::{Acceptance, Rule};
 use crate::evidence::Evidence;
 use crate::motion::{Change, MotionGate};
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
@@ -25,8 +25,8 @@ pub struct LookSettings {
     pub region: Option<Region>,
     /// Faces narrower than this many pixels are not recognised; the pack's own gate holds as well.
     pub min_face_px: u32,
-    /// When a face is accepted.
-    pub rule: Rule,
+    /// What makes the rule by which faces are accepted out of how many people are enrolled.
+    pub acceptance: Acceptance,
     /// Whether faces are followed from frame to frame and decided by all their shots. If not, each frame is judged by
     /// itself.
     pub tracking: bool,
@@ -46,6 +46,8 @@ pub struct Look {
     gallery: Gallery,
     motion: MotionGate,
     tracker: Tracker,
+    /// By which the newest frame is judged.
+    rule: Rule,
     /// When a frame was last looked at.
     looked_at: Option<Instant>,
 }
@@ -53,8 +55,9 @@ pub struct Look {
 impl Look {
     /// `engines` may be shared by many cameras: each look takes one for as long as it lasts, in turn.
     pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
-        let tracker = Tracker::new(settings.rule);
-        Self { settings, engines, gallery, motion: MotionGate::default(), tracker, looked_at: None }
+        let rule = settings.acceptance.rule_for(&gallery);
+        let tracker = Tracker::new(rule);
+        Self { settings, engines, gallery, motion: MotionGate::default(), tracker, rule, looked_at: None }
     }
 
     /// The camera's id.
@@ -67,6 +70,8 @@ impl Look {
     /// # Errors
     /// When a model fails.
     pub fn at(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+        self.rule = self.settings.acceptance.rule_for(&self.gallery);
+        self.tracker.judge_by(self.rule);
         if self.settings.tracking { self.follow(frame) } else { self.judge_alone(frame) }
     }
 
@@ -88,7 +93,7 @@ impl Look {
             self.tracker.stay(&frame, &self.gallery);
         }
         let (faces, ended) = (self.tracker.faces(frame.read_at, &self.gallery), self.tracker.take_ended());
-        Ok(sight.sighting(&self.settings.camera, frame, faces, ended))
+        Ok(sight.sighting(&self.settings.camera, frame, faces, ended, self.rule))
     }
 
     /// Whether a frame that differs by `change` may show anything that is not known yet.
@@ -100,7 +105,7 @@ impl Look {
     /// Each face by this one picture, as the original does it.
     fn judge_alone(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
-        let Self { settings, engines, gallery, .. } = self;
+        let Self { settings, engines, gallery, rule, .. } = self;
         let mut faces = Vec::new();
         engines.with(|engine| {
             sight.got_engine(&frame);
@@ -110,12 +115,12 @@ impl Look {
                     let nearest = gallery.search(&embedding);
                     let face::Detection { area, score } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
-                    faces.push(SeenFace::alone(face, nearest, &settings.rule));
+                    faces.push(SeenFace::alone(face, nearest, rule));
                 }
             }
             Ok(())
         })?;
-        Ok(sight.sighting(&settings.camera, frame, faces, Vec::new()))
+        Ok(sight.sighting(&settings.camera, frame, faces, Vec::new(), *rule))
     }
 }
 
@@ -181,11 +186,12 @@ impl Sight {
         frame: Arc<Frame>,
         faces: Vec<SeenFace>,
         ended: Vec<Arc<Evidence>>,
+        rule: Rule,
     ) -> Sighting {
         let StageTimes { detect, landmark, embed } = self.stages;
         // What is left is the gallery's, with the little that following faces takes.
         let search = self.started.elapsed().saturating_sub(detect + landmark + embed);
         let times = SightingTimes { waited: self.waited, stages: self.stages, search };
-        Sighting { camera: Arc::clone(camera), frame, faces, ended, times, work: self.work }
+        Sighting { camera: Arc::clone(camera), frame, faces, ended, rule, times, work: self.work }
     }
 }

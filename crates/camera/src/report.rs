@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use gallery::Distance;
+
 use crate::status::CameraState;
 use crate::timing::Timing;
 
@@ -38,6 +40,8 @@ pub struct CameraReport {
     pub embeddings: u64,
     /// Faces that needed no embedding because they were known from a frame before.
     pub saved: u64,
+    /// Below which distance the newest frame's faces are accepted; `None` before the first.
+    pub threshold: Option<Distance>,
     /// What went wrong last, also when it is over.
     pub last_error: Option<LastError>,
 }

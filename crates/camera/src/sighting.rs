@@ -20,6 +20,8 @@ pub struct Sighting {
     pub faces: Vec<SeenFace>,
     /// Tracks that are over since the frame before, whether they could be recognised or not.
     pub ended: Vec<Arc<Evidence>>,
+    /// By which rule the faces were judged.
+    pub rule: Rule,
     /// Where the time went.
     pub times: SightingTimes,
     /// What was done for it.

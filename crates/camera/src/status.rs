@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use gallery::Distance;
+
 use crate::report::{CameraReport, LastError, StageTimings};
 use crate::sighting::{Sighting, Work};
 use crate::timing::{Pace, Times};
@@ -77,6 +79,7 @@ struct Record {
     faces: u64,
     embeddings: u64,
     saved: u64,
+    threshold: Option<Distance>,
     pace: Pace,
     times: Times,
 }
@@ -105,11 +108,17 @@ impl CameraStatus {
         self.lock().report(Instant::now())
     }
 
+    /// Below which distance the newest frame's faces were accepted; `None` before the first.
+    pub fn threshold(&self) -> Option<Distance> {
+        self.lock().threshold
+    }
+
     /// Counts a frame that was looked at, or found still, and how long that took since it was read.
     pub fn looked(&self, sighting: &Sighting) {
         let Work { faces, embeddings, still } = sighting.work;
         let mut record = self.lock();
         record.blind = None;
+        record.threshold = Some(sighting.rule.threshold);
         record.pace.tick(Instant::now());
         if still {
             record.still += 1;
@@ -185,6 +194,7 @@ impl Record {
             faces: 0,
             embeddings: 0,
             saved: 0,
+            threshold: None,
             pace: Pace::default(),
             times: Times::default(),
         }
@@ -254,6 +264,7 @@ impl Record {
             faces: self.faces,
             embeddings: self.embeddings,
             saved: self.saved,
+            threshold: self.threshold,
             last_error: self
                 .last_error
                 .as_ref()

@@ -69,6 +69,8 @@ pub(crate) struct Track {
     /// Whether every detection so far was too small to be recognised.
     only_small: bool,
     evidence: Option<Arc<Evidence>>,
+    /// By which rule the face was judged when it was last seen.
+    judged_by: Option<Rule>,
 }
 
 /// A detection as far as a track is concerned.
@@ -97,6 +99,7 @@ impl Track {
             stranger: None,
             only_small: true,
             evidence: None,
+            judged_by: None,
         }
     }
 
@@ -230,17 +233,19 @@ impl Track {
 
     /// What is known of the face: made when it has changed, and shared until it changes again.
     pub(crate) fn evidence(&mut self, rule: &Rule, gates: &Gates) -> Arc<Evidence> {
+        self.judged_by = Some(*rule);
         match &self.evidence {
             Some(evidence) => Arc::clone(evidence),
             None => Arc::clone(self.evidence.insert(Arc::new(self.snapshot(rule, gates)))),
         }
     }
 
-    /// The last word about a face that has gone. A gallery that has changed since the last sight takes a PASS away, and gives
-    /// none: nobody is there any more to be let pass.
+    /// The last word about a face that has gone. A gallery or a rule that has changed since the last sight takes a PASS away, and
+    /// gives none: nobody is there any more to be let pass.
     pub(crate) fn end(mut self, rule: &Rule, gallery: &Gallery) -> Arc<Evidence> {
-        let last = self.snapshot(rule, gallery.gates());
-        if last.verdict == Verdict::Pass && self.votes.follow(gallery) {
+        let judged_by = self.judged_by.unwrap_or(*rule);
+        let last = self.snapshot(&judged_by, gallery.gates());
+        if last.verdict == Verdict::Pass && (self.votes.follow(gallery) || judged_by != *rule) {
             let now = self.snapshot(rule, gallery.gates());
             if now.verdict != Verdict::Pass {
                 return Arc::new(now);

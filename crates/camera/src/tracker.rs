@@ -88,6 +88,14 @@ impl Tracker {
         Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), sure: Vec::new(), ended: Vec::new() }
     }
 
+    /// Judges by another rule from now on: what was decided of those who are there is decided anew.
+    pub(crate) fn judge_by(&mut self, rule: Rule) {
+        if self.rule != rule {
+            self.rule = rule;
+            self.tracks.iter_mut().for_each(Track::changed);
+        }
+    }
+
     /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
     pub(crate) fn follow(
         &mut self,

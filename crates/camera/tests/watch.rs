@@ -9,11 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use camera::{
-    Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Rule,
-    Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
+    Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings,
+    Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
 use face::{EnginePool, Runtime, Tiles, YuvImage};
-use gallery::{Distance, Gallery, PersonName};
+use gallery::{Distance, Gallery, PersonName, Strictness};
 use models::{Cache, Catalog};
 use store::Store;
 
@@ -38,7 +38,7 @@ fn settings() -> LookSettings {
         scale: 0.5,
         region: None,
         min_face_px: 0,
-        rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },
+        acceptance: Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 },
         tracking: true,
         motion_gate: false,
         tiles: Tiles::Off,

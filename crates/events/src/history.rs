@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::{Direction, Rule, Sighting};
+use camera::{Direction, Sighting};
 use gallery::Scale;
 use store::Store;
 use tokio::sync::{broadcast, watch};
@@ -109,10 +109,10 @@ impl History {
 
     /// What a camera needs to have its passages kept.
     pub fn camera(&self, camera: CameraPlace) -> CameraHistory {
-        let CameraPlace { camera, direction, door_group, rule, scale, enrol_norm, visitors } = camera;
+        let CameraPlace { camera, direction, door_group, scale, enrol_norm, visitors } = camera;
         let node = Arc::clone(&self.shared.node);
         let place = Place { camera: camera.into(), direction, door_group, node, enrol_norm, visitors };
-        CameraHistory { history: self.clone(), passages: Passages::new(place, rule, scale) }
+        CameraHistory { history: self.clone(), passages: Passages::new(place, scale) }
     }
 
     /// Every state of every passage before this process's own cameras, as it comes about. Who is too slow misses some.
@@ -177,8 +177,6 @@ pub struct CameraPlace {
     pub direction: Option<Direction>,
     /// Within which nobody may enter twice.
     pub door_group: Option<String>,
-    /// Explains faces that are not followed from frame to frame.
-    pub rule: Rule,
     /// How near two faces are.
     pub scale: Scale,
     /// How good a shot of somebody unknown must be to make an event of a single sight, and any to have its face kept.

@@ -90,8 +90,12 @@ mod tests {
             refuted: false,
         });
         let face = Face { area, score: 0.9, landmarks: [Point::default(); 5], embedding };
+        SeenFace::alone(face, nearest, &rule())
+    }
+
+    fn rule() -> Rule {
         let (threshold, strong) = (Distance::new(0.45), Distance::new(0.4));
-        SeenFace::alone(face, nearest, &Rule { threshold, strong, shots: 2, margin: 0.02 })
+        Rule { threshold, strong, shots: 2, margin: 0.02 }
     }
 
     /// A sighting `after` seconds from `start`.
@@ -106,6 +110,7 @@ mod tests {
             frame: Arc::new(frame),
             faces,
             ended: Vec::new(),
+            rule: rule(),
             times: SightingTimes::default(),
             work: Work::default(),
         }

@@ -66,14 +66,12 @@ fn url(folder: &Path) -> String {
 }
 
 fn watch(history: &History) -> events::CameraHistory {
-    let rule = Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 };
     let catalog = models::Catalog::builtin();
     let embedder = &catalog.pack("default").unwrap().embedder;
     history.camera(CameraPlace {
         camera: "door".to_owned(),
         direction: None,
         door_group: None,
-        rule,
         scale: Scale::of(embedder),
         enrol_norm: embedder.gates.enrol_norm,
         visitors: None,
@@ -105,6 +103,7 @@ fn sighting(name: &str) -> Sighting {
         frame: Arc::new(Frame::new(image, 1, Duration::ZERO, &Buffers::new())),
         faces: vec![face],
         ended: Vec::new(),
+        rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },
         times: SightingTimes::default(),
         work: Work::default(),
     }

@@ -85,6 +85,11 @@ impl Gallery {
         **self.shared.looked_at.load() >= moment
     }
 
+    /// How many people can be found.
+    pub fn people(&self) -> usize {
+        self.shared.index.load().len()
+    }
+
     /// The index as it is now.
     pub fn index(&self) -> Arc<Index> {
         self.shared.index.load_full()

@@ -1,6 +1,7 @@
 //! Who is enrolled: from embeddings to names.
 //!
-//! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`), the
+//! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`) and
+//! its false match rates (`fmr`), how strictly people are recognised (`strictness`), the
 //! in-memory gallery that follows the database (`gallery`), what makes a photo fit to enrol (`enrol`), what is learned about
 //! faces that were seen (`hindsight`), and a text fit to be read (`printable`).
 //! Does not live here: SQL (crate `store`), how a face becomes an embedding (crate `face`), what a match means at a
@@ -9,18 +10,22 @@
 
 mod enrol;
 mod error;
+mod fmr;
 mod gallery;
 mod hindsight;
 mod index;
 mod kernel;
 mod printable;
 mod scale;
+mod strictness;
 
 pub use enrol::{Candidate, PersonName, Warning};
 pub use error::EnrolError;
+pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, distance_at, fmr_at};
 pub use gallery::{Enrolled, Gallery};
 pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;
+pub use strictness::Strictness;

@@ -12,7 +12,7 @@ pub struct Distance(f32);
 
 impl Distance {
     /// A value of the scale, for instance a threshold that somebody set.
-    pub fn new(value: f32) -> Self {
+    pub const fn new(value: f32) -> Self {
         Self(value)
     }
 
@@ -60,6 +60,11 @@ impl Scale {
     /// The scale of a pack. A pack without a curve gets the identity: its thresholds mean its own raw distance.
     pub fn of(embedder: &EmbedderModel) -> Self {
         Self { kind: embedder.distance, curve: embedder.curve.clone() }
+    }
+
+    /// Whether the pack has a curve, so that its distances are those of the contract's scale.
+    pub fn has_curve(&self) -> bool {
+        !self.curve.is_empty()
     }
 
     /// Raw distance of two unit vectors from their dot product.

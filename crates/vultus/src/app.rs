@@ -4,7 +4,7 @@ use anyhow::Context;
 use camera::{Rule, SeenFace};
 use events::Calendar;
 use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
-use gallery::{Candidate, EnrolError, Gallery};
+use gallery::{Candidate, EnrolError, Gallery, Scale};
 use models::{Cache, Catalog, InstalledPack};
 use store::Store;
 use tokio::sync::Semaphore;
@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use crate::bulk::BulkLimits;
 use crate::http::{FORM_BYTES, Intake};
 use crate::settings::{Megabytes, Settings};
+use crate::strictness;
 
 /// Photos that may wait for each engine; more are answered with 503 at once instead of slowly.
 const PHOTOS_PER_ENGINE: usize = 16;
@@ -56,6 +57,8 @@ pub struct PhotoFaces {
     pub seen: Vec<SeenFace>,
     /// Width in pixels of the largest face that is too small to be recognised.
     pub too_small: Option<u32>,
+    /// By which rule they were judged.
+    pub rule: Rule,
 }
 
 impl App {
@@ -109,9 +112,9 @@ impl App {
         &self.shared.gallery
     }
 
-    /// When a face is accepted, by the settings.
+    /// When a face is accepted, by the settings and by how many people are enrolled now.
     pub fn rule(&self) -> Rule {
-        self.settings().rule()
+        self.settings().acceptance(None).rule_for(self.gallery())
     }
 
     /// Engines for cameras, apart from those for photos: however many photos are sent, the cameras go on.
@@ -169,6 +172,7 @@ impl App {
                 height: image.height(),
                 seen: found.faces.into_iter().map(name).collect(),
                 too_small: found.too_small,
+                rule,
             })
         })
         .await
@@ -210,6 +214,7 @@ pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)
     let cache = Cache::new(settings.models_folder());
     let installed = cache.installed(&catalog, &settings.model_pack)?;
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
+    strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
     if installed.pack.embedder.curve.is_empty() {
         tracing::warn!(
             pack = installed.pack.name,

@@ -9,6 +9,7 @@ mod http;
 mod nodes;
 mod people;
 mod settings;
+mod strictness;
 mod table;
 mod times;
 mod webhooks;

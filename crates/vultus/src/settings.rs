@@ -4,28 +4,22 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use camera::{LivenessMode, Rule};
+use camera::{Acceptance, LivenessMode};
 use events::{Calendar, HistorySettings, MqttSettings};
 use face::Tiles;
-use gallery::Distance;
+use gallery::Strictness;
 
 pub use definition::{
     Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
-    Megabytes, Megapixels, MqttAlso, MqttUrl, OptionalTopicPrefix, Share, SharedSecret, Shots, Source, Threshold,
-    TimeZone, TopicPrefix, Value, Workers, WsUrl,
+    Megabytes, Megapixels, MqttAlso, MqttUrl, OptionalTopicPrefix, Share, SharedSecret, Shots, Source, TimeZone,
+    TopicPrefix, Value, Workers, WsUrl,
 };
 
 mod definition;
 mod value;
-
-/// A shot this much nearer than the threshold counts for all that are asked for.
-const STRONGER: f32 = 0.03;
-
-/// Two people who are nearer than the threshold and to each other by this cannot be told apart.
-const MARGIN: f32 = 0.02;
 
 /// Makes the struct, the table of definitions and the way from one to the other out of one list.
 macro_rules! settings {
@@ -78,8 +72,9 @@ settings! {
         show_window: bool = "True",
     }
     Recognition {
-        /// Accept when the distance is below this. 0.45 lets one pair in 25,000 strangers pass as the same person.
-        th_accept: Threshold = "0.45",
+        /// Accept when the distance is below this (0.45 lets one pair in 25,000 strangers pass as the same person); or
+        /// `fpir:0.001`: whatever distance it takes that of strangers one in 1,000 is taken for somebody enrolled, a shot.
+        th_accept: Strictness = "0.45",
         /// Shots of a face that must agree on a person before a PASS; a strong one counts for all.
         pass_shots: Shots = "2",
         /// Follow faces from frame to frame and decide by all their shots. Off: each frame is judged by itself.
@@ -244,23 +239,13 @@ impl Settings {
             process,
             version: env!("CARGO_PKG_VERSION"),
             page,
-            threshold: self.th_accept.0,
+            strictness: self.th_accept,
         })
     }
 
-    /// When a face is accepted.
-    pub fn rule(&self) -> Rule {
-        self.rule_below(self.th_accept.0)
-    }
-
-    /// When a face is accepted where another threshold than TH_ACCEPT holds.
-    pub fn rule_below(&self, threshold: Distance) -> Rule {
-        Rule {
-            threshold,
-            strong: Distance::new(threshold.value() - STRONGER),
-            shots: self.pass_shots.0,
-            margin: MARGIN,
-        }
+    /// What makes the rule by which faces are accepted; a camera may have a strictness of its own.
+    pub fn acceptance(&self, own: Option<Strictness>) -> Acceptance {
+        Acceptance { strictness: own.unwrap_or(self.th_accept), shots: self.pass_shots.0 }
     }
 
     /// Engines for photos, and as many for cameras.

@@ -248,6 +248,7 @@ impl Gate {
             frame: Arc::new(frame),
             faces: faces.iter().map(face).collect(),
             ended: ended.iter().map(|evidence| Arc::clone(evidence)).collect(),
+            rule: rule(),
             times: SightingTimes::default(),
             work: Work::default(),
         }
@@ -263,7 +264,6 @@ impl Gate {
             runner_up: None,
             refuted: false,
         };
-        let (threshold, strong) = (Distance::new(0.45), Distance::new(0.42));
         Arc::new(Evidence {
             track,
             started_at: wall(at),
@@ -276,10 +276,14 @@ impl Gate {
             strong: true,
             verdict: Verdict::Pass,
             denied: None,
-            rule: Rule { threshold, strong, shots: 2, margin: 0.02 },
+            rule: rule(),
             best: None,
         })
     }
+}
+
+fn rule() -> Rule {
+    Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 }
 }
 
 fn wall(at: &str) -> SystemTime {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{BestShot, Evidence, Rule, SeenFace, Shot, Sighting};
+use camera::{BestShot, Evidence, SeenFace, Shot, Sighting};
 use gallery::Scale;
 use store::PersonId;
 
@@ -14,16 +14,14 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub(super) struct Passages {
     place: Place,
-    /// For faces that are not followed, whose evidence is made here.
-    rule: Rule,
     scale: Scale,
     passages: Vec<Passage>,
 }
 
 impl Passages {
     /// Nobody yet.
-    pub fn new(place: Place, rule: Rule, scale: Scale) -> Self {
-        Self { place, rule, scale, passages: Vec::new() }
+    pub fn new(place: Place, scale: Scale) -> Self {
+        Self { place, scale, passages: Vec::new() }
     }
 
     /// What is to be told after this sighting.
@@ -80,7 +78,7 @@ impl Passages {
     fn see_unfollowed(&mut self, face: &SeenFace, sighting: &Sighting) {
         let Some(nearest) = face.nearest.as_ref().filter(|_| face.verdict.is_known()) else { return };
         let now = Moment::from(&*sighting.frame);
-        let evidence = Arc::new(evidence_of(face, sighting, self.rule));
+        let evidence = Arc::new(evidence_of(face, sighting));
         match self.passage_of(nearest.person) {
             Some(passage) => passage.see(&evidence, now),
             None => self.add(Passage::unfollowed(&evidence, now)).see(&evidence, now),
@@ -144,7 +142,8 @@ impl Passages {
 }
 
 /// What is known of a face that is judged by one picture.
-fn evidence_of(face: &SeenFace, sighting: &Sighting, rule: Rule) -> Evidence {
+fn evidence_of(face: &SeenFace, sighting: &Sighting) -> Evidence {
+    let rule = sighting.rule;
     let (at, area) = (sighting.frame.captured_at, face.detection.area);
     let shot = Shot {
         at,

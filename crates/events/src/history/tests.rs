@@ -90,7 +90,7 @@ impl Day {
         };
         let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
         let start = (Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_736_400_000));
-        Self { passages: Passages::new(place, RULE(), scale), start, frames: Vec::new() }
+        Self { passages: Passages::new(place, scale), start, frames: Vec::new() }
     }
 
     fn frame(&mut self, ms: u64) -> Arc<Frame> {
@@ -156,7 +156,15 @@ impl Day {
         let faces = seen.iter().map(face).collect();
         let ended = ended.iter().map(|seen| self.evidence(seen, ms, &frame)).collect();
         let times = SightingTimes::default();
-        self.passages.follow(&Sighting { camera: "door".into(), frame, faces, ended, times, work: Work::default() })
+        self.passages.follow(&Sighting {
+            camera: "door".into(),
+            frame,
+            faces,
+            ended,
+            rule: RULE(),
+            times,
+            work: Work::default(),
+        })
     }
 
     fn time(&self, ms: u64) -> Micros {
@@ -359,6 +367,7 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
             frame,
             faces: vec![face],
             ended: vec![],
+            rule: RULE(),
             times,
             work: Work::default(),
         })
@@ -390,8 +399,16 @@ fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
         evidence: None,
     };
     let (camera, times, work) = ("door".into(), SightingTimes::default(), Work::default());
-    let refused =
-        only(day.passages.follow(&Sighting { camera, frame, faces: vec![face], ended: vec![], times, work })).event;
+    let refused = only(day.passages.follow(&Sighting {
+        camera,
+        frame,
+        faces: vec![face],
+        ended: vec![],
+        rule: RULE(),
+        times,
+        work,
+    }))
+    .event;
     assert_eq!((refused.person.as_deref(), refused.reason.as_deref()), (Some("Ann"), Some("suspended")));
     assert!(refused.decision.contains("Ann is suspended"), "{}", refused.decision);
 }

@@ -39,6 +39,11 @@ impl People {
         }
     }
 
+    /// How many can be recognised.
+    pub fn enrolled(&self) -> usize {
+        self.gallery.people()
+    }
+
     /// Says who has come, has gone, or is called otherwise.
     pub fn keep_in_step(&mut self, shelf: &mut Shelf) {
         if self.version != Some(self.gallery.version()) {
@@ -97,7 +102,7 @@ impl People {
 #[cfg(test)]
 mod tests {
     use face::Embedding;
-    use gallery::{Distance, PersonName};
+    use gallery::{Distance, PersonName, Strictness};
     use models::Catalog;
     use store::Store;
 
@@ -123,7 +128,7 @@ mod tests {
             process: "serve",
             version: "1.0.0",
             page: None,
-            threshold: Distance::new(0.45),
+            strictness: Strictness::Below(Distance::new(0.45)),
         };
         let topics = Topics::new(&settings);
         let mut people = People::new(&topics, Discovery::new(&settings, &topics), gallery.clone());

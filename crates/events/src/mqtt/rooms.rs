@@ -274,7 +274,7 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use camera::CameraStatus;
-    use gallery::Distance;
+    use gallery::{Distance, Strictness};
 
     use super::super::passages::tests::passing;
     use super::super::settings::{Dialects, MqttSettings};
@@ -290,7 +290,7 @@ mod tests {
             process: "serve",
             version: "1.0.0",
             page: Some("http://gate:5000/".to_owned()),
-            threshold: Distance::new(0.45),
+            strictness: Strictness::Below(Distance::new(0.45)),
         };
         let topics = Topics::new(&settings);
         let discovery = Discovery::new(&settings, &topics);

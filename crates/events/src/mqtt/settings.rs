@@ -1,4 +1,4 @@
-use gallery::Distance;
+use gallery::Strictness;
 use reqwest::Url;
 
 /// Where and how a broker is told.
@@ -20,8 +20,8 @@ pub struct MqttSettings {
     pub version: &'static str,
     /// Where people find the web page of this node, if there is one.
     pub page: Option<String>,
-    /// The distance at which a similarity is one half.
-    pub threshold: Distance,
+    /// Where a similarity is one half: at the distance below which faces are accepted.
+    pub strictness: Strictness,
 }
 
 /// Programs whose messages are sent as well.

@@ -154,7 +154,8 @@ impl Teller {
         }
         let camera = self.rooms.name(&change.now.camera).to_owned();
         self.people.see(&change.now, &camera, &mut self.shelf);
-        let (dialects, threshold) = (self.settings.dialects, self.settings.threshold);
+        let (dialects, enrolled) = (self.settings.dialects, self.people.enrolled());
+        let threshold = self.settings.strictness.threshold(enrolled);
         let mut told = Vec::new();
         if dialects.double_take {
             let people = self.rooms.people(&change.now.camera).max(1);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camera::{Buffers, Frame, Sighting, SightingTimes, Work};
+use camera::{Acceptance, Buffers, Frame, Sighting, SightingTimes, Work};
 use events::{Choice, ClientKind, Form, Live, Message, Phase, Seat, View, Wire};
 use face::YuvImage;
 use futures_util::FutureExt;
+use gallery::{Distance, Strictness};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -51,8 +52,9 @@ pub fn seen(camera: &str, id: u64) -> Message {
     let picture = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).expect("a picture");
     let frame = Frame::new(picture, id, Duration::ZERO, &Buffers::new());
     let (frame, times) = (Arc::new(frame), SightingTimes::default());
-    let sighting =
-        Sighting { camera: camera.into(), frame, faces: Vec::new(), ended: Vec::new(), times, work: Work::default() };
+    let (camera, rule) =
+        (camera.into(), Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 }.rule(0));
+    let sighting = Sighting { camera, frame, faces: Vec::new(), ended: Vec::new(), rule, times, work: Work::default() };
     Message::seen(Live::new(70).expect("an encoder").show(sighting), false)
 }
 

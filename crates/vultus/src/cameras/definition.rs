@@ -3,11 +3,12 @@ use std::time::Duration;
 use camera::{Direction, LivenessMode, NotARegion, Region, mask_credentials};
 use events::{AccessRule, MOST_RULES, group_name};
 use face::Tiles;
+use gallery::Strictness;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::settings::{self, Cooldown, HttpUrl, Settings, Share, Source, Threshold, Value as _};
+use crate::settings::{self, Cooldown, HttpUrl, Settings, Share, Source, Value as _};
 
 /// A camera as somebody defined it. What is left out is as the settings say.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -34,9 +35,10 @@ pub struct Definition {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<[f32; 2]>>, example = json!([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]))]
     pub region: Option<Region>,
-    /// As TH_ACCEPT.
+    /// As TH_ACCEPT: a distance, or `fpir:` and a share of strangers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub th_accept: Option<f64>,
+    #[schema(value_type = Option<Value>, example = "fpir:0.001")]
+    pub th_accept: Option<Strictness>,
     /// As COOLDOWN: seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<f64>,
@@ -145,7 +147,7 @@ impl Definition {
                 text.parse().ok().filter(|fps| (0.1..=60.0).contains(fps))
             })?,
             region: fields.region()?,
-            th_accept: fields.number::<Threshold>("th_accept")?,
+            th_accept: fields.setting::<Strictness>("th_accept")?,
             cooldown: fields.number::<Cooldown>("cooldown")?,
             min_face_px: fields.text("min_face_px", "a whole number of pixels, 0 to 10000", |text| {
                 text.parse().ok().filter(|px| *px <= 10_000)

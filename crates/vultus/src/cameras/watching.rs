@@ -6,18 +6,19 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use camera::{
-    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Rule, Stop,
-    VideoError, Watch,
+    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Stop, VideoError,
+    Watch,
 };
 use events::{
     Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Visitors, Webhook,
     WindowSlot,
 };
 use face::{EnginePool, Tiles};
-use gallery::{Distance, Gallery};
+use gallery::Gallery;
 
 use super::Definition;
 use crate::settings::Settings;
+use crate::strictness;
 
 /// Sightings that may wait for the flow: one is being sent while the next is being made.
 const AHEAD: usize = 1;
@@ -76,6 +77,7 @@ impl Watching {
     /// A source that cannot be one, pictures that cannot be made, a thread that cannot be started.
     pub fn start(camera: &Definition, shared: &Shared, lent: Lent) -> anyhow::Result<Self> {
         let settings = &shared.settings;
+        strictness::must_be_known(settings.acceptance(camera.th_accept).strictness, shared.gallery.scale())?;
         let options = FfmpegOptions {
             repeat: camera.loop_file.unwrap_or(settings.loop_file),
             fps_limit: camera.fps_limit,
@@ -88,7 +90,6 @@ impl Watching {
             camera: camera.id.clone(),
             direction: camera.direction,
             door_group: camera.door_group.clone(),
-            rule: rule_of(camera, settings),
             scale: shared.gallery.scale().clone(),
             enrol_norm: shared.gallery.gates().enrol_norm,
             visitors: shared.visitors.clone(),
@@ -153,16 +154,12 @@ fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
         scale: camera.scale.map_or(settings.scale.0, |scale| scale as f32),
         region: camera.region.clone(),
         min_face_px: camera.min_face_px.unwrap_or_default(),
-        rule: rule_of(camera, settings),
+        acceptance: settings.acceptance(camera.th_accept),
         tracking: settings.tracking,
         motion_gate: settings.motion_gate,
         tiles: camera.tiles.as_deref().and_then(Tiles::parse).unwrap_or(settings.tiles),
         liveness: camera.liveness.as_deref().and_then(LivenessMode::parse).unwrap_or(settings.liveness),
     }
-}
-
-fn rule_of(camera: &Definition, settings: &Settings) -> Rule {
-    camera.th_accept.map_or(settings.rule(), |th| settings.rule_below(Distance::new(th as f32)))
 }
 
 /// An ffmpeg source by the settings, for a recording that is read as fast as it goes.

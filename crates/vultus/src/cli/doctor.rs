@@ -5,12 +5,14 @@ use std::time::Duration;
 use ::models::Cache;
 use events::WebhookSettings;
 use face::Engine;
+use gallery::Scale;
 use store::Store;
 
 use super::output::say;
 use crate::app::{catalog_of, models_of};
 use crate::cameras::ffmpeg_version;
 use crate::settings::{Resolved, Settings};
+use crate::strictness::{BEYOND_MEASURE, must_be_known};
 use crate::webhooks::named_webhooks;
 
 /// Who is not reached by then is away.
@@ -35,6 +37,7 @@ pub fn run(settings: &Settings, resolved: &Resolved) -> anyhow::Result<ExitCode>
         ("models", models(settings)),
         ("inference", inference(settings)),
         ("database", runtime.block_on(database(settings))),
+        ("TH_ACCEPT", runtime.block_on(strictness(settings))),
         ("camera", camera(settings)),
         ("display", display(settings)),
         ("npm", client("npm", "--version", "models are pulled with it: install Node.js (Debian: apt install npm)")),
@@ -93,6 +96,25 @@ async fn database(settings: &Settings) -> Finding {
         anyhow::Ok(format!("{:?}, {} people enrolled", store.engine(), store.names().await?.len()))
     };
     look.await.map_or_else(|error| Bad(format!("{error:#}")), Good)
+}
+
+/// What TH_ACCEPT comes to.
+async fn strictness(settings: &Settings) -> Finding {
+    let asked = settings.th_accept;
+    let look = async {
+        let catalog = catalog_of(settings)?;
+        must_be_known(asked, &Scale::of(&catalog.pack(&settings.model_pack)?.embedder))?;
+        let store = Store::open(&settings.database()).await?;
+        anyhow::Ok(store.people(&settings.model_pack).await?.people.iter().filter(|p| !p.templates.is_empty()).count())
+    };
+    match look.await {
+        Ok(people) => {
+            let text =
+                format!("{asked} with {people} people: accepted is a distance below {}", asked.threshold(people));
+            if asked.is_measured(people) { Good(text) } else { Note(format!("{text}; {BEYOND_MEASURE}")) }
+        }
+        Err(error) => Bad(format!("{error:#}")),
+    }
 }
 
 fn camera(settings: &Settings) -> Finding {

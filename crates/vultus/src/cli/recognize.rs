@@ -84,7 +84,13 @@ async fn photos(command: &Recognize, app: &App) -> anyhow::Result<ExitCode> {
                 let views: Vec<_> = found.seen.iter().map(FaceView::of).collect();
                 if command.json {
                     let faces = faces_json(&found.seen, &views, command.embedding)?;
-                    objects.push(json!({ "file": name, "width": found.width, "height": found.height, "faces": faces }));
+                    objects.push(json!({
+                        "file": name,
+                        "width": found.width,
+                        "height": found.height,
+                        "threshold": found.rule.threshold,
+                        "faces": faces,
+                    }));
                 } else {
                     say(format!("{name}: {}", in_words(&views)))?;
                 }

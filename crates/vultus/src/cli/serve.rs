@@ -15,6 +15,7 @@ use crate::cameras::{Cameras, Fixed, Sinks, Supervisor};
 use crate::http::{self, Health, Requests, Server, Stream, WEBSOCKET_PATH};
 use crate::nodes::Nodes;
 use crate::settings::{Origin, Resolved, Settings};
+use crate::strictness;
 use crate::webhooks::{NamedWebhook, named_webhooks, waiting_for_none};
 
 /// `vultus serve`: everything in one process.
@@ -49,13 +50,14 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
+            strictness: Some(settings.th_accept),
             cameras: Some(cameras.clone()),
             stream: Some(if hub.is_some() { Stream::Here } else { Stream::Off }),
             requests: Requests::default(),
         });
 
         let mut service = Service::new();
-        service.follow_gallery(&app);
+        service.follow_gallery(&app, &cameras);
         service.tell(nodes.clone());
         announce(&settings, &http, ws.as_ref());
         if let (Some(hub), Some(ws)) = (&hub, ws) {
@@ -114,6 +116,7 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
             node: settings.node(),
             store: Some(app.store().clone()),
             gallery: Some(app.gallery().clone()),
+            strictness: Some(settings.th_accept),
             cameras: Some(cameras.clone()),
             stream: Some(match &settings.ws_url.0 {
                 Some(url) if settings.ws_enable => Stream::At(url.clone()),
@@ -123,7 +126,7 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
         });
         let history = History::start(app.store().clone(), settings.history())?;
         let mut service = Service::new();
-        service.follow_gallery(&app);
+        service.follow_gallery(&app, &cameras);
         service.tell(nodes.clone());
         announce(&settings, &http, None);
         service.serve(
@@ -159,7 +162,7 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
         let sinks = Sinks { outlets, webhooks, mqtt, window: window(&settings) };
         let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let mut service = Service::new();
-        service.follow_gallery(&app);
+        service.follow_gallery(&app, &supervisor.cameras());
         service.tell(node(&app, "detect", &supervisor.cameras()));
         let ended = service.until_stopped(supervisor.finished()).await;
         supervisor.end().await;
@@ -280,9 +283,10 @@ impl Service {
         self.servers.spawn(http::serve(listener, router, self.stopping.subscribe()));
     }
 
-    fn follow_gallery(&mut self, app: &App) {
+    fn follow_gallery(&mut self, app: &App, cameras: &Cameras) {
         let gallery = app.gallery().clone();
         self.followers.spawn(async move { gallery.follow().await });
+        self.followers.spawn(strictness::tell(app.clone(), cameras.clone()));
     }
 
     /// Tells the other processes how this one is doing, until it stops.

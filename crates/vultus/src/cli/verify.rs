@@ -58,7 +58,7 @@ fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
 
     let scale = Scale::of(&installed.pack.embedder);
     let raw = scale.raw_of_dot(a.vector.iter().zip(&b.vector).map(|(x, y)| x * y).sum());
-    let (distance, threshold) = (scale.distance(raw), settings.th_accept.0);
+    let (distance, threshold) = (scale.distance(raw), settings.th_accept.threshold(1));
     let same = distance < threshold;
     if command.json {
         let report = json!({

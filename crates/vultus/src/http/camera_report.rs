@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use camera::{CameraStatus, LastError, Timing};
+use gallery::Distance;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,6 +32,10 @@ pub struct CameraReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<Percentiles>,
     frames: Frames,
+    /// Below which distance its newest faces were accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    threshold: Option<Distance>,
     /// How often it was opened again.
     restarts: u64,
     faces: Faces,
@@ -87,6 +92,7 @@ pub fn camera_report(status: &CameraStatus) -> CameraReport {
         last_frame_seconds: report.last_frame.map(|ago| to_tenths(ago.as_secs_f64())),
         latency_ms: (report.latency.count > 0).then(|| percentiles(&report.latency)),
         frames: Frames { read: report.read, looked_at: report.looked_at, still: report.still, dropped: report.dropped },
+        threshold: report.threshold,
         restarts: report.restarts,
         faces: Faces { seen: report.faces, embedded: report.embeddings, embeddings_saved: report.saved },
         last_error: report

@@ -4,7 +4,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use gallery::Gallery;
+use gallery::{Distance, Gallery, Strictness};
 use serde::Serialize;
 use store::Store;
 use tokio::time::timeout;
@@ -27,6 +27,8 @@ pub struct Health {
     pub store: Option<Store>,
     /// Everybody enrolled, when this process recognises.
     pub gallery: Option<Gallery>,
+    /// The setting TH_ACCEPT, when this process recognises.
+    pub strictness: Option<Strictness>,
     /// The cameras, when this process has to do with them.
     pub cameras: Option<Cameras>,
     /// Where the live page finds the frames, when this process has one.
@@ -85,6 +87,8 @@ pub(super) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    accept: Option<Accept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     camera: Option<NamedReport>,
     /// Every camera that this process watches, the one of `camera` first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +96,19 @@ pub(super) struct Report {
     /// Where the frames are: `here` (the WebSocket of this address), the address of a hub, or `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
+}
+
+/// Which faces are accepted.
+#[derive(Serialize, ToSchema)]
+struct Accept {
+    /// The setting.
+    #[schema(value_type = serde_json::Value, example = "fpir:0.001")]
+    th_accept: Strictness,
+    /// The distance that it comes to with the people enrolled now.
+    #[schema(value_type = f64)]
+    threshold: Distance,
+    /// False where it is stricter than anything that was measured, a guess on the safe side.
+    measured: bool,
 }
 
 /// A camera and how it is doing.
@@ -130,6 +147,11 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         people: index.as_ref().map(|index| index.len()),
         gallery_version: index.as_ref().map(|index| index.version().0),
         behind: newest.zip(index.as_ref()).map(|(newest, index)| behind(newest, index.version())),
+        accept: health.strictness.zip(index.as_ref()).map(|(th_accept, index)| Accept {
+            th_accept,
+            threshold: th_accept.threshold(index.len()),
+            measured: th_accept.is_measured(index.len()),
+        }),
         camera: cameras.first().map(named_report),
         cameras: health.cameras.as_ref().map(|_| cameras.iter().map(named_report).collect()),
         stream: health.stream.as_ref().map(Stream::to_text),

@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use camera::{CameraReport, CameraState};
 use events::Hub;
-use gallery::Gallery;
+use gallery::{Gallery, Strictness};
 use store::{Micros, Outbox, Store, Version};
 use tokio::time::timeout;
 
@@ -50,7 +50,7 @@ pub(super) async fn metrics(State(metrics): State<Metrics>) -> impl IntoResponse
             Some(store) => timeout(LONGEST_QUERY, store.version()).await.ok().and_then(Result::ok),
             None => None,
         };
-        write_gallery(&mut page, gallery, newest);
+        write_gallery(&mut page, gallery, newest, health.strictness);
     }
     if let Some(store) = &health.store {
         write_database(&mut page, outbox(store).await);
@@ -125,6 +125,13 @@ fn write_faces(page: &mut Page, cameras: &Reports) {
     for (camera, report) in cameras {
         faces.sample(&[("camera", camera)], report.faces);
     }
+    let help = "Below which distance a face is accepted there.";
+    let mut thresholds = page.family(Kind::Gauge, "vultus_camera_threshold", help);
+    for (camera, report) in cameras {
+        if let Some(threshold) = report.threshold {
+            thresholds.sample(&[("camera", camera)], f64::from(threshold.value()));
+        }
+    }
     let help = "Embeddings computed, and saved because the face was known from a frame before.";
     let mut embeddings = page.family(Kind::Counter, "vultus_camera_embeddings_total", help);
     for (camera, report) in cameras {
@@ -155,8 +162,13 @@ fn write_hub(page: &mut Page, hub: &Hub) {
     page.single(Kind::Counter, "vultus_websocket_messages_lost_total", help, hub.dropped());
 }
 
-fn write_gallery(page: &mut Page, gallery: &Gallery, newest: Option<Version>) {
+fn write_gallery(page: &mut Page, gallery: &Gallery, newest: Option<Version>, strictness: Option<Strictness>) {
     let index = gallery.index();
+    if let Some(strictness) = strictness {
+        let help = "Below which distance a face is accepted, by TH_ACCEPT and the number of people.";
+        let threshold = f64::from(strictness.threshold(index.len()).value());
+        page.single(Kind::Gauge, "vultus_threshold", help, threshold);
+    }
     page.single(Kind::Gauge, "vultus_people", "People that can be recognised.", index.len());
     let help = "The gallery's version that this process recognises by.";
     page.single(Kind::Gauge, "vultus_gallery_version", help, index.version().0);

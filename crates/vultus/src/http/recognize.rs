@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use events::FaceView;
+use gallery::Distance;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,6 +34,9 @@ pub(super) struct Recognized {
     width: u32,
     /// Height of the photo in pixels, upright.
     height: u32,
+    /// Below which distance a face is accepted, by TH_ACCEPT and the number of people enrolled.
+    #[schema(value_type = f64)]
+    threshold: Distance,
     /// Every face, the largest first.
     faces: Vec<FaceView>,
     /// Width in pixels of the largest face that is too small to be recognised; null when there is none.
@@ -61,9 +65,9 @@ pub(super) async fn recognize(State(server): State<Server>, request: Request) ->
     let photos = server.app.photos();
     let image = image_of(request, server.app.settings().max_image_mb.bytes(), photos.receive()?).await?;
     let _place = photos.place()?;
-    let PhotoFaces { width, height, seen, too_small } = server.app.recognize(image).await?;
+    let PhotoFaces { width, height, seen, too_small, rule } = server.app.recognize(image).await?;
     let faces = seen.iter().map(FaceView::of).collect();
-    Ok(Json(Recognized { width, height, faces, too_small }))
+    Ok(Json(Recognized { width, height, threshold: rule.threshold, faces, too_small }))
 }
 
 /// The photo: the field `image` of a form, or the whole body when its content type is an image's.

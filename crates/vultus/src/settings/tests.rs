@@ -31,7 +31,7 @@ fn the_contracts_defaults_are_the_originals() {
     assert_eq!(settings.video_source.0, "0");
     assert_eq!(settings.scale.0, 0.5);
     assert_eq!(settings.cooldown.0.as_secs(), 5);
-    assert_eq!(settings.th_accept.0.value(), 0.45);
+    assert_eq!(settings.th_accept.to_string(), "0.45");
     assert!(settings.show_window && settings.ws_enable);
     assert_eq!(settings.webhook_url.0.unwrap().as_str(), "http://localhost:3000/face-event");
     assert_eq!(settings.ws_url.0.unwrap().as_str(), "ws://localhost:3001/ws/face-stream");
@@ -45,7 +45,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     let (settings, resolved) = resolve(&[("cooldown", "3")], &environment, file).unwrap();
     assert_eq!(settings.cooldown.0.as_secs(), 3);
     assert_eq!(settings.scale.0, 0.75);
-    assert_eq!(settings.th_accept.0.value(), 0.4);
+    assert_eq!(settings.th_accept.to_string(), "0.4");
     assert_eq!(*resolved.origin("cooldown"), Origin::Flag);
     assert_eq!(*resolved.origin("scale"), Origin::Environment);
     assert!(matches!(resolved.origin("ws_jpeg_quality"), Origin::File(_)));
@@ -71,6 +71,10 @@ fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
         ("SCALE", "nan"),
         ("COOLDOWN", "-1"),
         ("TH_ACCEPT", "high"),
+        ("TH_ACCEPT", "fpir:"),
+        ("TH_ACCEPT", "fpir:0"),
+        ("TH_ACCEPT", "fpir:2"),
+        ("TH_ACCEPT", "fpir:nan"),
         ("HTTP_ADDR", "5000"),
         ("WEBHOOK_URL", "localhost:3000"),
         ("WEBHOOK_URL", "ws://localhost:3000/x"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use camera::{FfmpegOptions, FfmpegSource, LivenessMode};
 use events::Holiday;
 use face::Tiles;
-use gallery::Distance;
+use gallery::Strictness;
 use tracing_subscriber::EnvFilter;
 
 pub use network::{
@@ -102,15 +102,11 @@ impl Value for Share {
     }
 }
 
-/// A distance on the contract's scale.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Threshold(pub Distance);
-
-impl Value for Threshold {
-    const ALLOWED: &'static str = "a distance above 0, up to 1.6 (0.35 is strict, 0.45 usual, 0.6 lax)";
+impl Value for Strictness {
+    const ALLOWED: &'static str = Self::ALLOWED;
 
     fn parse(text: &str) -> Option<Self> {
-        text.trim().parse().ok().filter(|v| *v > 0.0 && *v <= 1.6).map(|v| Self(Distance::new(v)))
+        Self::parse(text)
     }
 }
 

@@ -53,7 +53,8 @@ fn who_looks_aside_and_back_is_no_second_event() {
     let aside = day.evidence(&unclear(2, 900, Reason::TurnedAway), 2_300, &frame);
     let (times, work) = (SightingTimes::default(), Work::default());
     let frame = day.frame(3_300);
-    let sighting = Sighting { camera: "door".into(), frame, faces: vec![], ended: vec![aside], times, work };
+    let sighting =
+        Sighting { camera: "door".into(), frame, faces: vec![], ended: vec![aside], rule: RULE(), times, work };
     assert!(day.passages.follow(&sighting).is_empty());
     assert_eq!(day.passages.end().len(), 1);
 }

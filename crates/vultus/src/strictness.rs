@@ -1,0 +1,89 @@
+//! What TH_ACCEPT comes to with the people who are enrolled, and who says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gallery::{Distance, Scale, Strictness};
+use tokio::time::sleep;
+
+use crate::app::App;
+use crate::cameras::Cameras;
+
+/// How often it is looked whether somebody was enrolled or removed. So a thousand people who are enrolled one by one in a few
+/// minutes are not a thousand lines of the log.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A smaller change is not worth a line.
+const WORTH_TELLING: f32 = 0.001;
+
+/// What is said of a threshold for which there is no measurement.
+pub const BEYOND_MEASURE: &str = "so few false matches were never measured, so this is a guess on the safe side, and may refuse more of those enrolled";
+
+/// A wanted FPIR needs false match rates, which a pack has by its distance curve.
+///
+/// # Errors
+/// Where it has none.
+pub fn must_be_known(strictness: Strictness, scale: &Scale) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        scale.has_curve() || !strictness.follows_the_gallery(),
+        "TH_ACCEPT = {strictness} needs the model pack's distance curve, and this pack has none: make one with \
+         `vultus eval --curve` on photos of many people and put it into models.toml, or set TH_ACCEPT to a distance"
+    );
+    Ok(())
+}
+
+/// Says in the log below which distance faces are accepted: at first, and whenever it has moved; of a camera where it has a
+/// strictness of its own. For ever.
+pub async fn tell(app: App, cameras: Cameras) {
+    let (mut told, mut is_measured) = (Told::default(), true);
+    loop {
+        let (asked, people) = (app.settings().th_accept, app.gallery().people());
+        let threshold = app.rule().threshold;
+        if told.is_news("", threshold) {
+            tracing::info!(th_accept = %asked, people, "accepted are faces nearer than {threshold}");
+        }
+        let was_measured = std::mem::replace(&mut is_measured, asked.is_measured(people));
+        if was_measured && !is_measured {
+            tracing::warn!(th_accept = %asked, people, %threshold, "{BEYOND_MEASURE}");
+        }
+        for camera in cameras.here() {
+            let own = camera.status.threshold().filter(|own| (own.value() - threshold.value()).abs() > WORTH_TELLING);
+            if let Some(own) = own
+                && told.is_news(&camera.id, own)
+            {
+                tracing::info!(camera = camera.id, people, "accepted are faces nearer than {own}");
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What was told last: by the camera's id, and of the service by none.
+#[derive(Default)]
+struct Told(BTreeMap<String, Distance>);
+
+impl Told {
+    fn is_news(&mut self, of: &str, threshold: Distance) -> bool {
+        let moved = |told: &Distance| (told.value() - threshold.value()).abs() > WORTH_TELLING;
+        let is_news = self.0.get(of).is_none_or(moved);
+        if is_news {
+            self.0.insert(of.to_owned(), threshold);
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_news_at_first_and_when_it_has_crept_away_from_what_was_told() {
+        let mut told = Told::default();
+        let mut tells = |of: &str, value: f32| told.is_news(of, Distance::new(value));
+        assert!(tells("", 0.5));
+        assert!(!tells("", 0.4996) && !tells("", 0.4992));
+        assert!(tells("", 0.4988));
+        assert!(tells("door", 0.4988) && !tells("door", 0.4988));
+    }
+}
