@@ -26,6 +26,7 @@ mod realtime;
 mod recording;
 mod rtsp;
 mod settings;
+mod strictness;
 mod support;
 mod visitors;
 mod webhook;

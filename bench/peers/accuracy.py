@@ -133,22 +133,31 @@ def csv_pairs(file, folder):
         yield folder / row["file_x"], folder / row["file_y"], row["same"].strip().lower() in ("yes", "1", "true")
 
 
-def accuracy(distance, same, folds=10):
-    """Each tenth by the threshold that is best on the other nine."""
-    tenths = np.array_split(np.arange(len(distance)), folds)
+def tenths(parts):
+    """Which of ten contiguous parts each of so many things is in."""
+    return np.repeat(np.arange(10), [len(part) for part in np.array_split(np.arange(parts), 10)])
+
+
+def accuracy(distance, same, fold, balanced):
+    """Each tenth by the threshold that is best on the other nine, in steps of 0.001: the middle of the first stretch of best ones."""
+    last = 2001  # where pairs with a missed face are
+    bins = np.where(distance < NEVER, np.minimum((distance / 1e-3).astype(int), last - 1), last)
+
+    def rightly(chosen):
+        counts = [np.bincount(bins[chosen & kind], minlength=last + 1).astype(float) for kind in (same, ~same)]
+        accepted = [np.concatenate([[0], np.cumsum(count[:-1])]) for count in counts]
+        genuine, impostor = counts[0].sum(), counts[1].sum()
+        if balanced and genuine and impostor:
+            return (accepted[0] / genuine + (impostor - accepted[1]) / impostor) / 2
+        return (accepted[0] + impostor - accepted[1]) / (genuine + impostor)
+
     found = []
-    for tenth in tenths:
-        rest = np.ones(len(distance), bool)
-        rest[tenth] = False
-        order = np.argsort(distance[rest], kind="stable")
-        near, label = distance[rest][order], same[rest][order]
-        # With the first k accepted: right are the genuine among them and the impostors after them.
-        right = np.concatenate([[0], np.cumsum(label)]) + (~label).sum() - np.concatenate([[0], np.cumsum(~label)])
-        # Equal distances cannot be parted.
-        right[1:-1][near[1:] == near[:-1]] = -1
-        best = int(right.argmax())
-        between = (near[max(best - 1, 0)] + near[min(best, len(near) - 1)]) / 2
-        found.append(float(((distance[tenth] < between) == same[tenth]).mean()))
+    for tenth in range(10):
+        others = rightly(fold != tenth)
+        first = int(others.argmax())
+        best = others == others[first]
+        stretch = len(best[first:]) if best[first:].all() else int(best[first:].argmin())
+        found.append(float(rightly(fold == tenth)[first + (stretch - 1) // 2]))
     return found
 
 
@@ -160,12 +169,14 @@ def auc(genuine, impostor):
 
 
 def eer(genuine, impostor):
-    """Where FMR and FNMR are nearest, their mean."""
+    """Where FMR and FNMR are the same, linear between the thresholds around it."""
     at = np.unique(np.concatenate([genuine, impostor]))
-    fmr = np.searchsorted(impostor, at, "left") / len(impostor)
-    fnmr = 1 - np.searchsorted(genuine, at, "left") / len(genuine)
-    best = np.abs(fmr - fnmr).argmin()
-    return float((fmr[best] + fnmr[best]) / 2)
+    fmr = np.concatenate([[0], np.searchsorted(impostor, at, "right") / len(impostor)])
+    fnmr = np.concatenate([[1], 1 - np.searchsorted(genuine, at, "right") / len(genuine)])
+    after = int((fmr >= fnmr).argmax())
+    before, beyond = fnmr[after - 1] - fmr[after - 1], fmr[after] - fnmr[after]
+    share = before / (before + beyond) if before + beyond else 0
+    return float(fmr[after - 1] + share * (fmr[after] - fmr[after - 1]))
 
 
 def main():
@@ -196,34 +207,36 @@ def main():
 
 
 def measure(engine, kind, photos, listed, has_names, vectors, missed, times):
-    known = [photo for photo in photos if photo in vectors]
-    people = np.array([photo.parent.name for photo in known])
-    every = engine.distances(*[np.array([vectors[photo] for photo in known])] * 2)
-    upper = np.triu_indices(len(known), 1)
+    known = [at for at, photo in enumerate(photos) if photo in vectors]
+    people = np.array([photo.parent.name for photo in photos])
+    every = np.full((len(photos), len(photos)), NEVER)
+    every[np.ix_(known, known)] = engine.distances(*[np.array([vectors[photos[at]] for at in known])] * 2)
+    upper = np.triu_indices(len(photos), 1)
     is_same = people[upper[0]] == people[upper[1]]
     if listed:
-        place = {photo: at for at, photo in enumerate(known)}
-        far = [every[place[a], place[b]] if a in place and b in place else NEVER for a, b, _ in listed]
-        distance, same = np.array(far), np.array([same for *_, same in listed])
+        place = {photo: at for at, photo in enumerate(photos)}
+        distance = np.array([every[place[a], place[b]] for a, b, _ in listed])
+        same, fold = np.array([same for *_, same in listed]), tenths(len(listed))
     else:
-        distance, same = every[upper], is_same
+        distance, same, fold = every[upper], is_same, np.zeros(len(is_same), int)
+        fold[same], fold[~same] = tenths(same.sum()), tenths((~same).sum())
     genuine, impostor = np.sort(distance[same]), np.sort(distance[~same])
     strangers = np.sort(every[upper][~is_same]) if has_names else impostor
+    strangers = strangers[strangers < NEVER]
     tar = {}
     for name, fmr in (("1e-2", 1e-2), ("1e-3", 1e-3), ("1e-4", 1e-4)):
-        enough = len(strangers) * fmr >= 3
-        tar[name] = float((genuine < strangers[int(len(strangers) * fmr)]).mean()) if enough else None
+        tar[name] = float((genuine < strangers[int(len(strangers) * fmr)]).mean()) if len(strangers) * fmr >= 1 else None
     rank1 = None
     if has_names:
         np.fill_diagonal(every, np.inf)
         several = np.array([(people == name).sum() > 1 for name in people])
-        rank1 = float((people[every.argmin(1)] == people)[several].mean())
-    folds = accuracy(distance, same)
+        rank1 = float(((people[every.argmin(1)] == people) & (every.min(1) < NEVER))[several].mean())
+    folds = accuracy(distance, same, fold, balanced=not listed)
     return {
         "engine": kind,
         "photos": len(photos),
         "faces": len(known),
-        "pairs": {"genuine": int(same.sum()), "impostor": int((~same).sum()), "strangers": len(strangers)},
+        "pairs": {"genuine": int(same.sum()), "impostor": int((~same).sum()), "impostor_all": len(strangers)},
         "accuracy_10fold": float(np.mean(folds)),
         "accuracy_10fold_std": float(np.std(folds)),
         "tar_at_fmr": tar,

@@ -246,6 +246,7 @@ async fn a_definition_that_is_none_is_refused_with_the_field_and_what_is_allowed
         (with("fps_limit", json!(null)), "0.1 to 60"),
         (with("region", json!([[0.0, 0.0], [2.0, 0.0], [0.0, 1.0]])), "3 to 64 corners"),
         (with("th_accept", json!("high")), "a distance"),
+        (with("th_accept", json!("fpir:0.5")), "up to 0.1"),
         (with("cooldown", json!(-1)), "seconds"),
         (with("min_face_px", json!(1.5)), "whole number"),
         (with("direction", json!("up")), "in or out"),

@@ -78,6 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wanted_fpir_needs_a_curve_and_a_distance_does_not() {
+        let mut embedder = models::Catalog::builtin().pack("default").unwrap().embedder.clone();
+        let (fpir, distance) = (Strictness::Fpir(0.001), Strictness::Below(Distance::new(0.45)));
+        assert!(must_be_known(fpir, &Scale::of(&embedder)).is_ok());
+        embedder.curve.clear();
+        assert!(must_be_known(distance, &Scale::of(&embedder)).is_ok());
+        let refused = must_be_known(fpir, &Scale::of(&embedder)).unwrap_err().to_string();
+        assert!(refused.contains("fpir:0.001") && refused.contains("vultus eval --curve"), "{refused}");
+    }
+
+    #[test]
     fn a_threshold_is_news_at_first_and_when_it_has_crept_away_from_what_was_told() {
         let mut told = Told::default();
         let mut tells = |of: &str, value: f32| told.is_news(of, Distance::new(value));

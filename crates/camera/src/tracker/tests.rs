@@ -2,10 +2,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use face::{Detection, Embedded, FivePoints, Point, Rect};
+use gallery::Distance;
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
-use crate::decision::{Reason, Verdict};
+use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::TrackId;
 use crate::made::{Enrolled, frame, person, rule, shot};
 
@@ -269,4 +270,23 @@ fn what_changes_in_the_gallery_after_the_last_sight_takes_a_pass_away_and_gives_
     let ended = scene.tracker.take_ended();
     let verdicts: Vec<Verdict> = ended.iter().map(|evidence| evidence.verdict).collect();
     assert_eq!(verdicts, [Verdict::Reject(Reason::BelowThreshold); 2], "{ended:?}");
+}
+
+#[test]
+fn a_rule_that_tightens_takes_a_pass_back_at_once_and_one_that_loosens_lets_nobody_pass_who_has_gone() {
+    let near = |threshold: f32| Rule { threshold: Distance::new(threshold), strong: Distance::new(0.0), ..rule() };
+    let mut scene = Scene::new(&["katya"]);
+    let verdicts = |told: Vec<Told>| told.into_iter().map(|(_, verdict, _)| verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts(scene.keeps_seeing(5, &[put(300.0, KATYA)])), [Verdict::Pass]);
+    scene.tracker.judge_by(near(0.01));
+    assert_eq!(verdicts(scene.sees(&[put(300.0, KATYA)])), [Verdict::Reject(Reason::BelowThreshold)]);
+    scene.tracker.judge_by(rule());
+    assert_eq!(verdicts(scene.sees(&[put(300.0, KATYA)])), [Verdict::Pass]);
+    scene.tracker.judge_by(near(0.01));
+    scene.sees(&[put(300.0, KATYA)]);
+    scene.sees(&[]);
+    scene.tracker.judge_by(rule());
+    scene.keeps_seeing(40, &[]);
+    let ended: Vec<_> = scene.tracker.take_ended().iter().map(|evidence| evidence.verdict).collect();
+    assert_eq!(ended, [Verdict::Reject(Reason::BelowThreshold)]);
 }
