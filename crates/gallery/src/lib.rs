@@ -16,7 +16,7 @@ mod kernel;
 mod printable;
 mod scale;
 
-pub use enrol::{Candidate, PersonName, Warning};
+pub use enrol::{Candidate, Company, EnrolPolicy, Finding, Likeness, Other, PersonName, Weight};
 pub use error::EnrolError;
 pub use gallery::{Enrolled, Gallery};
 pub use hindsight::Unlike;
