@@ -1,6 +1,7 @@
 //! `/api/v1/people/{name}/photos`: photos of one person, each measured and judged by itself.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -103,7 +104,7 @@ struct PhotoResult {
 )]
 pub(in crate::http) async fn add(
     State(server): State<Server>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -111,6 +112,7 @@ pub(in crate::http) async fn add(
     let policy = enrolment::policy(&mut parameters, EnrolPolicy::STRICT)?;
     let dry_run = enrolment::switch(&mut parameters, "dry_run")?.unwrap_or(false);
     parameters.end()?;
+    let Path(name) = name.map_err(|error| ApiError::bad_request("bad_name", format!("the name: {error}")))?;
     let name = PersonName::parse(&name)?;
     let app = &server.app;
     let (photos, limit) = (app.photos(), app.settings().max_image_mb.bytes());
