@@ -87,8 +87,8 @@ async fn a_photo_that_nobody_can_be_known_by_is_refused() {
     let vultus = home.start(&["api"]).await;
     for (what, image, error) in [
         ("no face", blank(), "400 no_face"),
-        ("a face of 40 pixels", edited("obama.jpg", "scale=iw/8:-1", "png"), "422 face_too_small"),
-        ("a blurred face", edited("obama.jpg", "gblur=sigma=24", "png"), "422 face_too_unclear"),
+        ("a face of 27 pixels", edited("obama.jpg", "scale=iw/12:-1", "png"), "422 face_too_small"),
+        ("a useless shot", edited("t1.jpg", "crop=260:260:825:0,gblur=sigma=6", "png"), "422 face_too_unclear"),
     ] {
         assert_eq!(vultus.register("x", image).await.error(), error, "{what}");
     }

@@ -57,7 +57,7 @@ fn a_folder_and_a_zip_are_imported_and_what_failed_is_named() {
     assert_eq!(home.run(&["people", "list"]).succeeded(), "biden\nobama\n");
 
     write(&home, "faces.zip", &archive(&[("Катя.jpg", &photo("obama.jpg"))]));
-    assert_eq!(home.run(&["people", "import", "faces.zip"]).succeeded(), "1 photo enrolled, 0 failed\n");
+    assert_eq!(home.run(&["people", "import", "faces.zip", "--force"]).succeeded(), "1 photo enrolled, 0 failed\n");
     assert_eq!(home.run(&["people", "list"]).succeeded(), "biden\nobama\nКатя\n");
 
     write(&home, "bad.zip", &archive(&[("nobody.jpg", &blank())]));

@@ -27,7 +27,7 @@ async fn a_person_is_registered_listed_recognised_and_unregistered() {
     let registered = vultus.register("obama", photo("obama.jpg")).await.ok();
     assert_eq!(
         fields(&registered),
-        ["box", "created", "message", "name", "quality", "status", "templates", "warnings"]
+        ["box", "created", "measures", "message", "name", "quality", "status", "templates", "warnings"]
     );
     assert_eq!(registered["status"], "ok");
     assert_eq!(registered["name"], "obama");

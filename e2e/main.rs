@@ -13,6 +13,7 @@ mod cameras;
 mod choices;
 mod cli;
 mod contract;
+mod enrolment;
 mod events;
 mod faults;
 mod hostile;

@@ -213,7 +213,7 @@ impl Track {
 
     /// Keeps `frame` if the newest shot is the best so far.
     pub(crate) fn keep_best(&mut self, frame: &Arc<Frame>, area: Rect, norm: f32) {
-        if self.votes.best().is_none_or(|best| norm >= best.quality) {
+        if self.votes.best().is_none_or(|best| face::by_clearness(norm, best.quality).is_ge()) {
             self.best = Some(BestShot { frame: Arc::clone(frame), area });
         }
     }

@@ -120,7 +120,7 @@ impl Votes {
 
     /// The shot with the highest norm.
     pub(crate) fn best(&self) -> Option<&Shot> {
-        self.kept.iter().map(|vote| &vote.shot).max_by(|a, b| a.quality.total_cmp(&b.quality))
+        self.kept.iter().map(|vote| &vote.shot).max_by(|a, b| face::by_clearness(a.quality, b.quality))
     }
 
     /// The shots that count, oldest first; without any the newest that was refused.

@@ -205,22 +205,16 @@ impl Faces {
         }
     }
 
-    /// The largest face, if it is good enough to be remembered.
+    /// The largest face that can be recognised, to be remembered. The errors say what a photo to enrol from needs.
     ///
     /// # Errors
-    /// [`FaceError::NoFace`], [`FaceError::TooSmall`], [`FaceError::TooUnclear`].
+    /// [`FaceError::NoFace`]; [`FaceError::TooSmall`] and [`FaceError::TooUnclear`] when nobody could be recognised by what was found.
     pub fn to_enrol(&self, gates: &Gates) -> Result<&Face, FaceError> {
-        if let (true, Some(useless)) = (self.faces.is_empty(), self.unusable) {
-            return Err(FaceError::TooUnclear { norm: useless.norm, min: gates.enrol_norm });
+        match (self.faces.first(), self.unusable, self.too_small) {
+            (Some(face), ..) => Ok(face),
+            (None, Some(useless), _) => Err(FaceError::TooUnclear { norm: useless.norm, min: gates.enrol_norm }),
+            (None, None, Some(width)) => Err(FaceError::TooSmall { width, min: gates.min_enrol_px }),
+            (None, None, None) => Err(FaceError::NoFace),
         }
-        let face = self.largest(gates)?;
-        let side = face.side();
-        if side < gates.min_enrol_px {
-            return Err(FaceError::TooSmall { width: side, min: gates.min_enrol_px });
-        }
-        if face.embedding.norm < gates.enrol_norm {
-            return Err(FaceError::TooUnclear { norm: face.embedding.norm, min: gates.enrol_norm });
-        }
-        Ok(face)
     }
 }

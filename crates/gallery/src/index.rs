@@ -57,7 +57,7 @@ pub struct RunnerUp {
 /// five or more: at this distance one in a thousand strangers would still pass (the curve's point for FMR 1e-3), so it
 /// is somebody else or a useless shot. Measured on 25 people of LFW's development set with five or more photos: of
 /// strangers' photos put among them all are dropped, of their own none.
-const OUTLIER: f32 = 0.5437;
+pub(crate) const OUTLIER: f32 = 0.5437;
 
 /// A face this near to a refuted one may be of the same person: at this distance one in a thousand strangers would be.
 const SAME: f32 = 0.5437;

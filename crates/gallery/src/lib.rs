@@ -19,7 +19,7 @@ mod printable;
 mod scale;
 mod strictness;
 
-pub use enrol::{Candidate, PersonName, Warning};
+pub use enrol::{Candidate, Company, EnrolPolicy, Finding, Likeness, Other, PersonName, Weight};
 pub use error::EnrolError;
 pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, distance_at, fmr_at};
 pub use gallery::{Enrolled, Gallery};

@@ -4,7 +4,7 @@ use anyhow::Context;
 use camera::{Rule, SeenFace};
 use events::Calendar;
 use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
-use gallery::{Candidate, EnrolError, Gallery, Scale};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Gallery, PersonName, Scale};
 use models::{Cache, Catalog, InstalledPack};
 use store::Store;
 use tokio::sync::Semaphore;
@@ -154,6 +154,11 @@ impl App {
             Candidate::from_photo(engine, app.gallery().gates(), &photo, &app.decode_limits())
         });
         Ok(examined.await?)
+    }
+
+    /// Compares photos that are to be enrolled as `name` with who is enrolled, and adds what follows to their findings.
+    pub async fn compare(&self, name: &PersonName, candidates: &mut [&mut Candidate], policy: EnrolPolicy) {
+        self.gallery().compare(name, candidates, policy, self.rule().threshold).await;
     }
 
     /// Finds and names every face of a photo.

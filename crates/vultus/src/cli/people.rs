@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Subcommand;
-use gallery::{EnrolError, PersonName};
+use clap::{Args, Subcommand};
+use gallery::{Candidate, EnrolError, EnrolPolicy, PersonName};
 use serde_json::{Map, Value};
 use store::Store;
 
@@ -12,9 +12,29 @@ use super::output::say;
 use super::progress;
 use crate::app::{App, catalog_of};
 use crate::bulk::{Entry, ZipPhotos, folder_photos};
-use crate::http::{EntryResult, enrol_all};
+use crate::http::{EntryResult, enrol_all, in_words};
 use crate::people::{self, ProfilePatch};
 use crate::settings::Settings;
+
+/// What is taken although there is something to say against it.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Leniency {
+    /// Enrol poor photos too: too small, too unclear, turned away, masked, with several faces.
+    #[arg(long)]
+    no_strict: bool,
+    /// Enrol a face although it looks like somebody else's, or unlike the person's other photos.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Leniency {
+    fn policy(self) -> EnrolPolicy {
+        EnrolPolicy { strict: !self.no_strict, force: self.force }
+    }
+}
+
+/// What can be done about a refusal.
+const HINT: &str = "--no-strict enrols poor photos too, --force a face that looks like somebody else's";
 
 /// Who is enrolled.
 #[derive(Debug, Subcommand)]
@@ -28,6 +48,8 @@ pub enum People {
         /// Photos; the largest face of each is taken. Three different ones recognise best.
         #[arg(required = true)]
         photos: Vec<PathBuf>,
+        #[command(flatten)]
+        leniency: Leniency,
     },
     /// Remove a person and all photos of that person.
     #[command(after_help = "Example:
@@ -71,10 +93,13 @@ pub enum People {
     /// Enrol everybody in a folder or ZIP: katya.jpg, or katya/1.jpg, katya/2.jpg.
     #[command(after_help = "Examples:
   vultus people import faces/
-  vultus people import faces.zip")]
+  vultus people import faces.zip
+  vultus people import faces/ --no-strict       poor photos too")]
     Import {
         /// A folder, or a ZIP file.
         source: PathBuf,
+        #[command(flatten)]
+        leniency: Leniency,
     },
 }
 
@@ -82,28 +107,41 @@ pub enum People {
 pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
     super::runtime()?.block_on(async {
         match command {
-            People::Add { name, photos } => add(&App::open(settings, 1).await?, &name, &photos).await,
+            People::Add { name, photos, leniency } => {
+                add(&App::open(settings, 1).await?, &name, &photos, leniency.policy()).await
+            }
             People::Remove { name } => remove(settings, &name).await,
             People::List { json } => list(settings, json).await,
             People::Show { name, json } => show(&settings, &name, json).await,
             People::Set { name, fields } => set(&settings, &name, fields).await,
-            People::Import { source } => import(settings, &source).await,
+            People::Import { source, leniency } => import(settings, &source, leniency.policy()).await,
         }
     })
 }
 
-async fn add(app: &App, name: &str, photos: &[PathBuf]) -> anyhow::Result<ExitCode> {
+async fn add(app: &App, name: &str, photos: &[PathBuf], policy: EnrolPolicy) -> anyhow::Result<ExitCode> {
     let name = PersonName::parse(name)?;
-    let mut embeddings = Vec::new();
+    let mut candidates = Vec::new();
     for photo in photos {
         let in_photo = || photo.display().to_string();
         let bytes = std::fs::read(photo).with_context(in_photo)?;
-        let candidate = app.examine(bytes).await.with_context(in_photo)?;
-        for warning in &candidate.warnings {
+        candidates.push(app.examine(bytes).await.with_context(in_photo)?);
+    }
+    app.compare(&name, &mut candidates.iter_mut().collect::<Vec<&mut Candidate>>(), policy).await;
+    let mut refused = 0;
+    for (photo, candidate) in photos.iter().zip(&candidates) {
+        if candidate.is_refused(policy) {
+            eprintln!("{}: {}", photo.display(), in_words(&candidate.reasons(policy)));
+            refused += 1;
+        }
+        for warning in candidate.warnings(policy) {
             eprintln!("warning: {}: {}", photo.display(), warning.message);
         }
-        embeddings.push(candidate.embedding);
     }
+    if refused > 0 {
+        bail!("{name} is not enrolled: {} of {} refused; {HINT}", photos_text(refused), candidates.len());
+    }
+    let embeddings: Vec<_> = candidates.into_iter().map(|candidate| candidate.embedding).collect();
     let enrolled = app.gallery().enrol(&name, &embeddings).await?;
     say(format!("{name}: {} in all", photos_text(enrolled.templates as usize)))?;
     Ok(ExitCode::SUCCESS)
@@ -178,20 +216,23 @@ async fn set(settings: &Settings, name: &str, fields: Vec<(String, Value)>) -> a
     say_fields(&profile_of(&store, settings, &name).await?)
 }
 
-async fn import(settings: Settings, source: &Path) -> anyhow::Result<ExitCode> {
+async fn import(settings: Settings, source: &Path, policy: EnrolPolicy) -> anyhow::Result<ExitCode> {
     let engines = settings.engines();
     let app = App::open(settings, engines).await?;
     let results = if source.is_dir() {
         let (count, entries) = folder_photos(source, app.bulk_limits())?;
-        import_all(&app, count, entries).await
+        import_all(&app, count, entries, policy).await
     } else {
         let file = File::open(source).with_context(|| format!("cannot open {}", source.display()))?;
         let photos = ZipPhotos::open(file, app.bulk_limits()).with_context(|| source.display().to_string())?;
-        import_all(&app, photos.len(), photos).await
+        import_all(&app, photos.len(), photos, policy).await
     };
     let failed: Vec<&EntryResult> = results.iter().filter(|result| result.error.is_some()).collect();
     for result in &failed {
         eprintln!("{}: {}", result.file, result.message.as_deref().unwrap_or_default());
+    }
+    if failed.iter().any(|result| result.measures.is_some()) {
+        eprintln!("{HINT}");
     }
     say(format!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len()))?;
     Ok(if results.len() == failed.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -201,9 +242,10 @@ async fn import_all(
     app: &App,
     count: usize,
     entries: impl Iterator<Item = Entry> + Send + 'static,
+    policy: EnrolPolicy,
 ) -> Vec<EntryResult> {
     let bar = progress::bar(count as u64, "enrolling");
-    let results = enrol_all(app, entries, |_| bar.inc(1)).await;
+    let results = enrol_all(app, entries, policy, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     results
 }

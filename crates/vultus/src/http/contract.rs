@@ -1,14 +1,16 @@
 //! The calls of the original: `/register`, `/unregister`, `/faces`.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
-use gallery::{PersonName, Warning};
+use gallery::{EnrolPolicy, Finding, PersonName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::enrolment::{self, EnrolParameters, Measures, rounded};
 use super::error::ErrorBody;
 use super::upload::{self, FORM_BYTES, Form};
+use super::v1::events::query::Parameters;
 use super::{ApiError, Server};
 
 /// A person and a photo.
@@ -48,9 +50,11 @@ pub(super) struct Registered {
     r#box: [i32; 4],
     /// Quality of the photo: below 3.4 a better one helps.
     quality: f64,
+    /// All that was measured.
+    measures: Measures,
     /// What a better photo would mend.
     #[schema(value_type = Vec<Object>)]
-    warnings: Vec<Warning>,
+    warnings: Vec<Finding>,
     /// A sentence for people.
     message: String,
 }
@@ -67,20 +71,27 @@ pub(super) struct Unregistered {
     message: String,
 }
 
-/// Enrols a person from the largest face of a photo; a name that exists gets one more template.
+/// Enrols a person from the largest face of a photo; a name that exists gets one more template. Whatever can be recognised is taken,
+/// with warnings; `strict=1` refuses what `/api/v1/people/{name}/photos` does.
 #[utoipa::path(
-    post, path = "/register", tag = "people",
+    post, path = "/register", tag = "people", params(EnrolParameters),
     request_body(content = RegisterForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, body = Registered),
-        (status = 400, description = "missing_field, bad_name, not_an_image, damaged_image, no_face", body = ErrorBody),
+        (status = 400, description = "missing_field, bad_name, bad_parameter, not_an_image, damaged_image, no_face", body = ErrorBody),
         (status = 413, description = "too_large, image_too_large", body = ErrorBody),
         (status = 415, description = "unsupported_media_type, unsupported_format", body = ErrorBody),
-        (status = 422, description = "face_too_small, face_too_unclear", body = ErrorBody),
+        (status = 422, description = "face_too_small, face_too_unclear; with `strict` or without `force` any code of a finding", body = ErrorBody),
         (status = 503, description = "busy, database_unavailable", body = ErrorBody),
     )
 )]
-pub(super) async fn register(State(server): State<Server>, request: Request) -> Result<Json<Registered>, ApiError> {
+pub(super) async fn register(
+    State(server): State<Server>,
+    RawQuery(query): RawQuery,
+    request: Request,
+) -> Result<Json<Registered>, ApiError> {
+    // Other parameters are passed over, as the original does.
+    let policy = enrolment::policy(&mut Parameters::of(query.as_deref()), EnrolPolicy::LAX)?;
     let (photos, limit) = (server.app.photos(), server.app.settings().max_image_mb.bytes());
     let mut form = Form::of(request, limit + FORM_BYTES, Some(photos.receive()?)).await?;
     let (mut name, mut image) = (None, None);
@@ -96,9 +107,13 @@ pub(super) async fn register(State(server): State<Server>, request: Request) -> 
     let name = PersonName::parse(&name.ok_or_else(|| missing("name"))?)?;
     let image = image.filter(|image| !image.is_empty()).ok_or_else(|| missing("image"))?;
 
-    let candidate = server.app.examine(image).await?;
+    let mut candidate = server.app.examine(image).await?;
+    server.app.compare(&name, &mut [&mut candidate], policy).await;
+    if candidate.is_refused(policy) {
+        return Err(enrolment::refused(&candidate.reasons(policy)));
+    }
     let enrolled = server.app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await?;
-    let quality = (f64::from(candidate.embedding.norm) * 100.0).round() / 100.0;
+    let quality = rounded(candidate.quality.norm, 100.0);
     tracing::info!(name = name.as_str(), templates = enrolled.templates, quality, "enrolled");
     let message = match enrolled.created {
         true => format!("{name} is registered"),
@@ -111,7 +126,8 @@ pub(super) async fn register(State(server): State<Server>, request: Request) -> 
         templates: enrolled.templates,
         r#box: candidate.area.to_pixels(),
         quality,
-        warnings: candidate.warnings,
+        measures: Measures::from(&candidate),
+        warnings: candidate.warnings(policy),
         message,
     }))
 }

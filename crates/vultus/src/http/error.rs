@@ -54,6 +54,11 @@ impl ApiError {
         self.code
     }
 
+    /// Whether it is no fault of the caller's.
+    pub fn is_ours(&self) -> bool {
+        self.status.is_server_error()
+    }
+
     /// 503: others are being served.
     pub fn busy() -> Self {
         let message = "too many requests at the same time: try again in a moment";

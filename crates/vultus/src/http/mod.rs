@@ -4,6 +4,7 @@ mod auth;
 mod camera_report;
 mod choice;
 mod contract;
+mod enrolment;
 mod error;
 mod exposition;
 mod follower;
@@ -38,6 +39,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use camera_report::camera_report;
+pub use enrolment::in_words;
 pub use error::ApiError;
 pub use health::{Health, Stream};
 pub use intake::Intake;

@@ -5,7 +5,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::v1::{attendance, cameras, events, nodes, people, pictures, presence, visitors, webhooks};
+use super::v1::{attendance, cameras, events, nodes, people, photos, pictures, presence, visitors, webhooks};
 use super::{Server, contract, recognize, register_faces};
 
 /// Title and tags; the paths come from the handlers.
@@ -52,6 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<Server> {
         .routes(routes!(cameras::get, cameras::change, cameras::remove))
         .routes(routes!(people::list))
         .routes(routes!(people::get, people::change))
+        .routes(routes!(photos::add))
         .routes(routes!(presence::list))
         .routes(routes!(presence::let_out))
         .routes(routes!(pictures::snapshot))

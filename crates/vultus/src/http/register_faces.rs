@@ -1,18 +1,20 @@
 use std::fs::File;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use futures_util::{StreamExt, stream};
-use gallery::{Candidate, PersonName, Warning};
+use gallery::{Candidate, EnrolPolicy, Finding, PersonName};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
 use super::contract::missing;
+use super::enrolment::{self, EnrolParameters, Measures};
 use super::error::ErrorBody;
 use super::upload::{FORM_BYTES, Form};
+use super::v1::events::query::Parameters;
 use super::{ApiError, Server};
 use crate::app::App;
 use crate::bulk::{ArchiveError, BulkLimits, Entry, Refusal, ZipPhotos};
@@ -58,19 +60,23 @@ pub struct EntryResult {
     /// Photos that the person is known by now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub templates: Option<u32>,
+    /// All that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measures: Option<Measures>,
     /// What a better photo would mend.
     #[schema(value_type = Vec<Object>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Finding>,
 }
 
-/// Enrols everybody in a ZIP of photos. One bad entry never spoils the others.
+/// Enrols everybody in a ZIP of photos. One bad entry never spoils the others. Whatever can be recognised is taken, with warnings;
+/// `strict=1` refuses what `/api/v1/people/{name}/photos` does.
 #[utoipa::path(
-    post, path = "/register-faces", tag = "people",
+    post, path = "/register-faces", tag = "people", params(EnrolParameters),
     request_body(content = RegisterFacesForm, content_type = "multipart/form-data"),
     responses(
         (status = 200, body = RegisteredFaces),
-        (status = 400, description = "missing_field, not_a_zip", body = ErrorBody),
+        (status = 400, description = "missing_field, bad_parameter, not_a_zip", body = ErrorBody),
         (status = 413, description = "too_large, too_many_entries", body = ErrorBody),
         (status = 415, description = "unsupported_media_type", body = ErrorBody),
         (status = 503, description = "busy", body = ErrorBody),
@@ -79,8 +85,10 @@ pub struct EntryResult {
 )]
 pub(super) async fn register_faces(
     State(server): State<Server>,
+    RawQuery(query): RawQuery,
     request: Request,
 ) -> Result<Json<RegisteredFaces>, ApiError> {
+    let policy = enrolment::policy(&mut Parameters::of(query.as_deref()), EnrolPolicy::LAX)?;
     let (archives, limit) = (server.app.archives(), server.app.settings().max_zip_mb.bytes());
     let mut form = Form::of(request, limit + FORM_BYTES, Some(archives.receive()?)).await?;
     let mut archive = None;
@@ -94,7 +102,7 @@ pub(super) async fn register_faces(
     let place = archives.place()?;
     drop(form);
     let photos = photos_of(archive, server.app.bulk_limits(), place).await?;
-    let results = enrol_all(&server.app, photos, |_| {}).await;
+    let results = enrol_all(&server.app, photos, policy, |_| {}).await;
     let enrolled = results.iter().filter(|result| result.status == "enrolled").count();
     let failed = results.len() - enrolled;
     tracing::info!(enrolled, failed, "an archive of photos was enrolled");
@@ -136,6 +144,7 @@ impl From<ArchiveError> for ApiError {
 pub async fn enrol_all(
     app: &App,
     entries: impl Iterator<Item = Entry> + Send + 'static,
+    policy: EnrolPolicy,
     mut done: impl FnMut(&EntryResult),
 ) -> Vec<EntryResult> {
     let ahead = app.settings().engines() * 2;
@@ -152,7 +161,7 @@ pub async fn enrol_all(
     let mut looked_at = std::pin::pin!(entries.map(|entry| look_at(app, entry)).buffered(ahead));
     let mut results = Vec::new();
     while let Some(candidate) = looked_at.next().await {
-        let result = enrol(app, candidate).await;
+        let result = enrol(app, candidate, policy).await;
         done(&result);
         results.push(result);
     }
@@ -178,12 +187,18 @@ async fn look_at(app: &App, entry: Entry) -> Examined {
     Examined { file, name, candidate }
 }
 
-async fn enrol(app: &App, examined: Examined) -> EntryResult {
-    let (file, name, candidate) = match examined {
+async fn enrol(app: &App, examined: Examined, policy: EnrolPolicy) -> EntryResult {
+    let (file, name, mut candidate) = match examined {
         Examined { file, name: Some(name), candidate: Ok(candidate) } => (file, name, candidate),
         Examined { file, name, candidate: Err(refusal) } => return failed(file, name, refusal),
         Examined { file, name: None, .. } => return failed(file, None, Refusal::nameless()),
     };
+    app.compare(&name, &mut [&mut candidate], policy).await;
+    let measures = Some(Measures::from(&candidate));
+    if candidate.is_refused(policy) {
+        let refusal = enrolment::refused(&candidate.reasons(policy)).into();
+        return EntryResult { measures, ..failed(file, Some(name), refusal) };
+    }
     match app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await {
         Ok(enrolled) => EntryResult {
             file,
@@ -192,7 +207,8 @@ async fn enrol(app: &App, examined: Examined) -> EntryResult {
             error: None,
             message: None,
             templates: Some(enrolled.templates),
-            warnings: candidate.warnings,
+            measures,
+            warnings: candidate.warnings(policy),
         },
         Err(error) => failed(file, Some(name), ApiError::from(error).into()),
     }
@@ -206,6 +222,7 @@ fn failed(file: String, name: Option<PersonName>, refusal: Refusal) -> EntryResu
         error: Some(refusal.code),
         message: Some(refusal.message),
         templates: None,
+        measures: None,
         warnings: Vec::new(),
     }
 }

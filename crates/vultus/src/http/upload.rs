@@ -143,6 +143,11 @@ impl Part<'_> {
         self.field.name()
     }
 
+    /// The start of the file's name as the sender has it.
+    pub fn file_name(&self, longest: usize) -> Option<String> {
+        self.field.file_name().map(|name| name.chars().take(longest).collect())
+    }
+
     /// A text.
     pub async fn text(self) -> Result<String, ApiError> {
         let bytes = self.bytes(MAX_TEXT).await?;

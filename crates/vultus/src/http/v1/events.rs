@@ -3,7 +3,7 @@
 mod correction;
 mod export;
 mod follow;
-pub(super) mod query;
+pub(in crate::http) mod query;
 mod search;
 
 use axum::Json;

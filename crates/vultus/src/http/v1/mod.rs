@@ -6,6 +6,7 @@ pub(super) mod events;
 mod json;
 pub(super) mod nodes;
 pub(super) mod people;
+pub(super) mod photos;
 pub(super) mod pictures;
 pub(super) mod presence;
 pub(super) mod visitors;

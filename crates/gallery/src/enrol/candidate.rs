@@ -1,0 +1,83 @@
+use face::{DecodeLimits, Embedding, Engine, FaceError, Quality, Rect};
+use models::Gates;
+
+use super::finding::{EnrolPolicy, Finding};
+use super::likeness::Likeness;
+use super::rules;
+
+/// A photo's largest face, measured.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What the person will be recognised by.
+    pub embedding: Embedding,
+    /// The face's box in pixels of the photo.
+    pub area: Rect,
+    /// How good it is.
+    pub quality: Quality,
+    /// Who else is in the photo.
+    pub company: Company,
+    /// How near it is to those who are enrolled; of nobody before [`Gallery::compare`](crate::Gallery::compare).
+    pub likeness: Likeness,
+    /// What there is to say of it, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// The faces of a photo beside the one that is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Company {
+    /// Faces that can be recognised, the one that is taken included.
+    pub faces: usize,
+    /// Longer side of the second largest of them, as a share of the one that is taken, 0–1; 0 when there is none.
+    pub second: f32,
+    /// Whether a larger face was passed over, because it is too unclear to be recognised.
+    pub larger_unclear: bool,
+}
+
+impl Candidate {
+    /// Reads a photo file and takes its largest face that can be recognised at all.
+    ///
+    /// # Errors
+    /// What is wrong with the file; [`FaceError::NoFace`], [`FaceError::TooSmall`] or [`FaceError::TooUnclear`] where there is nothing
+    /// to recognise anybody by.
+    pub fn from_photo(
+        engine: &mut Engine,
+        gates: &Gates,
+        photo: &[u8],
+        limits: &DecodeLimits,
+    ) -> Result<Self, FaceError> {
+        let image = face::decode(photo, limits)?;
+        let found = engine.faces(&image, 1.0)?;
+        let face = found.to_enrol(gates)?;
+        let quality = Quality::of(&image, face);
+        let second = found.faces.get(1).map_or(0.0, |second| second.side() as f32 / face.side() as f32);
+        let company = Company {
+            faces: found.faces.len(),
+            second: second.min(1.0),
+            larger_unclear: found.unusable.is_some_and(|useless| useless.side > face.side()),
+        };
+        let findings = rules::findings(&quality, &company, gates);
+        Ok(Self {
+            embedding: face.embedding.clone(),
+            area: face.area,
+            quality,
+            company,
+            likeness: Likeness::default(),
+            findings,
+        })
+    }
+
+    /// Whether it may be enrolled by `policy`.
+    pub fn is_refused(&self, policy: EnrolPolicy) -> bool {
+        self.findings.iter().any(|finding| policy.refuses(finding.weight))
+    }
+
+    /// Why it may not be enrolled by `policy`; empty when it may.
+    pub fn reasons(&self, policy: EnrolPolicy) -> Vec<Finding> {
+        self.findings.iter().filter(|finding| policy.refuses(finding.weight)).cloned().collect()
+    }
+
+    /// What does not stop it by `policy`, and a better photo would mend.
+    pub fn warnings(&self, policy: EnrolPolicy) -> Vec<Finding> {
+        self.findings.iter().filter(|finding| !policy.refuses(finding.weight)).cloned().collect()
+    }
+}

@@ -1,0 +1,189 @@
+use std::sync::Arc;
+
+use super::candidate::Candidate;
+use super::finding::{EnrolPolicy, Finding, Weight};
+use super::name::PersonName;
+use crate::index::{Index, OUTLIER};
+use crate::{Distance, Gallery, Scale};
+
+/// How near a face is to those who are enrolled.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Likeness {
+    /// Distance to the person's other photos: to the mean of those that are enrolled; for somebody new, to the mean of the other
+    /// photos of the same request. `None` when there are none.
+    pub own: Option<Distance>,
+    /// The nearest other person. `None` when nobody else is enrolled.
+    pub other: Option<Other>,
+}
+
+/// Somebody else who is enrolled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Other {
+    /// Who.
+    pub name: Arc<str>,
+    /// How near.
+    pub distance: Distance,
+}
+
+impl Gallery {
+    /// Compares photos that are to be enrolled as `name` with everybody who is, and with each other, and adds what follows to their
+    /// findings: `duplicate_person` for a face nearer to another person than `threshold`, which is the distance at which a door accepts,
+    /// so that the two would be taken for each other; `unlike_other_photos` for one that is farther from the person's other photos than
+    /// one pair of strangers in a thousand. Photos that `policy` refuses already are nothing to compare others with.
+    pub async fn compare(
+        &self,
+        name: &PersonName,
+        candidates: &mut [&mut Candidate],
+        policy: EnrolPolicy,
+        threshold: Distance,
+    ) {
+        // Another process may have enrolled somebody a moment ago.
+        self.refresh_or_warn().await;
+        let (index, scale) = (self.index(), self.scale());
+        let strangers = if index.face_of(name.as_str()).is_none() {
+            let comparable: Vec<_> = candidates.iter().map(|c| !c.is_refused(policy)).collect();
+            let faces = candidates.iter().zip(&comparable).filter(|(_, fit)| **fit).map(|(c, _)| &*c.embedding.vector);
+            let mut judged = among_each_other(&faces.collect::<Vec<_>>(), scale).into_iter();
+            comparable
+                .into_iter()
+                .map(|fit| if fit { judged.next().unwrap_or_default() } else { Judged::default() })
+                .collect()
+        } else {
+            candidates.iter().map(|c| with_enrolled(&index, name, &c.embedding.vector, scale)).collect::<Vec<_>>()
+        };
+        for (candidate, judged) in candidates.iter_mut().zip(strangers) {
+            let other = nearest_other(&index, name, &candidate.embedding.vector, scale);
+            let own = judged.distance;
+            let is_nearer_to_other = |other: &&Other| own.is_none_or(|own| other.distance < own);
+            if let Some(twin) = other.as_ref().filter(|o| o.distance < threshold).filter(is_nearer_to_other) {
+                candidate.findings.push(duplicate(twin, name));
+            }
+            candidate.findings.extend(judged.finding(name));
+            candidate.likeness = Likeness { own, other };
+        }
+    }
+}
+
+/// What a photo is beside the person's other ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Judged {
+    distance: Option<Distance>,
+    /// It is so far from them that it seems to be somebody else's.
+    is_stranger: bool,
+    /// It is too much like a face of which somebody said that it is not this person's.
+    is_refuted: bool,
+}
+
+impl Judged {
+    fn finding(self, name: &PersonName) -> Option<Finding> {
+        let message = match self {
+            Self { is_refuted: true, .. } => format!(
+                "this face is too much like one that stands corrected as not being {name}: choose a photo that shows {name}"
+            ),
+            Self { is_stranger: true, distance: Some(distance), .. } => format!(
+                "this does not look like the other photos of {name} (distance {distance}, {OUTLIER:.2} at most for one person): check \
+                 that it is the right person; whoever it shows would pass as {name}"
+            ),
+            _ => return None,
+        };
+        Some(Finding::new(Weight::WrongPerson, "unlike_other_photos", message))
+    }
+}
+
+fn duplicate(twin: &Other, name: &PersonName) -> Finding {
+    let Other { name: other, distance } = twin;
+    let message = format!(
+        "this looks like {other}, who is enrolled already (distance {distance}): if it is the same person, add the photo to {other}; \
+         if not, a door cannot tell {name} from {other}, so enrol only if that does no harm"
+    );
+    Finding::new(Weight::WrongPerson, "duplicate_person", message)
+}
+
+fn nearest_other(index: &Index, name: &PersonName, face: &[f32], scale: &Scale) -> Option<Other> {
+    let nearest = index.search(face, scale)?;
+    let first = Other { name: nearest.name, distance: nearest.distance };
+    let second = nearest.runner_up.map(|second| Other { name: second.name, distance: second.distance });
+    if &*first.name == name.as_str() { second } else { Some(first) }
+}
+
+fn with_enrolled(index: &Index, name: &PersonName, face: &[f32], scale: &Scale) -> Judged {
+    index.near_to(name.as_str(), face, scale).map_or_else(Judged::default, |(distance, is_refuted)| Judged {
+        distance: Some(distance),
+        is_stranger: distance.value() > OUTLIER,
+        is_refuted,
+    })
+}
+
+/// Which of somebody's first photos do not fit to the others: the one that is farthest from the mean of the others is put aside, then
+/// the next, until the rest agree. Of two that disagree there is no telling which is right: both are strangers.
+fn among_each_other(faces: &[&[f32]], scale: &Scale) -> Vec<Judged> {
+    let mut judged = vec![Judged::default(); faces.len()];
+    let mut fit: Vec<usize> = (0..faces.len()).collect();
+    while fit.len() > 1 {
+        for at in &fit {
+            let others = fit.iter().filter(|other| *other != at).map(|other| faces[*other]);
+            judged[*at].distance = Some(scale.between(&mean(others, faces[*at].len()), faces[*at]));
+        }
+        let far = |at: &usize| judged[*at].distance.map_or(0.0, Distance::value);
+        let Some(farthest) = fit.iter().copied().max_by(|a, b| far(a).total_cmp(&far(b))) else { break };
+        if far(&farthest) <= OUTLIER {
+            break;
+        }
+        let put_aside = if fit.len() == 2 { fit.clone() } else { vec![farthest] };
+        for at in put_aside {
+            judged[at].is_stranger = true;
+            fit.retain(|other| *other != at);
+        }
+    }
+    judged
+}
+
+/// The mean of unit vectors, of unit length; all zero when they cancel out.
+fn mean<'a>(faces: impl Iterator<Item = &'a [f32]>, dim: usize) -> Vec<f32> {
+    let mut sum = vec![0.0; dim];
+    for face in faces {
+        sum.iter_mut().zip(face).for_each(|(sum, v)| *sum += v);
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    sum.iter_mut().for_each(|v| *v /= length);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scale() -> Scale {
+        Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder)
+    }
+
+    /// A face of one of two people, who share nothing; `turn` says how far it is from that person's other photos.
+    fn face(person: usize, turn: f32) -> Vec<f32> {
+        let mut face = vec![0.0; 8];
+        (face[person], face[person + 2]) = (turn.cos(), turn.sin());
+        face
+    }
+
+    fn strangers(faces: &[Vec<f32>]) -> Vec<bool> {
+        let faces: Vec<&[f32]> = faces.iter().map(Vec::as_slice).collect();
+        among_each_other(&faces, &scale()).iter().map(|judged| judged.is_stranger).collect()
+    }
+
+    #[test]
+    fn a_single_photo_and_photos_that_agree_are_no_strangers() {
+        assert_eq!(strangers(&[face(0, 0.0)]), [false]);
+        assert_eq!(strangers(&[face(0, 0.0), face(0, 0.8), face(0, -0.6)]), [false; 3]);
+        assert_eq!(strangers(&[]), [false; 0]);
+    }
+
+    #[test]
+    fn the_one_of_somebody_else_is_found_wherever_it_stands() {
+        assert_eq!(strangers(&[face(1, 0.0), face(0, 0.4), face(0, -0.4)]), [true, false, false]);
+        assert_eq!(strangers(&[face(0, 0.0), face(0, 0.4), face(0, -0.4), face(1, 0.0)]), [false, false, false, true]);
+    }
+
+    #[test]
+    fn of_two_that_disagree_neither_is_taken_for_the_right_one() {
+        assert_eq!(strangers(&[face(0, 0.0), face(1, 0.0)]), [true, true]);
+    }
+}
