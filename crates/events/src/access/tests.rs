@@ -278,6 +278,7 @@ impl Gate {
             denied: None,
             rule: Rule { threshold, strong, shots: 2, margin: 0.02 },
             best: None,
+            attributes: None,
         })
     }
 }

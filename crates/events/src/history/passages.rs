@@ -169,5 +169,6 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting, rule: Rule) -> Evidence {
         denied: None,
         rule,
         best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),
+        attributes: face.attributes,
     }
 }
