@@ -7,6 +7,7 @@
 mod access;
 mod apart;
 mod attendance;
+mod attributes;
 mod auth;
 mod bad_input;
 mod cameras;

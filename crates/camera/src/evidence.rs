@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use face::{Embedding, Rect};
+use face::{Attributes, Embedding, Rect};
 use gallery::Match;
 
 use crate::Frame;
@@ -40,6 +40,8 @@ pub struct Evidence {
     pub rule: Rule,
     /// The picture that shows the face best.
     pub best: Option<BestShot>,
+    /// What the face looks like, by a few clear shots; `None` where nobody looked. Nothing is decided by it.
+    pub attributes: Option<Attributes>,
 }
 
 impl Evidence {

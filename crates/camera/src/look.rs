@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use face::{Engine, EnginePool, FaceError, StageTimes, Tiles, yaw};
+use face::{AttributeChoice, Engine, EnginePool, FaceError, StageTimes, Tiles, yaw};
 use gallery::Gallery;
 
 use crate::decision::{Acceptance, Rule};
@@ -36,6 +36,8 @@ pub struct LookSettings {
     pub tiles: Tiles,
     /// What is done with faces that do not look alive.
     pub liveness: LivenessMode,
+    /// Which attributes of followed faces are estimated.
+    pub attributes: AttributeChoice,
 }
 
 /// Frame → Sighting: finds the faces, follows them, and finds the nearest enrolled person for each.
@@ -84,7 +86,17 @@ impl Look {
                 sight.got_engine(&frame);
                 let found = sight.find(engine, settings, &frame)?;
                 let mut embed = |five: &_| sight.embed(engine, &frame, five);
-                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)
+                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
+                if settings.attributes == AttributeChoice::OFF {
+                    return Ok(());
+                }
+                let started = Instant::now();
+                let image = frame.image();
+                let looked = tracker.look_closer(gallery, &mut |found, five| {
+                    engine.attributes(image, found, five, settings.attributes)
+                });
+                sight.stages.side += started.elapsed();
+                looked
             })?;
             self.motion.looked_at();
             self.looked_at = Some(frame.read_at);
@@ -188,9 +200,9 @@ impl Sight {
         ended: Vec<Arc<Evidence>>,
         rule: Rule,
     ) -> Sighting {
-        let StageTimes { detect, landmark, embed } = self.stages;
+        let StageTimes { detect, landmark, embed, side } = self.stages;
         // What is left is the gallery's, with the little that following faces takes.
-        let search = self.started.elapsed().saturating_sub(detect + landmark + embed);
+        let search = self.started.elapsed().saturating_sub(detect + landmark + embed + side);
         let times = SightingTimes { waited: self.waited, stages: self.stages, search };
         Sighting { camera: Arc::clone(camera), frame, faces, ended, rule, times, work: self.work }
     }

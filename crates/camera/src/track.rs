@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use face::{Embedding, Rect};
+use face::{Attributes, Embedding, Rect};
 use gallery::{Gallery, Match};
 use models::Gates;
 
@@ -48,6 +48,9 @@ const LARGER: f32 = 1.2;
 const LARGE_ENOUGH: f32 = 112.0;
 const MORE_FRONTAL: f32 = 10.0;
 
+/// The attributes of a face are the mean of so many looks.
+const LOOKS: usize = 3;
+
 /// One face, followed from frame to frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Track {
@@ -68,6 +71,8 @@ pub(crate) struct Track {
     pub stranger: Option<(View, Embedding)>,
     /// Whether every detection so far was too small to be recognised.
     only_small: bool,
+    /// What its attributes looked like in its first clear shots.
+    looks: Vec<Attributes>,
     evidence: Option<Arc<Evidence>>,
     /// By which rule the face was judged when it was last seen.
     judged_by: Option<Rule>,
@@ -98,6 +103,7 @@ impl Track {
             best: None,
             stranger: None,
             only_small: true,
+            looks: Vec::new(),
             evidence: None,
             judged_by: None,
         }
@@ -226,6 +232,17 @@ impl Track {
         }
     }
 
+    /// Whether its attributes are worth another look.
+    pub(crate) fn wants_look(&self) -> bool {
+        self.looks.len() < LOOKS
+    }
+
+    /// Its attributes were looked at.
+    pub(crate) fn looked(&mut self, look: Attributes) {
+        self.looks.push(look);
+        self.evidence = None;
+    }
+
     /// What is known by now is to be told anew.
     pub(crate) fn changed(&mut self) {
         self.evidence = None;
@@ -270,6 +287,7 @@ impl Track {
             denied: None,
             rule: *rule,
             best: self.best.clone(),
+            attributes: Attributes::mean(&self.looks),
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use face::{Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
+use face::{Attributes, Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
 use gallery::{Distance, Gallery};
 
 use crate::Frame;
@@ -130,6 +130,26 @@ impl Tracker {
         Ok(())
     }
 
+    /// Has the attributes looked at of faces that have a shot in this frame, one fit to enrol from, and too few looks so far.
+    pub(crate) fn look_closer(
+        &mut self,
+        gallery: &Gallery,
+        look: &mut dyn FnMut(&Detection, &FivePoints) -> Result<Attributes, FaceError>,
+    ) -> Result<(), FaceError> {
+        for present in &self.present {
+            let is_clear = |shot: &Embedding| shot.norm >= gallery.gates().enrol_norm;
+            let (Some(five), true) = (&present.found.landmarks, present.embedding.as_ref().is_some_and(is_clear))
+            else {
+                continue;
+            };
+            let track = self.tracks.iter_mut().find(|track| track.id == present.track);
+            if let Some(track) = track.filter(|track| track.wants_look()) {
+                track.looked(look(&present.found.detection, five)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing has moved since the last frame: whoever was there still is.
     pub(crate) fn stay(&mut self, frame: &Frame, gallery: &Gallery) {
         for present in &mut self.present {
@@ -175,7 +195,7 @@ impl Tracker {
                     nearest: evidence.nearest.clone(),
                     verdict,
                     liveness: None,
-                    attributes: None,
+                    attributes: evidence.attributes,
                     evidence: Some(evidence),
                 })
             })

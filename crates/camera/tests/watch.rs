@@ -12,7 +12,7 @@ use camera::{
     Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings,
     Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
-use face::{EnginePool, Runtime, Tiles, YuvImage};
+use face::{AttributeChoice, EnginePool, Runtime, Tiles, YuvImage};
 use gallery::{Distance, Gallery, PersonName, Strictness};
 use models::{Cache, Catalog};
 use store::Store;
@@ -43,6 +43,7 @@ fn settings() -> LookSettings {
         motion_gate: false,
         tiles: Tiles::Off,
         liveness: LivenessMode::Off,
+        attributes: AttributeChoice::OFF,
     }
 }
 

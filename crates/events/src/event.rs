@@ -8,6 +8,7 @@ use gallery::{Distance, RawDistance};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::AttributesView;
 use crate::policy::Status;
 
 /// One processed frame as the WebSocket tells of it: the contract's fields describe the main face (an accepted one
@@ -75,6 +76,9 @@ pub struct FaceView {
     /// How much it looks alive, 0–1; absent where LIVENESS is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<f64>,
+    /// What it looks like (of a track: by a few clear shots); absent where ATTRIBUTES is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributesView>,
     /// The same number for the same face from frame to frame.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track: Option<TrackId>,
@@ -96,6 +100,7 @@ impl FaceView {
             score: rounded(seen.detection.score),
             quality: rounded(seen.quality),
             liveness: seen.liveness.map(rounded),
+            attributes: seen.attributes.as_ref().map(AttributesView::of),
             track: seen.evidence.as_ref().map(|evidence| evidence.track),
             landmarks: seen.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),
         }

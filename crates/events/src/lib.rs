@@ -12,6 +12,7 @@
 mod access;
 mod address;
 mod attendance;
+mod attributes;
 mod calendar;
 mod choice;
 mod error;
@@ -42,6 +43,7 @@ pub use attendance::{
     Attendance, Attendee, AttlogRow, CountedStamp, NotARow, NotASchedule, Period, Schedule, Shift, Stamp, StampSource,
     Workday, is_stand_in, stand_in,
 };
+pub use attributes::{AgeView, AttributesView, Gender, GenderView, SmileView};
 pub use calendar::{Calendar, Holiday, parse_day};
 pub use choice::{Choice, Form, View};
 pub use error::EventsError;

@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
-use models::{Gates, InstalledPack};
+use models::{Gates, InstalledPack, SideRole};
 
 use crate::FaceError;
+use crate::attributes::{AttributeChoice, Attributes, Estimate};
 use crate::detect::{Detection, Detector};
 use crate::embed::{Embedder, Embedding};
 use crate::geometry::Rect;
@@ -74,6 +75,8 @@ pub struct StageTimes {
     pub landmark: Duration,
     /// Alignment and embedding of every face.
     pub embed: Duration,
+    /// Models beside the main path.
+    pub side: Duration,
 }
 
 impl std::ops::AddAssign for StageTimes {
@@ -81,6 +84,7 @@ impl std::ops::AddAssign for StageTimes {
         self.detect += other.detect;
         self.landmark += other.landmark;
         self.embed += other.embed;
+        self.side += other.side;
     }
 }
 
@@ -160,6 +164,27 @@ impl Engine {
     /// [`FaceError::SideModel`] when the pack has no such model or it is not installed, [`FaceError::Inference`] when it fails.
     pub fn liveness(&mut self, picture: &dyn Picture, area: &Rect) -> Result<f32, FaceError> {
         self.side.liveness()?.score(picture, area)
+    }
+
+    /// What the face looks like, as far as it is wanted: `found` in the picture, with these five points.
+    ///
+    /// # Errors
+    /// [`FaceError::SideModel`] when the pack lacks a wanted model or it is not installed, [`FaceError::Inference`] when one fails.
+    pub fn attributes(
+        &mut self,
+        picture: &dyn Picture,
+        found: &Detection,
+        five: &FivePoints,
+        choice: AttributeChoice,
+    ) -> Result<Attributes, FaceError> {
+        let mut look = |wanted: bool, role: SideRole| -> Result<Option<Estimate>, FaceError> {
+            if wanted { self.side.attribute(role)?.look(picture, found, five) } else { Ok(None) }
+        };
+        Ok(Attributes {
+            age: look(choice.age, SideRole::Age)?,
+            gender: look(choice.gender, SideRole::Gender)?,
+            smile: look(choice.smile, SideRole::Expression)?,
+        })
     }
 
     /// The pack's quality gates.

@@ -5,6 +5,7 @@
 //! Does not live here: who somebody is (crate `gallery`), where frames come from (crate `camera`), network, database.
 #![forbid(unsafe_code)]
 
+mod attribute_model;
 mod attributes;
 mod detect;
 mod embed;
@@ -20,7 +21,7 @@ mod session;
 mod side;
 mod tiles;
 
-pub use attributes::Attributes;
+pub use attributes::{AttributeChoice, Attributes, Estimate};
 pub use detect::Detection;
 pub use embed::Embedding;
 pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};

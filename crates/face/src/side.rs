@@ -1,6 +1,7 @@
-use models::InstalledPack;
+use models::{InstalledPack, SideRole};
 
 use crate::FaceError;
+use crate::attribute_model::AttributeModel;
 use crate::liveness::LivenessModel;
 use crate::session::Runtime;
 
@@ -10,11 +11,13 @@ pub(crate) struct SideModels {
     runtime: Runtime,
     installed: InstalledPack,
     liveness: Option<LivenessModel>,
+    /// By their roles.
+    attributes: Vec<(SideRole, AttributeModel)>,
 }
 
 impl SideModels {
     pub(crate) fn new(runtime: &Runtime, installed: &InstalledPack) -> Self {
-        Self { runtime: runtime.clone(), installed: installed.clone(), liveness: None }
+        Self { runtime: runtime.clone(), installed: installed.clone(), liveness: None, attributes: Vec::new() }
     }
 
     pub(crate) fn liveness(&mut self) -> Result<&mut LivenessModel, FaceError> {
@@ -22,5 +25,16 @@ impl SideModels {
             Some(model) => Ok(model),
             none => Ok(none.insert(LivenessModel::open(&self.runtime, &self.installed)?)),
         }
+    }
+
+    pub(crate) fn attribute(&mut self, role: SideRole) -> Result<&mut AttributeModel, FaceError> {
+        let at = match self.attributes.iter().position(|(open, _)| *open == role) {
+            Some(at) => at,
+            None => {
+                self.attributes.push((role, AttributeModel::open(&self.runtime, &self.installed, role)?));
+                self.attributes.len() - 1
+            }
+        };
+        Ok(&mut self.attributes[at].1)
     }
 }

@@ -27,7 +27,7 @@ pub use catalog::{Catalog, Notice, PHOTOS, Package, RUNTIME, Registry, WheelTags
 pub use error::ModelsError;
 pub use pack::{
     Channels, DetectorKind, DetectorModel, DistanceKind, EmbedderModel, Gates, Input, InstalledPack, LandmarkKind,
-    LandmarkModel, ModelFile, Pack, Rewrite, SideModel, SideRole,
+    LandmarkModel, ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
 };
 pub use pull::{Check, Progress, PullRequest, Pulled, Step, pull};
 pub use verify::{FileState, State, verify};

@@ -83,9 +83,37 @@ pub struct Input {
     /// How many planes, in which order.
     pub channels: Channels,
     /// Subtracted from each pixel.
-    pub mean: f32,
+    pub mean: PerChannel,
     /// Multiplied with the difference.
-    pub scale: f32,
+    pub scale: PerChannel,
+}
+
+/// One number for all planes of an input, or one for each, in the order in which they are fed.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "takes a number, or a list of three: one for each channel in the order of `channels`")]
+pub enum PerChannel {
+    /// The same for all.
+    All(f32),
+    /// For the first, second and third plane.
+    Each([f32; 3]),
+}
+
+impl PerChannel {
+    /// That of a plane, which are counted from 0 as they are fed.
+    pub fn of(&self, plane: usize) -> f32 {
+        match self {
+            Self::All(number) => *number,
+            Self::Each(numbers) => numbers[plane],
+        }
+    }
+
+    /// All that there are.
+    pub fn numbers(&self) -> &[f32] {
+        match self {
+            Self::All(number) => std::slice::from_ref(number),
+            Self::Each(numbers) => numbers,
+        }
+    }
 }
 
 /// The planes of a model's input.
@@ -184,6 +212,19 @@ pub struct SideModel {
     pub file: ModelFile,
     /// How it is fed.
     pub input: Input,
+    /// Where the five points lie in its input, in pixels; without it, it is fed with the face's box.
+    #[serde(default, deserialize_with = "template")]
+    pub template: Option<[[f32; 2]; 5]>,
+    /// How far its estimates are off, as measured: for an age the mean difference in years, else the share that is wrong. What was not
+    /// measured is not told: age, gender and expression need it.
+    pub error: Option<f32>,
+    /// Of gender and expression: the output at which both answers are equally likely, above 0 and below 1, as measured.
+    #[serde(default = "half")]
+    pub middle: f32,
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 /// The model that turns an aligned chip into an embedding, and what its numbers mean.
@@ -267,6 +308,10 @@ impl InstalledPack {
             None => Err(ModelsError::SideModelNotInstalled { role: role.key(), pack: pack() }),
         }
     }
+}
+
+fn template<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[[f32; 2]; 5]>, D::Error> {
+    five_points(deserializer).map(Some)
 }
 
 fn five_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[[f32; 2]; 5], D::Error> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{Catalog, PHOTOS, Package, RUNTIME, Registry, WheelTags};
-use crate::pack::{EmbedderModel, Gates, Input, ModelFile, Pack, SideRole};
+use crate::pack::{Channels, EmbedderModel, Gates, Input, ModelFile, Pack, SideModel, SideRole};
 
 /// The first thing found wrong: a dotted TOML key, and a phrase that follows it.
 #[derive(Debug)]
@@ -87,9 +87,31 @@ fn pack(at: &str, name: &str, pack: &Pack) -> Checked {
     ensure(is_share(detector.nms_iou), format!("{at}.detector.nms_iou"), "must be from 0 to 1")?;
     input(&format!("{at}.landmark.input"), &pack.landmark.input)?;
     for (role, model) in &pack.side {
-        input(&format!("{at}.side.{}.input", role.key()), &model.input)?;
+        side(&format!("{at}.side.{}", role.key()), *role, model)?;
     }
     embedder(&format!("{at}.embedder"), &pack.embedder)
+}
+
+fn side(at: &str, role: SideRole, model: &SideModel) -> Checked {
+    input(&format!("{at}.input"), &model.input)?;
+    let finite = model.template.iter().flatten().flatten().all(|coordinate| coordinate.is_finite());
+    ensure(finite, format!("{at}.template"), "must hold finite numbers")?;
+    let is_inside = model.middle > 0.0 && model.middle < 1.0;
+    ensure(is_inside, format!("{at}.middle"), "must be above 0 and below 1")?;
+    let key = format!("{at}.error");
+    match (role, model.error) {
+        (SideRole::Age, Some(years)) => {
+            ensure(years > 0.0 && years.is_finite(), key, "must be the measured mean error in years, above 0")
+        }
+        (SideRole::Gender | SideRole::Expression, Some(share)) => {
+            ensure(is_share(share), key, "must be the measured share of wrong estimates, from 0 to 1")
+        }
+        (SideRole::Age | SideRole::Gender | SideRole::Expression, None) => {
+            Err(Invalid::new(key, "is missing: an estimate is told only with its measured error"))
+        }
+        (_, None) => Ok(()),
+        (_, Some(_)) => Err(Invalid::new(key, "only applies to age, gender and expression")),
+    }
 }
 
 fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
@@ -122,8 +144,14 @@ fn gates(at: &str, gates: &Gates) -> Checked {
 
 fn input(at: &str, input: &Input) -> Checked {
     ensure(input.width > 0 && input.height > 0, at, "needs a width and a height of 1 or more")?;
-    ensure(input.mean.is_finite(), format!("{at}.mean"), "must be a finite number")?;
-    ensure(input.scale.is_finite() && input.scale != 0.0, format!("{at}.scale"), "must be a finite number other than 0")
+    for (key, numbers) in [("mean", &input.mean), ("scale", &input.scale)] {
+        let fits = input.channels != Channels::Grey || numbers.numbers().len() == 1;
+        ensure(fits, format!("{at}.{key}"), "must be a single number: the input has one channel")?;
+    }
+    let (mean, scale) = (input.mean.numbers(), input.scale.numbers());
+    ensure(mean.iter().all(|mean| mean.is_finite()), format!("{at}.mean"), "must be a finite number")?;
+    let scales = scale.iter().all(|scale| scale.is_finite() && *scale != 0.0);
+    ensure(scales, format!("{at}.scale"), "must be a finite number other than 0")
 }
 
 /// `installed` collects what lies where in the cache: two files of one package may not claim one place.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use models::{Catalog, Channels, DistanceKind, ModelsError, Rewrite};
+use models::{Catalog, Channels, DistanceKind, ModelsError, Rewrite, SideRole};
 
 const PACK: &str = r#"
 [packs.mine]
@@ -127,6 +127,57 @@ fn a_value_that_makes_no_sense_is_named_by_its_key() {
         let error = refused(old, new);
         assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
     }
+}
+
+const SIDE: &str = r#"
+[packs.mine.side.age]
+file = { local = "age.onnx" }
+input = { width = 64, height = 64, channels = "bgr", mean = [103.5, 116, 123], scale = 0.017 }
+template = [[24, 30], [39, 30], [32, 38], [26, 46], [38, 46]]
+error = 9.5
+[packs.mine.side.gender]
+file = { local = "gender.onnx" }
+input = { width = 64, height = 64, channels = "bgr", mean = 127, scale = 0.017 }
+error = 0.1
+middle = 0.75
+"#;
+
+#[test]
+fn a_mean_and_a_scale_are_one_number_or_one_for_each_channel() {
+    let catalog = with(&format!("{PACK}{SIDE}")).unwrap();
+    let age = &catalog.pack("mine").unwrap().side[&SideRole::Age];
+    assert_eq!([0, 1, 2].map(|plane| age.input.mean.of(plane)), [103.5, 116.0, 123.0]);
+    assert_eq!([0, 1, 2].map(|plane| age.input.scale.of(plane)), [0.017; 3]);
+    assert_eq!((age.error, age.middle, age.template.unwrap()[2]), (Some(9.5), 0.5, [32.0, 38.0]));
+    for wrong in ["[1, 2]", "[1, 2, 3, 4]", "[]", "\"127\""] {
+        let error = refused("mean = 127.5", &format!("mean = {wrong}"));
+        assert!(error.contains("a list of three") && error.contains("line"), "{wrong}: {error}");
+    }
+    let error = refused("mean = 0, ", "mean = [1, 2, 3], ");
+    assert!(error.contains("`packs.mine.landmark.input.mean`") && error.contains("single number"), "{error}");
+    for wrong in ["[1, inf, 3]", "[nan, 1, 1]"] {
+        let error = refused("mean = 127.5", &format!("mean = {wrong}"));
+        assert!(error.contains("`packs.mine.embedder.input.mean`"), "{wrong}: {error}");
+    }
+    let error = refused("\"bgr\", mean = 127.5, scale = 0.0078125", "\"bgr\", mean = 127.5, scale = [1, 0, 1]");
+    assert!(error.contains("`packs.mine.embedder.input.scale`"), "{error}");
+}
+
+#[test]
+fn an_attribute_model_says_how_far_it_is_off() {
+    for (old, new, key) in [
+        ("error = 9.5\n", "", "age.error"),
+        ("error = 9.5", "error = 0", "age.error"),
+        ("error = 0.1", "error = 10", "gender.error"),
+        ("middle = 0.75", "middle = 1", "gender.middle"),
+        ("side.age", "side.eye", "eye.error"),
+        ("[24, 30]", "[nan, 30]", "age.template"),
+    ] {
+        let error = with(&format!("{PACK}{}", SIDE.replacen(old, new, 1))).unwrap_err().to_string();
+        assert!(error.contains(&format!("`packs.mine.side.{key}`")), "{key}: {error}");
+    }
+    let error = with(&format!("{PACK}{}", SIDE.replacen(", [38, 46]]", "]", 1))).unwrap_err().to_string();
+    assert!(error.contains("`template` has 4 points"), "{error}");
 }
 
 #[test]

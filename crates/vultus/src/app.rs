@@ -3,7 +3,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use camera::{Rule, SeenFace};
 use events::Calendar;
-use face::{DecodeLimits, Engine, EnginePool, FaceError, Runtime};
+use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, EnrolPolicy, Gallery, PersonName, Scale};
 use models::{Cache, Catalog, InstalledPack};
 use store::Store;
@@ -46,6 +46,9 @@ struct Shared {
     runtime: Runtime,
     installed: InstalledPack,
 }
+
+/// Attributes are estimated of so many faces of a photo, the largest: a smile takes as long as ten embeddings.
+const FACES_WITH_ATTRIBUTES: usize = 32;
 
 /// Everybody in a photo.
 pub struct PhotoFaces {
@@ -172,13 +175,14 @@ impl App {
             let found = engine.faces(&image, 1.0)?;
             let rule = app.rule();
             let name = |face: face::Face| SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
-            Ok(PhotoFaces {
-                width: image.width(),
-                height: image.height(),
-                seen: found.faces.into_iter().map(name).collect(),
-                too_small: found.too_small,
-                rule,
-            })
+            let mut seen: Vec<_> = found.faces.into_iter().map(name).collect();
+            let attributes = app.settings().attributes;
+            if attributes != AttributeChoice::OFF {
+                for face in seen.iter_mut().take(FACES_WITH_ATTRIBUTES) {
+                    face.attributes = Some(engine.attributes(&image, &face.detection, &face.landmarks, attributes)?);
+                }
+            }
+            Ok(PhotoFaces { width: image.width(), height: image.height(), seen, too_small: found.too_small, rule })
         })
         .await
     }
@@ -218,6 +222,9 @@ pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)
     let catalog = catalog_of(settings)?;
     let cache = Cache::new(settings.models_folder());
     let installed = cache.installed(&catalog, &settings.model_pack)?;
+    for role in settings.attributes.roles() {
+        installed.side(role).context("ATTRIBUTES cannot be estimated")?;
+    }
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
     strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
     if installed.pack.embedder.curve.is_empty() {

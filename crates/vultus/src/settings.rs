@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use camera::{Acceptance, LivenessMode};
 use events::{Calendar, HistorySettings, MqttSettings};
-use face::Tiles;
+use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
 
 pub use definition::{
@@ -85,8 +85,8 @@ settings! {
         tiles: Tiles = "off",
         /// Faces that do not look alive: `off` nobody looks, `observe` tells, `enforce` refuses.
         liveness: LivenessMode = "off",
-        /// Estimate age, gender and smile. Their errors are large: docs/reference/attributes.md.
-        attributes: bool = "false",
+        /// Estimate what faces look like: `off`, `on`, or some of `age,gender,smile`. Errors are large: docs/reference/attributes.md.
+        attributes: AttributeChoice = "off",
         /// Seconds between two PASS events of one person on one camera.
         cooldown: Cooldown = "5",
         /// The model pack (see `vultus models list`).

@@ -278,6 +278,7 @@ impl Gate {
             denied: None,
             rule: rule(),
             best: None,
+            attributes: None,
         })
     }
 }

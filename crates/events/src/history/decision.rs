@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::seconds::UnixSeconds;
 use super::why;
+use crate::AttributesView;
 
 /// What the decision about a passage rests on: enough to see afterwards why somebody was let in or not. Distances are on
 /// the contract's scale, `raw_distance` is in the model's own terms.
@@ -37,6 +38,9 @@ pub struct Decision {
     /// The same for people: what it means, and what to do.
     #[schema(example = "Accepted as katya: 2 shots agree, each nearer than 0.45.")]
     why: String,
+    /// What the face looked like, by a few clear shots; absent where ATTRIBUTES is off. The decision does not rest on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<AttributesView>,
 }
 
 /// One look at the face.
@@ -118,6 +122,7 @@ impl Decision {
             second: second.map(Second::of),
             reason: evidence.verdict.reason(),
             why: why::sentence(evidence, followed),
+            attributes: evidence.attributes.as_ref().map(AttributesView::of),
         }
     }
 }

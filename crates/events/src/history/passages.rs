@@ -168,5 +168,6 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting) -> Evidence {
         denied: None,
         rule,
         best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),
+        attributes: face.attributes,
     }
 }

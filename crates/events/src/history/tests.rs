@@ -133,6 +133,7 @@ impl Day {
             denied: None,
             rule: RULE(),
             best: Some(BestShot { frame: Arc::clone(frame), area }),
+            attributes: None,
         })
     }
 

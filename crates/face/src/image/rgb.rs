@@ -1,4 +1,4 @@
-use models::Input;
+use models::{Channels, Input, PerChannel};
 
 use super::Picture;
 use super::sample::{Grid, Plane, Rows, Spot, Texels};
@@ -27,7 +27,8 @@ impl RgbImage {
 
     /// `picture` sampled down to the given size.
     pub(crate) fn shrunk(picture: &dyn Picture, width: u32, height: u32) -> Self {
-        let input = Input { width, height, channels: models::Channels::Rgb, mean: 0.0, scale: 1.0 };
+        let input =
+            Input { width, height, channels: Channels::Rgb, mean: PerChannel::All(0.0), scale: PerChannel::All(1.0) };
         let mut planes = Vec::new();
         picture.resize_into(picture.whole(), &input, &mut planes);
         let plane = planes.len() / 3;

@@ -4,7 +4,7 @@
 //! moves a box by a pixel and an embedding by a hundredth. So `resize` has the fixed-point steps of OpenCV's `resize`,
 //! and `warp` the exact weights, rounded at the end, of OpenCV 5's `warpAffine`.
 
-use models::{Channels, Input};
+use models::{Channels, Input, PerChannel};
 
 use super::Area;
 use crate::geometry::{Point, Similarity};
@@ -217,8 +217,8 @@ struct Planes<'a> {
     /// Numbers of one plane.
     len: usize,
     channels: Channels,
-    mean: f32,
-    scale: f32,
+    mean: PerChannel,
+    scale: PerChannel,
 }
 
 impl<'a> Planes<'a> {
@@ -232,9 +232,9 @@ impl<'a> Planes<'a> {
     #[inline]
     fn write(&mut self, channel: usize, at: usize, values: &[f32]) {
         let plane = if self.channels == Channels::Bgr { 2 - channel } else { channel };
-        let start = plane * self.len + at;
+        let (start, mean, scale) = (plane * self.len + at, self.mean.of(plane), self.scale.of(plane));
         for (out, value) in self.out[start..start + values.len()].iter_mut().zip(values) {
-            *out = (value - self.mean) * self.scale;
+            *out = (value - mean) * scale;
         }
     }
 }

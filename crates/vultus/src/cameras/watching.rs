@@ -159,6 +159,7 @@ fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
         motion_gate: settings.motion_gate,
         tiles: camera.tiles.as_deref().and_then(Tiles::parse).unwrap_or(settings.tiles),
         liveness: camera.liveness.as_deref().and_then(LivenessMode::parse).unwrap_or(settings.liveness),
+        attributes: settings.attributes,
     }
 }
 

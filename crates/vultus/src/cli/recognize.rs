@@ -128,10 +128,15 @@ pub(super) fn faces_json(
 }
 
 fn in_words(faces: &[FaceView]) -> String {
-    let one = |face: &FaceView| match (face.status, &face.name, face.distance) {
+    let name = |face: &FaceView| match (face.status, &face.name, face.distance) {
         (Status::Pass, Some(name), Some(distance)) => format!("{name} ({distance})"),
         (_, Some(name), Some(distance)) => format!("unknown (nearest {name}, {distance})"),
         _ => "unknown".to_owned(),
     };
-    if faces.is_empty() { "no face".to_owned() } else { faces.iter().map(one).collect::<Vec<_>>().join(", ") }
+    let one = |face: &FaceView| match &face.attributes {
+        Some(attributes) => format!("{}: {}", name(face), attributes.in_words()),
+        None => name(face),
+    };
+    let between = if faces.iter().any(|face| face.attributes.is_some()) { "; " } else { ", " };
+    if faces.is_empty() { "no face".to_owned() } else { faces.iter().map(one).collect::<Vec<_>>().join(between) }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use camera::{FfmpegOptions, FfmpegSource, LivenessMode};
 use events::Holiday;
-use face::Tiles;
+use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
 use tracing_subscriber::EnvFilter;
 
@@ -111,6 +111,14 @@ impl Value for Strictness {
 }
 
 impl Value for Tiles {
+    const ALLOWED: &'static str = Self::ALLOWED;
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl Value for AttributeChoice {
     const ALLOWED: &'static str = Self::ALLOWED;
 
     fn parse(text: &str) -> Option<Self> {
