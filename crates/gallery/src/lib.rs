@@ -21,6 +21,7 @@ pub use error::EnrolError;
 pub use gallery::{Enrolled, Gallery};
 pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};
+pub use kernel::{Dot, best as best_dot};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;

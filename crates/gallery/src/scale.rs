@@ -12,7 +12,7 @@ pub struct Distance(f32);
 
 impl Distance {
     /// A value of the scale, for instance a threshold that somebody set.
-    pub fn new(value: f32) -> Self {
+    pub const fn new(value: f32) -> Self {
         Self(value)
     }
 
