@@ -158,6 +158,19 @@ impl Engine {
         })
     }
 
+    /// The embedding of the face with these points, whatever the pack's gates say of it: for measuring a pack, never for a door.
+    /// `None` where the points make no face.
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when the model fails.
+    pub fn embed_ungated(
+        &mut self,
+        picture: &dyn Picture,
+        landmarks: &FivePoints,
+    ) -> Result<Option<Embedding>, FaceError> {
+        self.embedder.embed(picture, landmarks)
+    }
+
     /// How much the face in `area` (its box in pixels of the picture) looks alive, 0–1.
     ///
     /// # Errors

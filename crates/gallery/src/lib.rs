@@ -25,6 +25,7 @@ pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, distance_at, fmr_at};
 pub use gallery::{Enrolled, Gallery};
 pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};
+pub use kernel::{Dot, best as best_dot};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;

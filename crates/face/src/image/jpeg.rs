@@ -1,9 +1,9 @@
-use turbojpeg::{Compressor, Subsamp};
+use turbojpeg::{Compressor, PixelFormat, Subsamp};
 
-use super::YuvImage;
+use super::{RgbImage, YuvImage};
 use crate::FaceError;
 
-/// Encodes camera frames as JPEG, from their planes as they are: no colour conversion. Kept from frame to frame, so
+/// Encodes camera frames as JPEG, from their planes as they are: no colour conversion; and photos. Kept from frame to frame, so
 /// that its buffers are made once.
 pub struct JpegEncoder {
     compressor: Compressor,
@@ -32,6 +32,20 @@ impl JpegEncoder {
             align: 1,
             height: frame.height() as usize,
             subsamp: Subsamp::Sub2x2,
+        })?)
+    }
+
+    /// A photo as a JPEG file.
+    ///
+    /// # Errors
+    /// [`FaceError::Jpeg`] when the encoder fails: no memory.
+    pub fn encode_rgb(&mut self, image: &RgbImage) -> Result<Vec<u8>, FaceError> {
+        Ok(self.compressor.compress_to_vec(turbojpeg::Image {
+            pixels: image.pixels(),
+            width: image.width() as usize,
+            pitch: image.width() as usize * 3,
+            height: image.height() as usize,
+            format: PixelFormat::RGB,
         })?)
     }
 }

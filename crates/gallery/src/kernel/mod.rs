@@ -8,10 +8,10 @@ mod aarch64;
 mod x86_64;
 
 /// A dot product of two slices of the same length.
-pub(crate) type Dot = fn(&[f32], &[f32]) -> f32;
+pub type Dot = fn(&[f32], &[f32]) -> f32;
 
 /// The fastest dot product that this processor has.
-pub(crate) fn best() -> Dot {
+pub fn best() -> Dot {
     #[cfg(target_arch = "x86_64")]
     if let Some(dot) = x86_64::dot_if_supported() {
         return dot;

@@ -4,6 +4,7 @@ mod attendance;
 mod cameras;
 mod config;
 mod doctor;
+mod eval;
 mod models;
 mod nodes;
 mod output;
@@ -92,6 +93,8 @@ enum Command {
     Recognize(recognize::Recognize),
     /// Do two photos show the same person?
     Verify(verify::Verify),
+    /// How good is recognition, on labelled photos or on the people who are enrolled?
+    Eval(eval::Eval),
     /// Fetch, list and check the models.
     #[command(subcommand)]
     Models(models::Models),
@@ -197,6 +200,7 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         Command::Webhooks(command) => webhooks::run(command, &settings, &resolved),
         Command::Recognize(command) => recognize::run(command, settings),
         Command::Verify(command) => verify::run(&command, &settings),
+        Command::Eval(command) => eval::run(&command, settings),
         Command::Models(command) => models::run(&command, &settings),
         Command::Doctor => doctor::run(&settings, &resolved),
         Command::Config(_) => config::print(&settings, &resolved),

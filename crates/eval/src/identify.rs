@@ -1,0 +1,226 @@
+use gallery::{Distance, RawDistance, Scale, best_dot};
+use serde::Serialize;
+
+use crate::distances::{Distances, Edge};
+use crate::interval::{Interval, short};
+use crate::population::Population;
+
+/// Photos that a person is enrolled from, where one is left to be recognised by.
+const ENROLLED: usize = 3;
+
+/// One against many: some are enrolled, and strangers come too.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identification {
+    /// People enrolled, each by the mean of up to three photos: the gallery's size N.
+    pub people: usize,
+    /// Photos of enrolled people that were looked for.
+    pub probes: u64,
+    /// Photos of people who are not enrolled that were looked for.
+    pub strangers: u64,
+    /// `others`: there is nobody with a single photo, so each probe is also looked for in a gallery without its own person.
+    pub strangers_are: &'static str,
+    /// The threshold of `fpir` and `fnir` on the contract's scale: TH_ACCEPT.
+    pub threshold: Distance,
+    /// False positive identification rate: the share of strangers who are taken for somebody.
+    pub fpir: f64,
+    /// Its 95 % interval after Wilson.
+    pub fpir_ci: Interval,
+    /// What 1 − (1 − FMR)^N says, with the false match rate measured at the threshold on single photos.
+    pub fpir_by_formula: f64,
+    /// False negative identification rate: the share of probes that are not taken for their own person; missed faces count.
+    pub fnir: f64,
+    /// Its 95 % interval after Wilson.
+    pub fnir_ci: Interval,
+    /// Both by threshold.
+    pub det: Vec<DetPoint>,
+}
+
+/// One threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DetPoint {
+    /// On the contract's scale.
+    pub threshold: Distance,
+    /// False positive identification rate.
+    pub fpir: f64,
+    /// False negative identification rate.
+    pub fnir: f64,
+}
+
+/// Searches of a gallery.
+#[derive(Default)]
+struct Searches {
+    /// Distances of probes to their own person where that is the nearest; infinite otherwise.
+    own: Distances,
+    /// Distances of strangers to whoever is nearest.
+    stranger: Distances,
+}
+
+/// Of who has two photos with a face or more, all but the last, and at most the first three, are enrolled, and the others are looked
+/// for. Who has one is a stranger. `None` where nobody can be enrolled and looked for.
+pub fn identify(
+    population: &Population,
+    scale: &Scale,
+    threshold: Distance,
+    impostor: &Distances,
+) -> Option<Identification> {
+    let photos = population.by_owner();
+    let mut gallery: Vec<(u32, Vec<f32>)> = Vec::new();
+    let (mut probes, mut alone) = (Vec::new(), Vec::new());
+    for (owner, photos) in (0..).zip(&photos) {
+        let seen: Vec<usize> = photos.iter().copied().filter(|at| population.found[*at]).collect();
+        match (seen.len(), photos.len()) {
+            (1, 1) => alone.push(seen[0]),
+            // With one face in several photos: neither a stranger nor somebody who could be looked for.
+            (0 | 1, _) => {}
+            (count, _) => {
+                let enrolled = &seen[..ENROLLED.min(count - 1)];
+                gallery.push((owner, mean(population, enrolled)?));
+                probes.extend(photos.iter().copied().filter(|at| !enrolled.contains(at)));
+            }
+        }
+    }
+    if gallery.len() < 2 {
+        return None;
+    }
+    let searches = search_all(population, scale, &gallery, &probes, &alone);
+    let edge = edge_of(scale, threshold);
+    let share = |hits: u64, all: u64| short(hits as f64 / all.max(1) as f64);
+    let strangers = searches.stranger.all();
+    let (positives, misses) = (searches.stranger.below(edge), searches.own.all() - searches.own.below(edge));
+    let fmr = impostor.below(edge) as f64 / impostor.compared().max(1) as f64;
+    Some(Identification {
+        people: gallery.len(),
+        probes: searches.own.all(),
+        strangers,
+        strangers_are: if alone.is_empty() { "others" } else { "people with one photo" },
+        threshold,
+        fpir: share(positives, strangers),
+        fpir_ci: Interval::wilson(positives, strangers),
+        fpir_by_formula: short(fpir_of(fmr, gallery.len())),
+        fnir: share(misses, searches.own.all()),
+        fnir_ci: Interval::wilson(misses, searches.own.all()),
+        det: det(&searches, scale),
+    })
+}
+
+/// The chance that a stranger is taken for one of `people` when each of them is a match with the chance `fmr`:
+/// 1 − (1 − FMR)^N.
+pub fn fpir_of(fmr: f64, people: usize) -> f64 {
+    -(people as f64 * (-fmr).ln_1p()).exp_m1()
+}
+
+/// The other way round: FMR = 1 − (1 − FPIR)^(1/N).
+pub fn fmr_of(fpir: f64, people: usize) -> f64 {
+    -((-fpir).ln_1p() / people.max(1) as f64).exp_m1()
+}
+
+fn mean(population: &Population, photos: &[usize]) -> Option<Vec<f32>> {
+    let mut sum = vec![0.0; population.dim];
+    for at in photos {
+        sum.iter_mut().zip(population.vector(*at)).for_each(|(sum, v)| *sum += v);
+    }
+    let norm = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
+    (norm > 1e-6).then(|| sum.into_iter().map(|v| v / norm).collect())
+}
+
+fn search_all(
+    population: &Population,
+    scale: &Scale,
+    gallery: &[(u32, Vec<f32>)],
+    probes: &[usize],
+    alone: &[usize],
+) -> Searches {
+    let dot = best_dot();
+    let mut searches = Searches::default();
+    let raw = |at: usize, mean: &[f32]| scale.raw_of_dot(dot(population.vector(at), mean)).0;
+    for &at in probes {
+        if !population.found[at] {
+            searches.own.add(f32::INFINITY);
+            continue;
+        }
+        let (mut own, mut other) = (f32::INFINITY, f32::INFINITY);
+        for (owner, mean) in gallery {
+            let raw = raw(at, mean);
+            let nearest = if population.owners[at] == Some(*owner) { &mut own } else { &mut other };
+            *nearest = nearest.min(raw);
+        }
+        searches.own.add(if own <= other { own } else { f32::INFINITY });
+        if alone.is_empty() {
+            searches.stranger.add(other);
+        }
+    }
+    for &at in alone {
+        let nearest = gallery.iter().map(|(_, mean)| raw(at, mean)).fold(f32::INFINITY, f32::min);
+        searches.stranger.add(nearest);
+    }
+    searches
+}
+
+/// The raw distance at which the scale has this distance.
+pub fn edge_of(scale: &Scale, threshold: Distance) -> Edge {
+    let (mut low, mut high) = (0.0, 2.0);
+    if scale.distance(RawDistance(high)) < threshold {
+        return Edge::END;
+    }
+    for _ in 0..40 {
+        let middle = f32::midpoint(low, high);
+        if scale.distance(RawDistance(middle)) < threshold { low = middle } else { high = middle }
+    }
+    Edge::at(high)
+}
+
+/// Rates at thresholds from 0.30 to 0.80 on the contract's scale, in steps of 0.01.
+fn det(searches: &Searches, scale: &Scale) -> Vec<DetPoint> {
+    let (own, strangers) = (searches.own.all().max(1) as f64, searches.stranger.all().max(1) as f64);
+    let point = |hundredths: u8| {
+        let threshold = Distance::new(f32::from(hundredths) / 100.0);
+        let edge = edge_of(scale, threshold);
+        DetPoint {
+            threshold,
+            fpir: short(searches.stranger.below(edge) as f64 / strangers),
+            fnir: short(1.0 - searches.own.below(edge) as f64 / own),
+        }
+    };
+    (30..=80).map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scale() -> Scale {
+        Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder)
+    }
+
+    fn unit(degrees: f32) -> [f32; 2] {
+        [degrees.to_radians().cos(), degrees.to_radians().sin()]
+    }
+
+    #[test]
+    fn strangers_who_look_like_somebody_are_counted_and_missed_probes_too() {
+        let mut people = Population::nobody(2, ["ann", "bob", "eve", "joe"].map(String::from).to_vec());
+        for (owner, angle) in [(0, 0.0), (0, 5.0), (1, 120.0), (1, 125.0), (2, 10.0), (3, 240.0)] {
+            people.add(String::new(), Some(owner), Some(&unit(angle)));
+        }
+        people.add(String::new(), Some(0), None);
+        let found = identify(&people, &scale(), Distance::new(0.45), &Distances::default()).unwrap();
+        assert_eq!((found.people, found.probes, found.strangers), (2, 3, 2));
+        assert_eq!((found.fpir, found.fnir), (0.5, short(1.0 / 3.0)));
+        assert!(found.det.windows(2).all(|pair| pair[0].fpir <= pair[1].fpir && pair[0].fnir >= pair[1].fnir));
+    }
+
+    #[test]
+    fn the_threshold_in_raw_distance_is_that_of_the_curve() {
+        assert!((edge_of(&scale(), Distance::new(0.4755)).raw() - 0.5919).abs() < 1e-4);
+        assert_eq!(edge_of(&scale(), Distance::new(9.0)), Edge::END);
+    }
+
+    proptest! {
+        #[test]
+        fn rate_of_one_and_of_many_are_each_others_inverse(fpir in 1e-9f64..0.5, people in 1usize..100_000) {
+            prop_assert!((fpir_of(fmr_of(fpir, people), people) / fpir - 1.0).abs() < 1e-9);
+        }
+    }
+}
