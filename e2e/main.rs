@@ -16,6 +16,7 @@ mod contract;
 mod events;
 mod faults;
 mod hostile;
+mod liveness;
 mod logs;
 mod metrics;
 mod mqtt;

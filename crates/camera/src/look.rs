@@ -53,7 +53,7 @@ pub struct Look {
 impl Look {
     /// `engines` may be shared by many cameras: each look takes one for as long as it lasts, in turn.
     pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
-        let tracker = Tracker::new(settings.rule);
+        let tracker = Tracker::new(settings.rule, settings.liveness);
         Self { settings, engines, gallery, motion: MotionGate::default(), tracker, looked_at: None }
     }
 
@@ -79,7 +79,12 @@ impl Look {
                 sight.got_engine(&frame);
                 let found = sight.find(engine, settings, &frame)?;
                 let mut embed = |five: &_| sight.embed(engine, &frame, five);
-                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)
+                tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
+                if settings.liveness.is_on() {
+                    let spoofs = tracker.look_alive(&mut |area| sight.liveness(engine, &frame, area))?;
+                    sight.work.spoofs = spoofs;
+                }
+                Ok(())
             })?;
             self.motion.looked_at();
             self.looked_at = Some(frame.read_at);
@@ -110,7 +115,11 @@ impl Look {
                     let nearest = gallery.search(&embedding);
                     let face::Detection { area, score } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
-                    faces.push(SeenFace::alone(face, nearest, &settings.rule));
+                    let mut seen = SeenFace::alone(face, nearest, &settings.rule);
+                    if settings.liveness.is_on() {
+                        seen = seen.looked_at(sight.liveness(engine, &frame, &area)?, settings.liveness);
+                    }
+                    faces.push(seen);
                 }
             }
             Ok(())
@@ -175,6 +184,13 @@ impl Sight {
         embedded
     }
 
+    fn liveness(&mut self, engine: &mut Engine, frame: &Frame, area: &face::Rect) -> Result<f32, FaceError> {
+        let started = Instant::now();
+        let score = engine.liveness(frame.image(), area);
+        self.stages.liveness += started.elapsed();
+        score
+    }
+
     fn sighting(
         self,
         camera: &Arc<str>,
@@ -182,9 +198,9 @@ impl Sight {
         faces: Vec<SeenFace>,
         ended: Vec<Arc<Evidence>>,
     ) -> Sighting {
-        let StageTimes { detect, landmark, embed } = self.stages;
+        let StageTimes { detect, landmark, embed, liveness } = self.stages;
         // What is left is the gallery's, with the little that following faces takes.
-        let search = self.started.elapsed().saturating_sub(detect + landmark + embed);
+        let search = self.started.elapsed().saturating_sub(detect + landmark + embed + liveness);
         let times = SightingTimes { waited: self.waited, stages: self.stages, search };
         Sighting { camera: Arc::clone(camera), frame, faces, ended, times, work: self.work }
     }

@@ -77,6 +77,7 @@ struct Record {
     faces: u64,
     embeddings: u64,
     saved: u64,
+    spoofs: u64,
     pace: Pace,
     times: Times,
 }
@@ -107,7 +108,7 @@ impl CameraStatus {
 
     /// Counts a frame that was looked at, or found still, and how long that took since it was read.
     pub fn looked(&self, sighting: &Sighting) {
-        let Work { faces, embeddings, still } = sighting.work;
+        let Work { faces, embeddings, spoofs, still } = sighting.work;
         let mut record = self.lock();
         record.blind = None;
         record.pace.tick(Instant::now());
@@ -118,6 +119,7 @@ impl CameraStatus {
         record.looked_at += 1;
         record.faces += u64::from(faces);
         record.embeddings += u64::from(embeddings);
+        record.spoofs += u64::from(spoofs);
         record.saved += u64::from(faces.saturating_sub(embeddings));
         record.times.add(sighting.frame.read_at.elapsed(), &sighting.times);
     }
@@ -185,6 +187,7 @@ impl Record {
             faces: 0,
             embeddings: 0,
             saved: 0,
+            spoofs: 0,
             pace: Pace::default(),
             times: Times::default(),
         }
@@ -244,6 +247,7 @@ impl Record {
                 detect: self.times.detect.summary(),
                 landmark: self.times.landmark.summary(),
                 embed: self.times.embed.summary(),
+                liveness: self.times.liveness.summary(),
                 search: self.times.search.summary(),
             },
             read: self.read,
@@ -254,6 +258,7 @@ impl Record {
             faces: self.faces,
             embeddings: self.embeddings,
             saved: self.saved,
+            spoofs: self.spoofs,
             last_error: self
                 .last_error
                 .as_ref()

@@ -74,6 +74,8 @@ pub struct StageTimes {
     pub landmark: Duration,
     /// Alignment and embedding of every face.
     pub embed: Duration,
+    /// Whether faces are alive.
+    pub liveness: Duration,
 }
 
 impl std::ops::AddAssign for StageTimes {
@@ -81,6 +83,7 @@ impl std::ops::AddAssign for StageTimes {
         self.detect += other.detect;
         self.landmark += other.landmark;
         self.embed += other.embed;
+        self.liveness += other.liveness;
     }
 }
 
@@ -160,6 +163,14 @@ impl Engine {
     /// [`FaceError::SideModel`] when the pack has no such model or it is not installed, [`FaceError::Inference`] when it fails.
     pub fn liveness(&mut self, picture: &dyn Picture, area: &Rect) -> Result<f32, FaceError> {
         self.side.liveness()?.score(picture, area)
+    }
+
+    /// Loads the model behind [`Engine::liveness`], which is loaded by the first call otherwise: so that whoever needs it knows at once when it is missing.
+    ///
+    /// # Errors
+    /// [`FaceError::SideModel`] when the pack has no such model or it is not installed, [`FaceError::Model`] when it cannot be used.
+    pub fn open_liveness(&mut self) -> Result<(), FaceError> {
+        self.side.liveness().map(drop)
     }
 
     /// The pack's quality gates.

@@ -70,6 +70,12 @@ impl App {
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
+        if settings.liveness.is_on() {
+            let pool = engines_pool.clone();
+            tokio::task::spawn_blocking(move || pool.with(face::Engine::open_liveness))
+                .await?
+                .context("LIVENESS is on, and nothing can tell whether a face is alive: set it to off, or mend this")?;
+        }
         let engines = engines.max(1);
         let turns = Arc::new(Semaphore::new(engines));
         let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
@@ -163,11 +169,17 @@ impl App {
             let image = face::decode(&photo, &app.decode_limits())?;
             let found = engine.faces(&image, 1.0)?;
             let rule = app.rule();
-            let name = |face: face::Face| SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
+            let liveness = app.settings().liveness;
+            let mut name = |face: face::Face| {
+                let area = face.area;
+                let seen = SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
+                let score = liveness.is_on().then(|| engine.liveness(&image, &area)).transpose()?;
+                Ok(score.map_or(seen.clone(), |score| seen.looked_at(score, liveness)))
+            };
             Ok(PhotoFaces {
                 width: image.width(),
                 height: image.height(),
-                seen: found.faces.into_iter().map(name).collect(),
+                seen: found.faces.into_iter().map(&mut name).collect::<Result<_, FaceError>>()?,
                 too_small: found.too_small,
             })
         })

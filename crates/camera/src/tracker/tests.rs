@@ -5,6 +5,7 @@ use face::{Detection, Embedded, FivePoints, Point, Rect};
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
+use crate::LivenessMode;
 use crate::decision::{Reason, Verdict};
 use crate::evidence::TrackId;
 use crate::made::{Enrolled, frame, person, rule, shot};
@@ -49,7 +50,7 @@ type Told = (TrackId, Verdict, String);
 
 impl Scene {
     fn new(names: &[&str]) -> Self {
-        let (tracker, start) = (Tracker::new(rule()), Instant::now());
+        let (tracker, start) = (Tracker::new(rule(), LivenessMode::Off), Instant::now());
         let enrolled = Enrolled::of(names);
         Self { enrolled, tracker, start, now: Duration::ZERO, embeddings: 0, is_other_scene: false }
     }
