@@ -49,7 +49,10 @@ async fn events(vultus: &Service) -> Vec<Value> {
 async fn a_picture_is_refused(scene: Scene, name: &str) {
     let (receiver, alarm) = (Receiver::start().await, Door::start().await);
     let home = home(scene, name, "enforce").with("WEBHOOK_URL", receiver.url());
-    let alarms = format!("[[webhook]]\nname = \"alarm\"\nurl = \"{}\"\non = [\"spoof\"]\n", alarm.url("/alarm"));
+    let alarms = format!(
+        "[[webhook]]\nname = \"alarm\"\nurl = \"{}\"\non = [\"spoof\"]\nextra = [\"kind\", \"status\"]\n",
+        alarm.url("/alarm")
+    );
     fs::write(home.file("vultus.toml"), alarms).unwrap();
     let vultus = home.start(&["serve"]).await;
     let mut viewer = vultus.viewer().await;
