@@ -18,6 +18,7 @@ mod enrolment;
 mod events;
 mod faults;
 mod hostile;
+mod liveness;
 mod logs;
 mod metrics;
 mod mqtt;

@@ -126,7 +126,7 @@ async fn people_who_pass_are_told_of_at_once_in_any_case_and_in_the_words_of_thr
     assert!(wrong.is_empty(), "{wrong:#?}");
     let door = messages.iter().find(|(topic, _)| topic.contains("/event/")).expect("an event entity");
     let door: Value = serde_json::from_str(&door.1).expect("JSON");
-    assert_eq!(door["event_types"], json!(["pass", "denied", "unknown", "watched"]));
+    assert_eq!(door["event_types"], json!(["pass", "denied", "unknown", "watched", "spoof"]));
     assert_eq!(door["state_topic"], format!("{CAMERA}/event"));
     // For a check by Home Assistant itself, where it is installed.
     if let Ok(file) = std::env::var("VULTUS_TEST_DISCOVERY") {

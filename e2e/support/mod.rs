@@ -2,6 +2,7 @@
 
 mod answer;
 mod archive;
+pub mod attack;
 mod database;
 mod door;
 mod exposition;
@@ -14,6 +15,7 @@ mod private_postgres;
 mod process;
 mod receiver;
 mod rtsp_camera;
+mod scene;
 mod service;
 mod video;
 mod viewer;
@@ -33,6 +35,7 @@ pub use private_postgres::PrivatePostgres;
 pub use process::{processes_with, vanish};
 pub use receiver::Receiver;
 pub use rtsp_camera::RtspCamera;
+pub use scene::{Scene, picture_of, video_of};
 pub use service::{Service, client};
 pub use video::{clip, demo_video, looped};
 pub use viewer::{Viewer, status_of_refused};

@@ -46,7 +46,7 @@ pub fn looped(video: &Path, times: u32) -> PathBuf {
 }
 
 /// A file that stays for the next test.
-fn kept(name: &str) -> PathBuf {
+pub(super) fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 

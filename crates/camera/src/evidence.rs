@@ -4,8 +4,8 @@ use std::time::SystemTime;
 use face::{Attributes, Embedding, Rect};
 use gallery::Match;
 
-use crate::Frame;
 use crate::decision::{Rule, Verdict};
+use crate::{Frame, Liveness};
 
 /// A face followed from frame to frame; the number is unique within one run of a camera's watch, and grows.
 pub type TrackId = u64;
@@ -32,6 +32,8 @@ pub struct Evidence {
     pub agreeing: u32,
     /// Whether one of them is so near and so clear that it counts for all that are asked for.
     pub strong: bool,
+    /// What the shots say of whether it is alive; `None` where nobody looked.
+    pub liveness: Option<Liveness>,
     /// What was decided.
     pub verdict: Verdict,
     /// What the access rules have to say of it, for people; `None` where they refuse nobody.

@@ -1,3 +1,17 @@
+//! Whether a face is alive or a picture of one.
+mod votes;
+
+pub use votes::{Liveness, LivenessState};
+
+pub(crate) use votes::LivenessVotes;
+
+use crate::decision::{Reason, Verdict};
+use crate::sighting::SeenFace;
+
+/// From this score on a face is taken to be alive; of a track the mean of its shots. Chosen by bench/liveness: docs/reference/liveness.md has the
+/// curve.
+pub const LIVE_FROM: f32 = 0.7;
+
 /// What is done with a face that does not look alive: the setting `LIVENESS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LivenessMode {
@@ -22,5 +36,22 @@ impl LivenessMode {
             "enforce" => Some(Self::Enforce),
             _ => None,
         }
+    }
+
+    /// Whether anybody looks.
+    pub fn is_on(self) -> bool {
+        self != Self::Off
+    }
+}
+
+impl SeenFace {
+    /// A face of which there is this one picture, after a look at whether it is alive: the one score decides.
+    #[must_use]
+    pub fn looked_at(mut self, score: f32, mode: LivenessMode) -> Self {
+        self.liveness = Some(score);
+        if mode == LivenessMode::Enforce && (score.is_nan() || score < LIVE_FROM) {
+            self.verdict = Verdict::Reject(Reason::Spoof);
+        }
+        self
     }
 }

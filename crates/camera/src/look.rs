@@ -58,7 +58,7 @@ impl Look {
     /// `engines` may be shared by many cameras: each look takes one for as long as it lasts, in turn.
     pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
         let rule = settings.acceptance.rule_for(&gallery);
-        let tracker = Tracker::new(rule);
+        let tracker = Tracker::new(rule, settings.liveness);
         Self { settings, engines, gallery, motion: MotionGate::default(), tracker, rule, looked_at: None }
     }
 
@@ -87,6 +87,9 @@ impl Look {
                 let found = sight.find(engine, settings, &frame)?;
                 let mut embed = |five: &_| sight.embed(engine, &frame, five);
                 tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
+                if settings.liveness.is_on() {
+                    sight.work.spoofs = tracker.look_alive(&mut |area| sight.liveness(engine, &frame, area))?;
+                }
                 if settings.attributes == AttributeChoice::OFF {
                     return Ok(());
                 }
@@ -95,7 +98,7 @@ impl Look {
                 let looked = tracker.look_closer(gallery, &mut |found, five| {
                     engine.attributes(image, found, five, settings.attributes)
                 });
-                sight.stages.side += started.elapsed();
+                sight.stages.attributes += started.elapsed();
                 looked
             })?;
             self.motion.looked_at();
@@ -127,7 +130,11 @@ impl Look {
                     let nearest = gallery.search(&embedding);
                     let face::Detection { area, score } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
-                    faces.push(SeenFace::alone(face, nearest, rule));
+                    let mut seen = SeenFace::alone(face, nearest, rule);
+                    if settings.liveness.is_on() {
+                        seen = seen.looked_at(sight.liveness(engine, &frame, &area)?, settings.liveness);
+                    }
+                    faces.push(seen);
                 }
             }
             Ok(())
@@ -192,6 +199,13 @@ impl Sight {
         embedded
     }
 
+    fn liveness(&mut self, engine: &mut Engine, frame: &Frame, area: &face::Rect) -> Result<f32, FaceError> {
+        let started = Instant::now();
+        let score = engine.liveness(frame.image(), area);
+        self.stages.liveness += started.elapsed();
+        score
+    }
+
     fn sighting(
         self,
         camera: &Arc<str>,
@@ -200,9 +214,9 @@ impl Sight {
         ended: Vec<Arc<Evidence>>,
         rule: Rule,
     ) -> Sighting {
-        let StageTimes { detect, landmark, embed, side } = self.stages;
+        let StageTimes { detect, landmark, embed, liveness, attributes } = self.stages;
         // What is left is the gallery's, with the little that following faces takes.
-        let search = self.started.elapsed().saturating_sub(detect + landmark + embed + side);
+        let search = self.started.elapsed().saturating_sub(detect + landmark + embed + liveness + attributes);
         let times = SightingTimes { waited: self.waited, stages: self.stages, search };
         Sighting { camera: Arc::clone(camera), frame, faces, ended, rule, times, work: self.work }
     }

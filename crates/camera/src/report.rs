@@ -42,6 +42,8 @@ pub struct CameraReport {
     pub saved: u64,
     /// Below which distance the newest frame's faces are accepted; `None` before the first.
     pub threshold: Option<Distance>,
+    /// Faces decided to be spoofs.
+    pub spoofs: u64,
     /// What went wrong last, also when it is over.
     pub last_error: Option<LastError>,
 }
@@ -57,18 +59,21 @@ pub struct StageTimings {
     pub landmark: Timing,
     /// Alignment and embedding of every face that needed it.
     pub embed: Timing,
+    /// Whether every face that was asked is alive.
+    pub liveness: Timing,
     /// In the gallery.
     pub search: Timing,
 }
 
 impl StageTimings {
     /// The stages by name, in the order in which a frame goes through them.
-    pub fn named(&self) -> [(&'static str, Timing); 5] {
+    pub fn named(&self) -> [(&'static str, Timing); 6] {
         [
             ("waited", self.waited),
             ("detect", self.detect),
             ("landmark", self.landmark),
             ("embed", self.embed),
+            ("liveness", self.liveness),
             ("search", self.search),
         ]
     }

@@ -35,6 +35,8 @@ pub struct Work {
     pub faces: u32,
     /// Embeddings computed for them; without tracking there is one a face.
     pub embeddings: u32,
+    /// Faces decided to be spoofs: each once, until it is taken to be alive again.
+    pub spoofs: u32,
     /// Nothing had moved, so that nothing was looked for: the faces are those of the frame before.
     pub still: bool,
 }

@@ -80,6 +80,7 @@ struct Record {
     embeddings: u64,
     saved: u64,
     threshold: Option<Distance>,
+    spoofs: u64,
     pace: Pace,
     times: Times,
 }
@@ -115,7 +116,7 @@ impl CameraStatus {
 
     /// Counts a frame that was looked at, or found still, and how long that took since it was read.
     pub fn looked(&self, sighting: &Sighting) {
-        let Work { faces, embeddings, still } = sighting.work;
+        let Work { faces, embeddings, spoofs, still } = sighting.work;
         let mut record = self.lock();
         record.blind = None;
         record.threshold = Some(sighting.rule.threshold);
@@ -127,6 +128,7 @@ impl CameraStatus {
         record.looked_at += 1;
         record.faces += u64::from(faces);
         record.embeddings += u64::from(embeddings);
+        record.spoofs += u64::from(spoofs);
         record.saved += u64::from(faces.saturating_sub(embeddings));
         record.times.add(sighting.frame.read_at.elapsed(), &sighting.times);
     }
@@ -195,6 +197,7 @@ impl Record {
             embeddings: 0,
             saved: 0,
             threshold: None,
+            spoofs: 0,
             pace: Pace::default(),
             times: Times::default(),
         }
@@ -254,6 +257,7 @@ impl Record {
                 detect: self.times.detect.summary(),
                 landmark: self.times.landmark.summary(),
                 embed: self.times.embed.summary(),
+                liveness: self.times.liveness.summary(),
                 search: self.times.search.summary(),
             },
             read: self.read,
@@ -265,6 +269,7 @@ impl Record {
             embeddings: self.embeddings,
             saved: self.saved,
             threshold: self.threshold,
+            spoofs: self.spoofs,
             last_error: self
                 .last_error
                 .as_ref()

@@ -87,6 +87,7 @@ pub(crate) struct Times {
     pub(crate) detect: Timed,
     pub(crate) landmark: Timed,
     pub(crate) embed: Timed,
+    pub(crate) liveness: Timed,
     pub(crate) search: Timed,
 }
 
@@ -97,6 +98,7 @@ impl Times {
         self.detect.add_if_run(times.stages.detect);
         self.landmark.add_if_run(times.stages.landmark);
         self.embed.add_if_run(times.stages.embed);
+        self.liveness.add_if_run(times.stages.liveness);
         self.search.add_if_run(times.search);
     }
 }

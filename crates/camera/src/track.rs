@@ -5,11 +5,12 @@ use face::{Attributes, Embedding, Rect};
 use gallery::{Gallery, Match};
 use models::Gates;
 
-use crate::Frame;
 use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::{BestShot, Evidence, TrackId};
 use crate::kalman::BoxFilter;
+use crate::liveness::LivenessVotes;
 use crate::votes::{View, Votes};
+use crate::{Frame, LivenessMode};
 
 /// A track with so many usable shots has been seen well enough; more only when they are likely to be better.
 const ENOUGH: usize = 5;
@@ -57,6 +58,7 @@ pub(crate) struct Track {
     pub id: TrackId,
     filter: BoxFilter,
     pub votes: Votes,
+    pub liveness: LivenessVotes,
     started_at: SystemTime,
     last_seen_at: SystemTime,
     last_seen: Instant,
@@ -87,11 +89,12 @@ pub(crate) struct Seen {
 }
 
 impl Track {
-    pub(crate) fn new(id: TrackId, area: &Rect, frame: &Frame) -> Self {
+    pub(crate) fn new(id: TrackId, area: &Rect, frame: &Frame, liveness: LivenessMode) -> Self {
         Self {
             id,
             filter: BoxFilter::new(area),
             votes: Votes::default(),
+            liveness: LivenessVotes::new(liveness),
             started_at: frame.captured_at,
             last_seen_at: frame.captured_at,
             last_seen: frame.read_at,
@@ -156,6 +159,10 @@ impl Track {
         if self.stranger.is_some() || (verdict != Verdict::Pass && self.votes.len() < self.enough(rule)) {
             return since >= UNDECIDED_PAUSE;
         }
+        // Whether an accepted face is alive is to be known soon.
+        if verdict == Verdict::Pass && self.liveness.pause().is_some_and(|pause| since >= pause) {
+            return true;
+        }
         let side = best.area.width().max(best.area.height());
         let is_larger = side < LARGE_ENOUGH && seen.area.longer_side() as f32 >= LARGER * side;
         let is_more_frontal = seen.yaw.abs() + MORE_FRONTAL <= best.yaw.abs();
@@ -183,6 +190,7 @@ impl Track {
         self.only_small
             || self.is_hopeless()
             || (self.stranger.is_none()
+                && self.liveness.is_settled()
                 && (self.votes.len() >= self.enough(rule) || self.votes.verdict(rule, gates) == Verdict::Pass))
     }
 
@@ -205,6 +213,8 @@ impl Track {
     /// Another face may have taken this one's place: it has to be confirmed again before anybody is accepted.
     pub(crate) fn doubt(&mut self) {
         self.confirmed = None;
+        self.liveness.doubt();
+        self.evidence = None;
     }
 
     /// A shot was counted.
@@ -214,6 +224,12 @@ impl Track {
         if self.votes.newest_agrees(rule) {
             self.confirmed = Some(now);
         }
+        self.evidence = None;
+    }
+
+    /// A counted shot looks alive as much as `score` says.
+    pub(crate) fn looked_alive(&mut self, score: f32) {
+        self.liveness.add(score);
         self.evidence = None;
     }
 
@@ -283,7 +299,12 @@ impl Track {
             nearest: self.votes.nearest().cloned(),
             agreeing: self.votes.agreeing(rule),
             strong: self.votes.is_strong(rule, gates),
-            verdict: if too_small { Verdict::Reject(Reason::TooSmall) } else { self.votes.verdict(rule, gates) },
+            liveness: self.liveness.liveness(),
+            verdict: if too_small {
+                Verdict::Reject(Reason::TooSmall)
+            } else {
+                self.liveness.judge(self.votes.verdict(rule, gates))
+            },
             denied: None,
             rule: *rule,
             best: self.best.clone(),

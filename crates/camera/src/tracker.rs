@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 use face::{Attributes, Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
 use gallery::{Distance, Gallery};
 
-use crate::Frame;
 use crate::decision::{Rule, Verdict};
 use crate::evidence::{Evidence, TrackId};
 use crate::pairing::{Pairing, pair};
 use crate::sighting::SeenFace;
 use crate::track::{Seen, Track};
 use crate::votes::View;
+use crate::{Frame, LivenessMode};
 
 /// A face that is not seen for so long has gone. Until then it is the same track when it is back.
 const GONE_AFTER: Duration = Duration::from_secs(3);
@@ -32,6 +32,7 @@ const MOST_TRACKS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Tracker {
     rule: Rule,
+    liveness: LivenessMode,
     tracks: Vec<Track>,
     next_id: TrackId,
     /// Faces of the frame that was looked at last.
@@ -69,6 +70,9 @@ struct Doubt {
 /// Turns five points into an embedding; asked only where it is worth its price.
 pub(crate) type Embed<'a> = dyn FnMut(&FivePoints) -> Result<Embedded, FaceError> + 'a;
 
+/// How much the face in a box of the frame looks alive, 0–1.
+pub(crate) type Score<'a> = dyn FnMut(&Rect) -> Result<f32, FaceError> + 'a;
+
 impl Found {
     fn area(&self) -> Rect {
         self.detection.area
@@ -84,8 +88,21 @@ impl Found {
 }
 
 impl Tracker {
-    pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, tracks: Vec::new(), next_id: 1, present: Vec::new(), sure: Vec::new(), ended: Vec::new() }
+    pub(crate) fn new(rule: Rule, liveness: LivenessMode) -> Self {
+        let (tracks, present, sure, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { rule, liveness, tracks, next_id: 1, present, sure, ended }
+    }
+
+    /// Asks of each face whose shot was counted in this frame whether it looks alive, by its box. Says how many were decided to be
+    /// spoofs by it.
+    pub(crate) fn look_alive(&mut self, score: &mut Score<'_>) -> Result<u32, FaceError> {
+        let mut spoofs = 0;
+        for present in self.present.iter().filter(|present| present.embedding.is_some()) {
+            let Some(track) = self.tracks.iter_mut().find(|track| track.id == present.track) else { continue };
+            track.looked_alive(score(&present.found.area())?);
+            spoofs += u32::from(track.liveness.take_news());
+        }
+        Ok(spoofs)
     }
 
     /// Judges by another rule from now on: what was decided of those who are there is decided anew.
@@ -194,7 +211,7 @@ impl Tracker {
                     embedding: present.embedding.clone(),
                     nearest: evidence.nearest.clone(),
                     verdict,
-                    liveness: None,
+                    liveness: evidence.liveness.map(|liveness| liveness.score),
                     attributes: evidence.attributes,
                     evidence: Some(evidence),
                 })
@@ -340,7 +357,7 @@ impl Tracker {
     }
 
     fn begin(&mut self, found: &Found, frame: &Frame) -> usize {
-        self.tracks.push(Track::new(self.next_id, &found.area(), frame));
+        self.tracks.push(Track::new(self.next_id, &found.area(), frame, self.liveness));
         self.next_id += 1;
         self.tracks.len() - 1
     }

@@ -270,6 +270,7 @@ impl Pace {
             detect_ms = mean_ms(self.times.stages.detect),
             landmark_ms = mean_ms(self.times.stages.landmark),
             embed_ms = mean_ms(self.times.stages.embed),
+            liveness_ms = mean_ms(self.times.stages.liveness),
             search_ms = mean_ms(self.times.search),
             "frames"
         );

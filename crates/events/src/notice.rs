@@ -15,11 +15,13 @@ pub enum NoticeKind {
     Unknown,
     /// Somebody of the watch list is seen, accepted or not.
     Watched,
+    /// A face that would be accepted does not look alive: somebody shows a picture of that person.
+    Spoof,
 }
 
 impl NoticeKind {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Pass, Self::Denied, Self::Unknown, Self::Watched];
+    pub const ALL: [Self; 5] = [Self::Pass, Self::Denied, Self::Unknown, Self::Watched, Self::Spoof];
 
     /// The word for it in settings and messages.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl NoticeKind {
             Self::Denied => "denied",
             Self::Unknown => "unknown",
             Self::Watched => "watched",
+            Self::Spoof => "spoof",
         }
     }
 }
@@ -37,7 +40,7 @@ impl NoticeKind {
 pub struct Notice {
     /// What has happened.
     pub kind: NoticeKind,
-    /// Who it is; `None` for somebody unknown.
+    /// Who it is, of a spoof whose picture it seems to be; `None` for somebody unknown.
     pub name: Option<String>,
     /// The number by which other systems know the person.
     pub code: Option<String>,
@@ -85,7 +88,7 @@ impl Notice {
 
     /// `PASS` or `REJECT`.
     pub fn status(&self) -> &'static str {
-        if self.kind == NoticeKind::Denied || self.kind == NoticeKind::Unknown || self.reason.is_some() {
+        if matches!(self.kind, NoticeKind::Denied | NoticeKind::Unknown | NoticeKind::Spoof) || self.reason.is_some() {
             "REJECT"
         } else {
             "PASS"

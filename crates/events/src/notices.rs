@@ -6,8 +6,8 @@ use store::PersonId;
 
 use crate::{Notice, NoticeKind, PassageNews, Phase, Visitors};
 
-/// Passages → what is told of them beside the PASS, at one camera: that somebody was denied, is unknown, or is on the watch
-/// list, each once a passage.
+/// Passages → what is told of them beside the PASS, at one camera: that somebody was denied, is unknown, is on the watch
+/// list, or that a picture of somebody was shown, each once a passage.
 #[derive(Debug)]
 pub struct Notices {
     gallery: Gallery,
@@ -35,6 +35,12 @@ impl Notices {
         }
         if person.is_none() && is_of_a_face(seen.reason) && self.is_to_be_told(seen.visitor.as_deref()) {
             kinds.push(NoticeKind::Unknown);
+        }
+        if seen.reason == Some(Reason::Spoof)
+            && let Some(likeness) = news.event.likeness()
+        {
+            seen.name = Some(likeness.to_owned());
+            kinds.push(NoticeKind::Spoof);
         }
         if is_watched {
             kinds.push(NoticeKind::Watched);

@@ -75,8 +75,10 @@ pub struct StageTimes {
     pub landmark: Duration,
     /// Alignment and embedding of every face.
     pub embed: Duration,
-    /// Models beside the main path.
-    pub side: Duration,
+    /// Whether faces are alive.
+    pub liveness: Duration,
+    /// Age, gender and smile.
+    pub attributes: Duration,
 }
 
 impl std::ops::AddAssign for StageTimes {
@@ -84,7 +86,8 @@ impl std::ops::AddAssign for StageTimes {
         self.detect += other.detect;
         self.landmark += other.landmark;
         self.embed += other.embed;
-        self.side += other.side;
+        self.liveness += other.liveness;
+        self.attributes += other.attributes;
     }
 }
 
@@ -198,6 +201,14 @@ impl Engine {
             gender: look(choice.gender, SideRole::Gender)?,
             smile: look(choice.smile, SideRole::Expression)?,
         })
+    }
+
+    /// Loads the model behind [`Engine::liveness`], which is loaded by the first call otherwise: so that whoever needs it knows at once when it is missing.
+    ///
+    /// # Errors
+    /// [`FaceError::SideModel`] when the pack has no such model or it is not installed, [`FaceError::Model`] when it cannot be used.
+    pub fn open_liveness(&mut self) -> Result<(), FaceError> {
+        self.side.liveness().map(drop)
     }
 
     /// The pack's quality gates.

@@ -76,6 +76,12 @@ impl App {
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
+        if settings.liveness.is_on() {
+            let pool = engines_pool.clone();
+            tokio::task::spawn_blocking(move || pool.with(face::Engine::open_liveness))
+                .await?
+                .context("LIVENESS is on, and nothing can tell whether a face is alive: set it to off, or mend this")?;
+        }
         let engines = engines.max(1);
         let turns = Arc::new(Semaphore::new(engines));
         let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
@@ -174,13 +180,20 @@ impl App {
             let image = face::decode(&photo, &app.decode_limits())?;
             let found = engine.faces(&image, 1.0)?;
             let rule = app.rule();
-            let name = |face: face::Face| SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
-            let mut seen: Vec<_> = found.faces.into_iter().map(name).collect();
-            let attributes = app.settings().attributes;
-            if attributes != AttributeChoice::OFF {
-                for face in seen.iter_mut().take(FACES_WITH_ATTRIBUTES) {
-                    face.attributes = Some(engine.attributes(&image, &face.detection, &face.landmarks, attributes)?);
+            let settings = app.settings();
+            let (liveness, attributes) = (settings.liveness, settings.attributes);
+            let mut seen = Vec::with_capacity(found.faces.len());
+            for face in found.faces {
+                let area = face.area;
+                let mut named = SeenFace::alone(face.clone(), app.gallery().search(&face.embedding), &rule);
+                if liveness.is_on() {
+                    named = named.looked_at(engine.liveness(&image, &area)?, liveness);
                 }
+                if attributes != AttributeChoice::OFF && seen.len() < FACES_WITH_ATTRIBUTES {
+                    let looked = engine.attributes(&image, &named.detection, &named.landmarks, attributes)?;
+                    named.attributes = Some(looked);
+                }
+                seen.push(named);
             }
             Ok(PhotoFaces { width: image.width(), height: image.height(), seen, too_small: found.too_small, rule })
         })

@@ -6,9 +6,12 @@ use gallery::Distance;
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
+use crate::LivenessMode;
 use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::TrackId;
 use crate::made::{Enrolled, frame, person, rule, shot};
+
+mod liveness;
 
 /// What the embedder would say of a face.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ struct Scene {
     now: Duration,
     embeddings: usize,
     is_other_scene: bool,
+    /// How much every face looks alive, where that is asked.
+    liveness: Option<f32>,
 }
 
 /// What is told of a face: its track, verdict and nearest person.
@@ -50,9 +55,9 @@ type Told = (TrackId, Verdict, String);
 
 impl Scene {
     fn new(names: &[&str]) -> Self {
-        let (tracker, start) = (Tracker::new(rule()), Instant::now());
+        let (tracker, start) = (Tracker::new(rule(), LivenessMode::Off), Instant::now());
         let enrolled = Enrolled::of(names);
-        Self { enrolled, tracker, start, now: Duration::ZERO, embeddings: 0, is_other_scene: false }
+        Self { enrolled, tracker, start, now: Duration::ZERO, embeddings: 0, is_other_scene: false, liveness: None }
     }
 
     /// A frame 100 ms later.
@@ -73,6 +78,9 @@ impl Scene {
         };
         self.tracker.follow(&frame, found, self.is_other_scene, &self.enrolled.gallery, &mut embed).unwrap();
         self.embeddings = count;
+        if let Some(score) = self.liveness {
+            self.tracker.look_alive(&mut |_| Ok(score)).unwrap();
+        }
         let told = self.tracker.faces(frame.read_at, &self.enrolled.gallery);
         told.into_iter()
             .map(|seen| {

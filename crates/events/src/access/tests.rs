@@ -274,6 +274,7 @@ impl Gate {
             nearest: Some(nearest),
             agreeing: 2,
             strong: true,
+            liveness: None,
             verdict: Verdict::Pass,
             denied: None,
             rule: rule(),

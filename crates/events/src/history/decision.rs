@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{Evidence, Reason, Rule, Shot};
+use camera::{Evidence, LIVE_FROM, Liveness, Reason, Rule, Shot};
 use gallery::{Distance, Match, RawDistance, RunnerUp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,6 +33,8 @@ pub struct Decision {
     second: Option<Second>,
     /// How much farther the second-best person is than the best.
     margin: Option<f64>,
+    /// Whether the face is alive; null where nobody looked.
+    liveness: Option<LivenessView>,
     /// Why it is no PASS; null for a PASS.
     reason: Option<Reason>,
     /// The same for people: what it means, and what to do.
@@ -84,6 +86,27 @@ struct Votes {
     strong: bool,
 }
 
+/// Whether the face is alive.
+#[derive(Debug, Serialize, ToSchema)]
+struct LivenessView {
+    /// Mean of the newest shots, 0–1.
+    score: f64,
+    /// How many they are.
+    shots: u32,
+    /// From this score on a face is taken to be alive.
+    threshold: f64,
+    /// `alive`, `spoof`, or `unsure` while there are too few shots.
+    #[schema(example = "alive")]
+    state: &'static str,
+}
+
+impl LivenessView {
+    fn of(liveness: Liveness) -> Self {
+        let Liveness { score, shots, state } = liveness;
+        Self { score: rounded(score), shots, threshold: rounded(LIVE_FROM), state: state.as_str() }
+    }
+}
+
 /// The nearest person.
 #[derive(Debug, Serialize, ToSchema)]
 struct Nearest {
@@ -120,6 +143,7 @@ impl Decision {
             fused: nearest.map(Nearest::of),
             margin: nearest.zip(second).map(|(best, second)| rounded(second.distance.value() - best.distance.value())),
             second: second.map(Second::of),
+            liveness: evidence.liveness.map(LivenessView::of),
             reason: evidence.verdict.reason(),
             why: why::sentence(evidence, followed),
             attributes: evidence.attributes.as_ref().map(AttributesView::of),

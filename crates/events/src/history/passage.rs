@@ -364,7 +364,7 @@ impl Passage {
             self.evidence.verdict.reason(),
             Some(Reason::BelowThreshold | Reason::NobodyEnrolled | Reason::Refuted)
         );
-        if self.person().is_some() {
+        if self.person().is_some() || self.evidence.verdict.reason() == Some(Reason::Spoof) {
             self.visitor = None;
         } else if is_unknown
             && is_time
@@ -378,7 +378,8 @@ impl Passage {
     /// The face, if it is good enough to be kept.
     fn face(&self, place: &Place) -> Option<StoredFace> {
         let (visitors, fused) = (place.visitors.as_ref()?, self.evidence.fused.as_ref()?);
-        let is_good = fused.norm >= place.enrol_norm;
+        // What looks like a picture is nobody's face: nobody is registered from it, and no visitor made of it.
+        let is_good = fused.norm >= place.enrol_norm && self.evidence.verdict.reason() != Some(Reason::Spoof);
         is_good.then(|| StoredFace { model: visitors.model().to_owned(), embedding: fused.vector.clone() })
     }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{BestShot, Evidence, SeenFace, Shot, Sighting};
+use camera::{BestShot, Evidence, LIVE_FROM, Liveness, LivenessState, Rule, SeenFace, Shot, Sighting};
 use gallery::Scale;
 use store::PersonId;
 
@@ -164,10 +164,17 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting) -> Evidence {
         nearest: face.nearest.clone(),
         agreeing: 1,
         strong: face.nearest.as_ref().is_some_and(|nearest| nearest.distance < rule.strong),
+        liveness: face.liveness.map(liveness_of),
         verdict: face.verdict,
         denied: None,
         rule,
         best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),
         attributes: face.attributes,
     }
+}
+
+/// One score is all that there is.
+fn liveness_of(score: f32) -> Liveness {
+    let state = if score >= LIVE_FROM { LivenessState::Alive } else { LivenessState::Spoof };
+    Liveness { score, shots: 1, state }
 }

@@ -129,6 +129,7 @@ impl Day {
             nearest,
             agreeing: 2,
             strong: seen.verdict == Verdict::Pass,
+            liveness: None,
             verdict: seen.verdict,
             denied: None,
             rule: RULE(),

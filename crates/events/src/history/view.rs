@@ -21,6 +21,9 @@ pub struct EventView {
     /// Who it was, for good.
     #[serde(skip)]
     person_id: Option<i64>,
+    /// Whose picture it seems to be, where it is none of a living face.
+    #[serde(skip)]
+    likeness: Option<String>,
     /// `PASS` or `REJECT`.
     #[schema(value_type = Status)]
     status: String,
@@ -71,6 +74,7 @@ impl EventView {
             id: event.id.clone(),
             person: event.person.clone(),
             person_id: event.person_id,
+            likeness: likeness(event),
             status: event.status.clone(),
             reason: event.reason.clone(),
             camera: event.camera.clone(),
@@ -110,10 +114,26 @@ impl EventView {
         self.person_id.map(PersonId)
     }
 
+    /// Whose picture was shown: who would have been accepted had the face looked alive.
+    pub(crate) fn likeness(&self) -> Option<&str> {
+        self.likeness.as_deref()
+    }
+
     /// The camera's id.
     pub fn camera(&self) -> &str {
         &self.camera
     }
+}
+
+/// Of a spoof, who is near enough to be accepted, by what its decision rests on.
+fn likeness(event: &Event) -> Option<String> {
+    if event.reason.as_deref() != Some("spoof") {
+        return None;
+    }
+    let decision: serde_json::Value = serde_json::from_str(&event.decision).ok()?;
+    let nearest = &decision["fused"];
+    let is_near = nearest["distance"].as_f64()? < decision["threshold"].as_f64()?;
+    is_near.then(|| nearest["name"].as_str().map(str::to_owned)).flatten()
 }
 
 /// What somebody said of an event, or what the registration of a visitor did.

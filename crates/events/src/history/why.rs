@@ -1,11 +1,17 @@
 //! Decisions in words: what a reason means, and what to do.
 
-use camera::{Evidence, Reason};
+use camera::{Evidence, LivenessState, Reason};
 
 /// Why a passage was decided as it was.
 pub(super) fn sentence(evidence: &Evidence, followed: bool) -> String {
     match (evidence.verdict.reason(), &evidence.nearest) {
-        (None, nearest) => accepted(evidence, nearest.as_ref().map_or("?", |nearest| &nearest.name), followed),
+        (None, nearest) => {
+            let accepted = accepted(evidence, nearest.as_ref().map_or("?", |nearest| &nearest.name), followed);
+            // Only where it is not enforced.
+            let is_spoof = evidence.liveness.is_some_and(|liveness| liveness.state == LivenessState::Spoof);
+            let doubt = " It looks like a print or a screen, and LIVENESS is observe: it refuses nobody.";
+            if is_spoof { accepted + doubt } else { accepted }
+        }
         (Some(reason), _) => refused(evidence, reason),
     }
 }
@@ -61,9 +67,13 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
                 .to_owned()
         }
         Reason::Spoof => {
-            "The face does not look alive: it looks like a print or a screen held before the camera. If it was a living person, \
-             more even light and a nearer camera help; docs/reference/liveness.md says what else."
-                .to_owned()
+            let near = evidence.nearest.as_ref().filter(|nearest| nearest.distance < rule.threshold);
+            let whose = near.map(|nearest| format!(" It is like {} ({}).", nearest.name, nearest.distance));
+            format!(
+                "The face does not look alive: it looks like a print or a screen held before the camera.{} If it was a living person, \
+                 more even light and a nearer camera help; docs/reference/liveness.md says what else.",
+                whose.unwrap_or_default()
+            )
         }
         Reason::NotSeenAlive => {
             "The face has not been seen to be alive in enough shots. Let people stay in view longer, nearer to the camera."

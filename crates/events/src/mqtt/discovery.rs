@@ -32,7 +32,7 @@ const CAMERA_ENTITIES: [(&str, &str); 6] = [
 ];
 
 /// What may happen at a door.
-const EVENT_TYPES: [NoticeKind; 4] = [NoticeKind::Pass, NoticeKind::Denied, NoticeKind::Unknown, NoticeKind::Watched];
+const EVENT_TYPES: [NoticeKind; 5] = NoticeKind::ALL;
 
 impl Discovery {
     /// By the settings.

@@ -84,7 +84,12 @@ impl Watching {
             ..ffmpeg_options(settings)
         };
         let source = FfmpegSource::new(&camera.source, options)?;
-        let look = Look::new(look_of(camera, settings), shared.engines.clone(), shared.gallery.clone());
+        let look = look_of(camera, settings);
+        if look.liveness.is_on() {
+            let opened = tokio::task::block_in_place(|| shared.engines.with(face::Engine::open_liveness));
+            opened.context("liveness is on, and nothing can tell whether a face is alive")?;
+        }
+        let look = Look::new(look, shared.engines.clone(), shared.gallery.clone());
         let live = Live::new(settings.ws_jpeg_quality.0)?;
         let history = shared.history.camera(CameraPlace {
             camera: camera.id.clone(),

@@ -3,6 +3,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use ::models::Cache;
+use anyhow::Context;
 use events::WebhookSettings;
 use face::Engine;
 use gallery::Scale;
@@ -84,8 +85,12 @@ fn models(settings: &Settings) -> Finding {
 fn inference(settings: &Settings) -> Finding {
     let look = || -> anyhow::Result<String> {
         let (runtime, installed) = models_of(settings)?;
-        Engine::open(&runtime, &installed)?;
-        Ok("the models load and run".to_owned())
+        let mut engine = Engine::open(&runtime, &installed)?;
+        if !settings.liveness.is_on() {
+            return Ok("the models load and run".to_owned());
+        }
+        engine.open_liveness().context("LIVENESS is on")?;
+        Ok("the models load and run, that of LIVENESS too".to_owned())
     };
     look().map_or_else(|error| Bad(format!("{error:#}")), Good)
 }

@@ -149,7 +149,7 @@ impl Totals {
         let stages = self.times.stages;
         eprintln!(
             "{} frames in {seconds:.2} s: {:.1} frames a second; {} faces, {} recognised, {} embeddings; ms a frame: wait for video \
-             {:.2}, detect {:.2}, landmarks {:.2}, embed {:.2}, search {:.3}, write {:.2}",
+             {:.2}, detect {:.2}, landmarks {:.2}, embed {:.2}, liveness {:.2}, search {:.3}, write {:.2}",
             self.frames,
             self.frames as f64 / seconds,
             self.faces,
@@ -159,6 +159,7 @@ impl Totals {
             a_frame(stages.detect),
             a_frame(stages.landmark),
             a_frame(stages.embed),
+            a_frame(stages.liveness),
             a_frame(self.times.search),
             a_frame(self.write),
         );

@@ -70,6 +70,7 @@ fn write_cameras(page: &mut Page, cameras: &Reports) {
     write_states(page, cameras);
     write_frames(page, cameras);
     write_faces(page, cameras);
+    write_spoofs(page, cameras);
     write_times(page, cameras);
 }
 
@@ -138,6 +139,14 @@ fn write_faces(page: &mut Page, cameras: &Reports) {
         for (outcome, count) in [("computed", report.embeddings), ("saved", report.saved)] {
             embeddings.sample(&[("camera", camera), ("outcome", outcome)], count);
         }
+    }
+}
+
+fn write_spoofs(page: &mut Page, cameras: &Reports) {
+    let help = "Faces that were decided to be spoofs: pictures of faces, held before the camera.";
+    let mut spoofs = page.family(Kind::Counter, "vultus_camera_spoofs_total", help);
+    for (camera, report) in cameras {
+        spoofs.sample(&[("camera", camera)], report.spoofs);
     }
 }
 

@@ -143,7 +143,7 @@ fn check(wanted: &Wanted) -> Result<(), NotAWebhook> {
     for kind in &wanted.kinds {
         let status = match kind {
             NoticeKind::Pass => Some("PASS"),
-            NoticeKind::Denied | NoticeKind::Unknown => Some("REJECT"),
+            NoticeKind::Denied | NoticeKind::Unknown | NoticeKind::Spoof => Some("REJECT"),
             NoticeKind::Watched => None,
         };
         let is_other = |asked: &str| status.is_some_and(|status| status != asked);

@@ -1,0 +1,76 @@
+//! Who is followed has to be seen alive.
+
+use super::*;
+
+const UNSEEN: Verdict = Verdict::Reject(Reason::NotSeenAlive);
+const SPOOF: Verdict = Verdict::Reject(Reason::Spoof);
+
+/// A door at which pictures of people are refused; its model gives every face this score.
+fn door(score: f32) -> Scene {
+    let mut scene = Scene::new(&["katya"]);
+    scene.tracker = Tracker::new(rule(), LivenessMode::Enforce);
+    scene.liveness = Some(score);
+    scene
+}
+
+/// The verdicts of so many frames.
+fn verdicts(scene: &mut Scene, frames: usize, faces: &[Put]) -> Vec<Verdict> {
+    (0..frames).flat_map(|_| scene.sees(faces)).map(|(_, verdict, _)| verdict).collect()
+}
+
+#[test]
+fn somebody_living_passes_with_the_third_shot_and_costs_few_more() {
+    let mut scene = door(0.95);
+    let seen = verdicts(&mut scene, 100, &[put(300.0, KATYA)]);
+    assert_eq!(seen[..2], [UNSEEN; 2]);
+    assert!(seen[2..].iter().all(|verdict| *verdict == Verdict::Pass), "{seen:?}");
+    assert!((7..=10).contains(&scene.embeddings), "{} embeddings for 100 frames", scene.embeddings);
+}
+
+#[test]
+fn a_picture_never_passes_and_is_a_spoof_to_the_end() {
+    let mut scene = door(0.3);
+    let seen = verdicts(&mut scene, 60, &[put(300.0, KATYA)]);
+    assert!(seen[..4].iter().all(|verdict| *verdict == UNSEEN), "{seen:?}");
+    assert!(seen[4..].iter().all(|verdict| *verdict == SPOOF), "{seen:?}");
+    scene.keeps_seeing(40, &[]);
+    let ended = scene.tracker.take_ended();
+    assert_eq!(ended.iter().map(|evidence| evidence.verdict).collect::<Vec<_>>(), [SPOOF]);
+    assert!(ended[0].liveness.is_some_and(|liveness| liveness.score < 0.4));
+}
+
+#[test]
+fn a_picture_that_takes_the_place_of_the_living_person_does_not_pass_for_her() {
+    for is_cut in [true, false] {
+        let mut scene = door(0.95);
+        assert_eq!(verdicts(&mut scene, 20, &[put(300.0, KATYA)])[19], Verdict::Pass);
+        // She steps aside, or the picture changes at once; then a print of her is held there.
+        if !is_cut {
+            scene.keeps_seeing(12, &[]);
+        }
+        scene.liveness = Some(0.2);
+        scene.is_other_scene = is_cut;
+        let first = verdicts(&mut scene, 1, &[put(300.0, KATYA)]);
+        scene.is_other_scene = false;
+        let seen = [first, verdicts(&mut scene, 30, &[put(300.0, KATYA)])].concat();
+        assert!(seen.iter().all(|verdict| *verdict != Verdict::Pass), "cut {is_cut}: {seen:?}");
+    }
+}
+
+#[test]
+fn who_was_refused_as_a_picture_has_to_look_alive_for_longer() {
+    let mut scene = door(0.2);
+    assert_eq!(*verdicts(&mut scene, 10, &[put(300.0, KATYA)]).last().unwrap(), SPOOF);
+    scene.liveness = Some(1.0);
+    let seen = verdicts(&mut scene, 60, &[put(300.0, KATYA)]);
+    let first = seen.iter().position(|verdict| *verdict == Verdict::Pass).expect("in the end she passes");
+    assert!(first >= 20, "in frame {first}");
+}
+
+#[test]
+fn a_face_that_is_nobodys_is_not_asked_for_more_shots_to_see_whether_it_is_alive() {
+    let (mut with, mut without) = (door(0.95), Scene::new(&["katya"]));
+    with.keeps_seeing(60, &[put(300.0, STRANGER)]);
+    without.keeps_seeing(60, &[put(300.0, STRANGER)]);
+    assert_eq!(with.embeddings, without.embeddings);
+}

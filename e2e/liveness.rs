@@ -1,0 +1,186 @@
+//! LIVENESS: pictures of a known person are told from the person. What stands for the person is a photo that fills the view, and what
+//! stands for the attacks the same photo as a camera would see it on paper and on a telephone: see docs/reference/liveness.md.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::attack::Species;
+use crate::support::{
+    Door, Home, Receiver, Scene, Service, Viewer, parse, photo, photo_path, picture_of, until, video_of,
+};
+
+const PRINT: Scene = Scene::Attack(Species::FlatPrint);
+const PHONE: Scene = Scene::Attack(Species::Phone);
+
+/// Obama is enrolled from another photo; the camera sees `scene` again and again.
+fn home(scene: Scene, name: &str, liveness: &str) -> Home {
+    let video = video_of(scene, name);
+    let home =
+        Home::new().with("VIDEO_SOURCE", video.to_str().unwrap()).with("LOOP_FILE", "true").with("LIVENESS", liveness);
+    home.enrol("obama", "obama2.jpg");
+    home
+}
+
+fn main_face(event: &Value) -> &Value {
+    &event["faces"][0]
+}
+
+/// The first frame in which it is decided; nobody passes before.
+async fn refused_as_spoof(viewer: &mut Viewer) -> Value {
+    loop {
+        let event = viewer.event().await;
+        assert_ne!(event["status"], "PASS", "{}", event["faces"]);
+        let face = main_face(&event);
+        if face["reason"] == "spoof" {
+            return face.clone();
+        }
+        // What comes before the decision names its reason, too.
+        assert!(face.is_null() || face["status"] == "REJECT", "{face}");
+    }
+}
+
+async fn events(vultus: &Service) -> Vec<Value> {
+    vultus.get("/api/v1/events").await.ok()["events"].as_array().unwrap().clone()
+}
+
+/// What is decided of a picture in `enforce`: never a PASS, not for anybody who is told.
+async fn a_picture_is_refused(scene: Scene, name: &str) {
+    let (receiver, alarm) = (Receiver::start().await, Door::start().await);
+    let home = home(scene, name, "enforce").with("WEBHOOK_URL", receiver.url());
+    let alarms = format!(
+        "[[webhook]]\nname = \"alarm\"\nurl = \"{}\"\non = [\"spoof\"]\nextra = [\"kind\", \"status\"]\n",
+        alarm.url("/alarm")
+    );
+    fs::write(home.file("vultus.toml"), alarms).unwrap();
+    let vultus = home.start(&["serve"]).await;
+    let mut viewer = vultus.viewer().await;
+    let face = refused_as_spoof(&mut viewer).await;
+    assert!(face["liveness"].as_f64().unwrap() < 0.7 && face["name"] == "obama", "{face}");
+    for _ in 0..20 {
+        let event = viewer.event().await;
+        assert_ne!(event["status"], "PASS", "{}", event["faces"]);
+    }
+    let event = until("the event", async || events(&vultus).await.pop()).await;
+    assert_eq!((&event["status"], &event["reason"]), (&"REJECT".into(), &"spoof".into()), "{event}");
+    assert!(event["person"].is_null() && event["visitor"].is_null(), "{event}");
+    let id = event["id"].as_str().unwrap();
+    let decision = vultus.get(&format!("/api/v1/events/{id}")).await.ok()["decision"].clone();
+    assert_eq!(decision["liveness"]["state"], "spoof", "{decision}");
+    assert!(decision["why"].as_str().unwrap().contains("like obama"), "{decision}");
+
+    // An attempt with a known person's picture is worth an alarm, and opens nothing.
+    let told: Value = serde_json::from_str(&alarm.is_asked(1).await[0].body).unwrap();
+    assert_eq!(
+        (&told["kind"], &told["name"], &told["status"]),
+        (&"spoof".into(), &"obama".into(), &"REJECT".into()),
+        "{told}"
+    );
+    assert!(receiver.bodies().is_empty(), "{:?}", receiver.bodies());
+    let page = parse(&vultus.get("/metrics").await.text);
+    assert!(page.value(r#"vultus_camera_spoofs_total{camera="camera"}"#) >= 1.0);
+}
+
+#[tokio::test]
+async fn a_print_of_a_known_person_is_refused_as_a_spoof_and_raises_an_alarm() {
+    a_picture_is_refused(PRINT, "liveness-print").await;
+}
+
+#[tokio::test]
+async fn a_telephone_that_shows_a_known_person_is_refused_as_a_spoof_and_raises_an_alarm() {
+    a_picture_is_refused(PHONE, "liveness-phone").await;
+}
+
+#[tokio::test]
+async fn the_living_person_passes_where_pictures_are_refused_once_seen_alive() {
+    let vultus = home(Scene::Person, "liveness-person", "enforce").start(&["serve"]).await;
+    let mut viewer = vultus.viewer().await;
+    let first = viewer.event_where("a face", |event| !main_face(event).is_null()).await;
+    assert_eq!(main_face(&first)["status"], "REJECT", "one shot is not enough: {}", first["faces"]);
+    let passed = viewer.sees("PASS", Some("obama")).await;
+    assert!(main_face(&passed)["liveness"].as_f64().unwrap() >= 0.7, "{}", passed["faces"]);
+    let event = until("the event", async || events(&vultus).await.pop()).await;
+    assert_eq!((&event["status"], &event["person"]), (&"PASS".into(), &"obama".into()));
+}
+
+#[tokio::test]
+async fn observe_tells_and_refuses_nobody_and_off_does_not_even_tell() {
+    let vultus = home(PRINT, "liveness-print", "observe").start(&["serve"]).await;
+    let mut viewer = vultus.viewer().await;
+    let told = |event: &Value| main_face(event)["liveness"].as_f64().is_some_and(|score| score < 0.7);
+    viewer
+        .event_where("a PASS that is told to look like a picture", |event| event["status"] == "PASS" && told(event))
+        .await;
+    let vultus = home(PRINT, "liveness-print", "off").start(&["serve"]).await;
+    let passed = vultus.viewer().await.sees("PASS", Some("obama")).await;
+    assert!(main_face(&passed).get("liveness").is_none(), "{}", passed["faces"]);
+}
+
+#[tokio::test]
+async fn without_tracking_one_score_decides() {
+    let vultus = home(PRINT, "liveness-print", "enforce").with("TRACKING", "false").start(&["serve"]).await;
+    let face = refused_as_spoof(&mut vultus.viewer().await).await;
+    assert!(face["liveness"].as_f64().unwrap() < 0.7, "{face}");
+}
+
+#[tokio::test]
+async fn a_photo_that_shows_a_picture_is_refused_where_it_is_enforced() {
+    let mut home = Home::new().with("VIDEO_SOURCE", "none");
+    home.enrol("obama", "obama2.jpg");
+    for (liveness, status) in [("off", "PASS"), ("observe", "PASS"), ("enforce", "REJECT")] {
+        home = home.with("LIVENESS", liveness);
+        let vultus = home.start(&["serve"]).await;
+        let print = vultus.recognize(picture_of(PRINT)).await.ok();
+        let face = main_face(&print);
+        assert_eq!((&face["status"], &face["name"]), (&status.into(), &"obama".into()), "{liveness}: {face}");
+        assert_eq!(face["reason"] == "spoof", liveness == "enforce", "{face}");
+        assert_eq!(face.get("liveness").is_some(), liveness != "off", "{face}");
+        let person = vultus.recognize(photo("obama.jpg")).await.ok();
+        assert_eq!(main_face(&person)["status"], "PASS", "{liveness}: {person}");
+    }
+    let print = home.file("print.jpg");
+    fs::write(&print, picture_of(PRINT)).unwrap();
+    let said = home.run(&["recognize", print.to_str().unwrap(), "--json"]).json();
+    assert_eq!(said[0]["faces"][0]["reason"], "spoof", "{said}");
+}
+
+/// All that is installed, but for the liveness model: linked, not copied.
+fn models_without_liveness(folder: &Path) {
+    let installed = photo_path("obama.jpg").ancestors().nth(2).unwrap().to_owned();
+    for package in fs::read_dir(installed).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        let copy = folder.join(package.file_name());
+        fs::create_dir(&copy).unwrap();
+        for file in fs::read_dir(package.path()).unwrap().flatten() {
+            if !file.file_name().to_string_lossy().contains("liveness") {
+                std::os::unix::fs::symlink(file.path(), copy.join(file.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_tell_whether_a_face_is_alive_says_so_instead_of_letting_pass() {
+    let models = tempfile::tempdir().unwrap();
+    models_without_liveness(models.path());
+    let home = Home::new().with("VIDEO_SOURCE", "none").with("MODELS_DIR", models.path().to_str().unwrap());
+    home.run(&["people", "list"]).succeeded();
+    let home = home.with("LIVENESS", "enforce");
+    let said = home.run(&["serve"]).failed_with(1);
+    assert!(said.contains("LIVENESS") && said.contains("vultus models pull"), "{said}");
+    let doctor = home.run(&["doctor"]);
+    let inference = doctor.stdout.lines().find(|line| line.contains("inference")).unwrap();
+    assert!(inference.contains("MISSING") && inference.contains("liveness model"), "{inference}");
+
+    // A camera with a liveness of its own fails, and says why.
+    let home = home.with("LIVENESS", "off").with("VIDEO_SOURCE", "testsrc");
+    fs::write(home.file("vultus.toml"), "[[camera]]\nid = \"gate\"\nsource = \"testsrc\"\nliveness = \"enforce\"\n")
+        .unwrap();
+    let vultus = home.start(&["serve"]).await;
+    let camera = until("a camera that has failed", async || {
+        let camera = vultus.get("/api/v1/cameras/gate").await.ok();
+        camera.to_string().contains("liveness model").then_some(camera)
+    })
+    .await;
+    assert!(!camera.to_string().contains("\"live\""), "{camera}");
+}
