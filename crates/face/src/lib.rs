@@ -29,4 +29,4 @@ pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, de
 pub use landmark::{FivePoints, yaw};
 pub use pool::EnginePool;
 pub use session::{Runtime, relative_difference};
-pub use tiles::Tiles;
+pub use tiles::{Part, Tiles};
