@@ -34,6 +34,6 @@ pub use process::{processes_with, vanish};
 pub use receiver::Receiver;
 pub use rtsp_camera::RtspCamera;
 pub use service::{Service, client};
-pub use video::{clip, demo_video, looped};
+pub use video::{clip, demo_video, far_away, looped};
 pub use viewer::{Viewer, status_of_refused};
 pub use waiting::{PATIENCE, until, within_patience};
