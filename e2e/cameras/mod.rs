@@ -2,6 +2,7 @@
 
 mod nodes;
 mod pictures;
+mod small;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -37,6 +37,6 @@ pub use receiver::Receiver;
 pub use rtsp_camera::RtspCamera;
 pub use scene::{Scene, picture_of, video_of};
 pub use service::{Service, client};
-pub use video::{clip, demo_video, looped};
+pub use video::{clip, demo_video, far_away, looped};
 pub use viewer::{Viewer, status_of_refused};
 pub use waiting::{PATIENCE, until, within_patience};

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use super::photo::ffmpeg;
+use super::photo::{ffmpeg, photo_path};
 
 /// The demo camera's recording, 20 s at 25 frames a second. Seconds 0–2 empty, 2–6 Obama, 6–8 empty, 8–12 Biden, 12–14
 /// empty, 14–18 a stranger, 18–20 empty.
@@ -43,6 +43,23 @@ pub fn looped(video: &Path, times: u32) -> PathBuf {
         fs::rename(unfinished, &looped).expect("a rename in one folder");
     }
     looped
+}
+
+/// Somebody far away, 2 s: a frame of 1920×1080 in which Obama's face is 33 pixels wide and 44 high. Nothing moves.
+pub fn far_away() -> PathBuf {
+    let video = kept("far-away.mp4");
+    let photo = photo_path("obama.jpg");
+    if changed(&video) < changed(&photo) {
+        let unfinished = kept(&format!("far-away.{}.mp4", std::process::id()));
+        let input = photo.to_str().expect("UTF-8");
+        let filter = "scale=116:145:flags=area,pad=1920:1080:700:300:0x607080,format=yuv420p";
+        ffmpeg(
+            &["-loop", "1", "-framerate", "10", "-i", input, "-t", "2", "-vf", filter, "-c:v", "libx264", "-crf", "18"],
+            &unfinished,
+        );
+        fs::rename(unfinished, &video).expect("a rename in one folder");
+    }
+    video
 }
 
 /// A file that stays for the next test.

@@ -1,7 +1,7 @@
 //! Frames in, sightings out.
 //!
 //! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
-//! seen in one (`look`, `sighting`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`,
+//! seen in one (`look`, `sighting`), which part of it is looked at (`turns`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`,
 //! `pairing`, `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them
 //! together for one camera (`watch`) and what it says of itself (`status`, `report`), boxes and names drawn onto frames
 //! (`draw`, `annotate`), and annotated videos written to files (`record`).
@@ -40,6 +40,7 @@ mod stop;
 mod timing;
 mod track;
 mod tracker;
+mod turns;
 mod votes;
 mod watch;
 mod y4m;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use face::{AttributeChoice, Engine, EnginePool, FaceError, StageTimes, Tiles, yaw};
+use face::{AttributeChoice, Engine, EnginePool, FaceError, Part, Picture, StageTimes, Tiles, yaw};
 use gallery::Gallery;
 
 use crate::decision::{Acceptance, Rule};
@@ -9,6 +9,7 @@ use crate::evidence::Evidence;
 use crate::motion::{Change, MotionGate};
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
 use crate::tracker::{Found, Tracker};
+use crate::turns::Turns;
 use crate::{Frame, LivenessMode, Region};
 
 /// Even where nothing moves a frame is looked at so often: against what the motion gate cannot see.
@@ -50,6 +51,7 @@ pub struct Look {
     tracker: Tracker,
     /// By which the newest frame is judged.
     rule: Rule,
+    turns: Turns,
     /// When a frame was last looked at.
     looked_at: Option<Instant>,
 }
@@ -59,7 +61,9 @@ impl Look {
     pub fn new(settings: LookSettings, engines: EnginePool, gallery: Gallery) -> Self {
         let rule = settings.acceptance.rule_for(&gallery);
         let tracker = Tracker::new(rule, settings.liveness);
-        Self { settings, engines, gallery, motion: MotionGate::default(), tracker, rule, looked_at: None }
+        let turns = Turns::new(settings.tiles, settings.tracking);
+        let motion = MotionGate::default();
+        Self { settings, engines, gallery, motion, tracker, turns, rule, looked_at: None }
     }
 
     /// The camera's id.
@@ -81,11 +85,18 @@ impl Look {
         let mut sight = Sight::new(&frame);
         let change = self.motion.change(frame.image());
         if self.is_worth_a_look(change, frame.read_at) {
-            let Self { settings, engines, gallery, tracker, .. } = self;
+            let Self { settings, engines, gallery, tracker, turns, .. } = self;
+            let brightened = frame.image().brightened_if_dark();
+            let picture = brightened.as_deref().unwrap_or(frame.image());
+            let size = (picture.width(), picture.height());
+            let parts = turns.next(picture, tracker.small_face(size));
+            if turns.is_in_turn() {
+                tracker.looks_only_at(&parts, size);
+            }
             engines.with(|engine| {
                 sight.got_engine(&frame);
-                let found = sight.find(engine, settings, &frame)?;
-                let mut embed = |five: &_| sight.embed(engine, &frame, five);
+                let found = sight.find(engine, settings, picture, &parts)?;
+                let mut embed = |five: &_| sight.embed(engine, picture, five);
                 tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
                 if settings.liveness.is_on() {
                     sight.work.spoofs = tracker.look_alive(&mut |area| sight.liveness(engine, &frame, area))?;
@@ -112,21 +123,28 @@ impl Look {
     }
 
     /// Whether a frame that differs by `change` may show anything that is not known yet.
-    fn is_worth_a_look(&self, change: Change, now: Instant) -> bool {
+    fn is_worth_a_look(&mut self, change: Change, now: Instant) -> bool {
         let has_rested = self.looked_at.is_none_or(|last| now.saturating_duration_since(last) >= LONGEST_REST);
-        !self.settings.motion_gate || change != Change::Nothing || has_rested || self.tracker.is_curious(&self.gallery)
+        let is_due = !self.settings.motion_gate || change != Change::Nothing || has_rested;
+        if is_due {
+            self.turns.begin();
+        }
+        is_due || !self.turns.is_complete() || self.tracker.is_curious(&self.gallery)
     }
 
     /// Each face by this one picture, as the original does it.
     fn judge_alone(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
-        let Self { settings, engines, gallery, rule, .. } = self;
+        let Self { settings, engines, gallery, turns, rule, .. } = self;
+        let brightened = frame.image().brightened_if_dark();
+        let picture = brightened.as_deref().unwrap_or(frame.image());
+        let parts = turns.next(picture, None);
         let mut faces = Vec::new();
         engines.with(|engine| {
             sight.got_engine(&frame);
-            for found in sight.find(engine, settings, &frame)? {
+            for found in sight.find(engine, settings, picture, &parts)? {
                 let Some(landmarks) = found.landmarks else { continue };
-                if let face::Embedded::Usable(embedding) = sight.embed(engine, &frame, &landmarks)? {
+                if let face::Embedded::Usable(embedding) = sight.embed(engine, picture, &landmarks)? {
                     let nearest = gallery.search(&embedding);
                     let face::Detection { area, score } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
@@ -163,11 +181,16 @@ impl Sight {
         self.started = Instant::now();
     }
 
-    /// The faces that count on this camera, the largest first.
-    fn find(&mut self, engine: &mut Engine, settings: &LookSettings, frame: &Frame) -> Result<Vec<Found>, FaceError> {
-        let image = frame.image();
+    /// The faces in these parts of the picture that count on this camera, the largest first.
+    fn find(
+        &mut self,
+        engine: &mut Engine,
+        settings: &LookSettings,
+        image: &dyn Picture,
+        parts: &[Part],
+    ) -> Result<Vec<Found>, FaceError> {
         let started = Instant::now();
-        let detections = engine.detect(image, settings.scale)?;
+        let detections = engine.detect_in(image, settings.scale, parts)?;
         let detected = Instant::now();
         let size = (image.width(), image.height());
         let least = settings.min_face_px.max(engine.gates().min_recognise_px);
@@ -189,11 +212,11 @@ impl Sight {
     fn embed(
         &mut self,
         engine: &mut Engine,
-        frame: &Frame,
+        picture: &dyn Picture,
         five: &face::FivePoints,
     ) -> Result<face::Embedded, FaceError> {
         let started = Instant::now();
-        let embedded = engine.embed(frame.image(), five);
+        let embedded = engine.embed(picture, five);
         self.work.embeddings += 1;
         self.stages.embed += started.elapsed();
         embedded

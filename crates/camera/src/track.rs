@@ -62,6 +62,12 @@ pub(crate) struct Track {
     started_at: SystemTime,
     last_seen_at: SystemTime,
     last_seen: Instant,
+    /// When the part of the picture was looked at in which the face is expected.
+    looked_for: Instant,
+    /// Whether the face was looked for since it was seen, and not found.
+    is_missed: bool,
+    /// The picture has become another one: the face may be anywhere.
+    is_adrift: bool,
     predicted_at: Instant,
     last_shot: Option<Instant>,
     last_usable: Option<Instant>,
@@ -98,6 +104,9 @@ impl Track {
             started_at: frame.captured_at,
             last_seen_at: frame.captured_at,
             last_seen: frame.read_at,
+            looked_for: frame.read_at,
+            is_missed: false,
+            is_adrift: false,
             predicted_at: frame.read_at,
             last_shot: None,
             last_usable: None,
@@ -134,6 +143,9 @@ impl Track {
     /// The face is taken to be where it was: nothing has moved.
     pub(crate) fn stays(&mut self, frame: &Frame) {
         self.last_seen = frame.read_at;
+        self.looked_for = frame.read_at;
+        self.is_missed = false;
+        self.is_adrift = false;
         self.last_seen_at = frame.captured_at;
         self.predicted_at = frame.read_at;
     }
@@ -141,6 +153,32 @@ impl Track {
     /// For how long the face has not been seen.
     pub(crate) fn unseen(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.last_seen)
+    }
+
+    /// For how long its place says nothing of whose face is there: not seen, or the picture has become another one.
+    pub(crate) fn uncertain(&self, now: Instant) -> Duration {
+        if self.is_adrift { Duration::MAX } else { self.unseen(now) }
+    }
+
+    /// The picture has become another one.
+    pub(crate) fn goes_adrift(&mut self) {
+        self.is_adrift = true;
+    }
+
+    /// The part of the picture was looked at in which the face is expected, and it was not there.
+    pub(crate) fn is_missed(&mut self, now: Instant) {
+        self.looked_for = now;
+        self.is_missed = true;
+    }
+
+    /// When it was looked for last.
+    pub(crate) fn looked_for(&self) -> Instant {
+        self.looked_for
+    }
+
+    /// Whether the face has not been seen for longer than `patience`, though it was looked for.
+    pub(crate) fn has_gone(&self, now: Instant, patience: Duration) -> bool {
+        self.unseen(now) > patience && (self.is_missed || self.is_adrift)
     }
 
     /// Whether another look at the face with the embedder is worth its price.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use face::{Attributes, Detection, Embedded, Embedding, FaceError, FivePoints, Rect};
+use face::{Attributes, Detection, Embedded, Embedding, FaceError, FivePoints, Part, Point, Rect};
 use gallery::{Distance, Gallery};
 
 use crate::decision::{Rule, Verdict};
@@ -9,6 +9,7 @@ use crate::evidence::{Evidence, TrackId};
 use crate::pairing::{Pairing, pair};
 use crate::sighting::SeenFace;
 use crate::track::{Seen, Track};
+use crate::turns::shows;
 use crate::votes::View;
 use crate::{Frame, LivenessMode};
 
@@ -17,6 +18,9 @@ const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// The same for one that was never seen well enough to be known again.
 const UNKNOWN_GONE_AFTER: Duration = Duration::from_secs(1);
+
+/// A face whose part of the picture was not looked at since it was seen is told of for so long, where it is expected to be.
+const TOLD_UNSEEN: Duration = Duration::from_secs(1);
 
 /// Embeddings nearer than this are of the same face: one pair in a thousand of strangers is (the contract's scale).
 const SAME: f32 = 0.5437;
@@ -40,6 +44,8 @@ pub(crate) struct Tracker {
     /// Tracks that have a face in this frame by its place alone, so that no other face may have them.
     sure: Vec<TrackId>,
     ended: Vec<Arc<Evidence>>,
+    /// The parts that are looked at of the next frame, and its size; `None` is all of it.
+    looked_at: Option<(Vec<Part>, (u32, u32))>,
 }
 
 /// A detection with what is needed to follow it.
@@ -87,10 +93,30 @@ impl Found {
     }
 }
 
+impl Present {
+    /// The same face at the place where it is expected, in a picture of this size.
+    fn moved_to(&self, area: &Rect, (width, height): (u32, u32)) -> Self {
+        let Self { track, mut found, .. } = self.clone();
+        let from = found.detection.area;
+        let scale = area.width() / from.width().max(1.0);
+        let (old, new) = (from.centre(), area.centre());
+        for point in found.landmarks.iter_mut().flatten() {
+            *point = Point { x: new.x + (point.x - old.x) * scale, y: new.y + (point.y - old.y) * scale };
+        }
+        found.detection.area = Rect {
+            left: area.left.round().max(0.0),
+            top: area.top.round().max(0.0),
+            right: area.right.round().min(width as f32 - 1.0),
+            bottom: area.bottom.round().min(height as f32 - 1.0),
+        };
+        Self { track, found, embedding: None }
+    }
+}
+
 impl Tracker {
     pub(crate) fn new(rule: Rule, liveness: LivenessMode) -> Self {
         let (tracks, present, sure, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { rule, liveness, tracks, next_id: 1, present, sure, ended }
+        Self { rule, liveness, tracks, next_id: 1, present, sure, ended, looked_at: None }
     }
 
     /// Asks of each face whose shot was counted in this frame whether it looks alive, by its box. Says how many were decided to be
@@ -113,6 +139,17 @@ impl Tracker {
         }
     }
 
+    /// Of the frame that follows, which is of this size, only these parts are looked at: who is elsewhere is neither seen nor missed.
+    pub(crate) fn looks_only_at(&mut self, parts: &[Part], size: (u32, u32)) {
+        self.looked_at = Some((parts.to_vec(), size));
+    }
+
+    /// The middle of the followed face that the whole picture does not show, because it is small, and that was looked for least lately.
+    pub(crate) fn small_face(&self, size: (u32, u32)) -> Option<Point> {
+        let small = self.tracks.iter().filter(|track| !shows(&[Part::Whole], &track.area(), size));
+        Some(small.min_by_key(|track| track.looked_for())?.area().centre())
+    }
+
     /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
     pub(crate) fn follow(
         &mut self,
@@ -124,11 +161,15 @@ impl Tracker {
     ) -> Result<(), FaceError> {
         let now = frame.read_at;
         self.tracks.iter_mut().for_each(|track| track.predict(now));
-        let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.unseen(now))).collect();
+        if is_other_scene {
+            self.tracks.iter_mut().for_each(Track::goes_adrift);
+        }
+        let found = self.whole_faces(found, now);
+        let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.uncertain(now))).collect();
         let areas: Vec<_> = found.iter().map(Found::area).collect();
         let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
-        let pairings = if is_other_scene { vec![Pairing::Nobody; areas.len()] } else { pair(&expected, &areas) };
-        self.present.clear();
+        let pairings = pair(&expected, &areas);
+        let before = std::mem::take(&mut self.present);
         self.sure.clear();
         self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
             Pairing::Sure(at) => Some(ids[*at]),
@@ -143,6 +184,7 @@ impl Tracker {
             }
         }
         self.settle(doubts, frame, gallery);
+        self.miss(&before, now);
         self.let_go(now, gallery);
         Ok(())
     }
@@ -165,6 +207,34 @@ impl Tracker {
             }
         }
         Ok(())
+    }
+
+    /// What was found without the eyes and mouths that a tile shows of a large face.
+    fn whole_faces(&self, mut found: Vec<Found>, now: Instant) -> Vec<Found> {
+        if self.looked_at.is_some() {
+            let large: Vec<_> =
+                self.tracks.iter().filter(|track| track.uncertain(now) <= TOLD_UNSEEN).map(Track::area).collect();
+            found.retain(|found| !large.iter().any(|face| found.detection.is_part_of(face)));
+        }
+        found
+    }
+
+    /// Whoever was looked for and not found is missed. Who was there `before` and was not looked for is still told of, for a while.
+    fn miss(&mut self, before: &[Present], now: Instant) {
+        let looked_at = self.looked_at.take();
+        let is_looked_for = |area: &Rect| looked_at.as_ref().is_none_or(|(parts, size)| shows(parts, area, *size));
+        let Self { tracks, present, .. } = self;
+        for track in tracks.iter_mut().filter(|track| track.unseen(now) > Duration::ZERO) {
+            let area = track.area();
+            if is_looked_for(&area) {
+                track.is_missed(now);
+            } else if track.uncertain(now) <= TOLD_UNSEEN
+                && let Some(before) = before.iter().find(|before| before.track == track.id)
+                && let Some((_, size)) = looked_at.as_ref()
+            {
+                present.push(before.moved_to(&area, *size));
+            }
+        }
     }
 
     /// Nothing has moved since the last frame: whoever was there still is.
@@ -391,8 +461,7 @@ impl Tracker {
     /// Ends the tracks of faces that have gone.
     fn let_go(&mut self, now: Instant, gallery: &Gallery) {
         let has_gone = |track: &mut Track| {
-            let patience = if track.votes.is_empty() { UNKNOWN_GONE_AFTER } else { GONE_AFTER };
-            track.unseen(now) > patience
+            track.has_gone(now, if track.votes.is_empty() { UNKNOWN_GONE_AFTER } else { GONE_AFTER })
         };
         let gone: Vec<_> = self.tracks.extract_if(.., has_gone).collect();
         self.ended.extend(gone.into_iter().map(|track| track.end(&self.rule, gallery)));

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use camera::{
-    Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings,
-    Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
+    Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Frame, LivenessMode, Look,
+    LookSettings, Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
 use face::{AttributeChoice, EnginePool, Runtime, Tiles, YuvImage};
 use gallery::{Distance, Gallery, PersonName, Strictness};
@@ -229,4 +229,71 @@ async fn a_watch_ends_when_nobody_takes_its_sightings() {
     let running = watch(vec![Act::Break(vec![photo; 5]), Act::Hang], gallery);
     drop(running.sightings);
     running.thread.join().unwrap();
+}
+
+/// A frame of 1920×1080 in which `photo` stands with a face 31 pixels wide; `None` for the empty room.
+fn room(photo: Option<&YuvImage>) -> YuvImage {
+    let (width, height) = (1920usize, 1080usize);
+    let mut planes = vec![112; width * height];
+    planes.resize(YuvImage::len_for(1920, 1080), 128);
+    let Some(photo) = photo else { return YuvImage::new(1920, 1080, planes).unwrap() };
+    // The mean of seven by seven pixels: the face is 220 wide before.
+    let (across, down) = (photo.width() as usize, photo.height() as usize);
+    let luma = |x: usize, y: usize| {
+        let sum: u32 = (0..49).map(|n| u32::from(photo.luma()[(y * 7 + n / 7) * across + x * 7 + n % 7])).sum();
+        (sum / 49) as u8
+    };
+    for y in 0..down / 7 {
+        for x in 0..across / 7 {
+            planes[(400 + y) * width + 1300 + x] = luma(x, y);
+        }
+    }
+    YuvImage::new(1920, 1080, planes).unwrap()
+}
+
+/// Looks at `image` again and again, 100 ms apart by the frames' own clock, until somebody is seen or patience ends; says how many frames
+/// it took.
+fn frames_until_seen(
+    look: &mut Look,
+    image: &YuvImage,
+    start: std::time::Instant,
+    first: u32,
+    most: u32,
+) -> Option<u32> {
+    (1..=most).find(|number| {
+        let mut frame = Frame::new(image.clone(), u64::from(*number), Duration::ZERO, &Buffers::new());
+        frame.read_at = start + Duration::from_millis(100) * (first + number);
+        !look.at(Arc::new(frame)).unwrap().faces.is_empty()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_face_is_found_by_tiles_in_turn_even_when_nothing_moves_any_more() {
+    let (photo, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &photo).await;
+    let (empty, somebody, start) = (room(None), room(Some(&photo)), std::time::Instant::now());
+    let look = |tiles: Tiles| {
+        let settings = LookSettings { tiles, motion_gate: true, ..settings() };
+        Look::new(settings, engines(), gallery.clone())
+    };
+    assert_eq!(
+        frames_until_seen(&mut look(Tiles::Off), &somebody, start, 0, 25),
+        None,
+        "too small for the whole frame"
+    );
+    let mut in_turn = look(Tiles::InTurn { columns: 4, rows: 3 });
+    assert_eq!(frames_until_seen(&mut in_turn, &empty, start, 0, 25), None);
+    // Nothing moves after this; the 2 s after which a still picture is looked at again are not needed.
+    let took = frames_until_seen(&mut in_turn, &somebody, start, 25, 18);
+    let took = took.expect("seen within one round of the tiles");
+    // And stays there while other tiles have their turn, recognised.
+    for number in (26 + u64::from(took)..).take(40) {
+        let mut frame = Frame::new(somebody.clone(), number, Duration::ZERO, &Buffers::new());
+        frame.read_at = start + Duration::from_millis(100 * number);
+        let sighting = in_turn.at(Arc::new(frame)).unwrap();
+        assert_eq!(sighting.faces.len(), 1, "frame {number}");
+        assert_eq!(&*sighting.faces[0].nearest.as_ref().unwrap().name, "katya");
+    }
+    let all = Tiles::All { columns: 4, rows: 3 };
+    assert_eq!(frames_until_seen(&mut look(all), &somebody, start, 0, 3), Some(1));
 }

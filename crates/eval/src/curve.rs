@@ -1,9 +1,9 @@
 use std::fmt::Write;
 
 use crate::distances::Distances;
-use crate::fmr::FMR_POINTS;
 use crate::propose::SUPPORT;
 use crate::verification::edge_at;
+use gallery::FMR_POINTS;
 
 /// The largest raw distance and where the scale ends.
 const END: [f64; 2] = [2.0, 1.6];

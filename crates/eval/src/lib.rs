@@ -12,7 +12,6 @@ mod curve;
 mod dataset;
 mod distances;
 mod error;
-mod fmr;
 mod folder;
 mod folds;
 mod html;
@@ -32,7 +31,7 @@ pub use curve::curve;
 pub use dataset::{Dataset, Listed, Photo};
 pub use distances::{Distances, Edge};
 pub use error::EvalError;
-pub use fmr::{FMR_POINTS, fmr_at};
+
 pub use html::{gallery_page, page};
 pub use identify::{DetPoint, Identification};
 pub use interval::Interval;

@@ -2,11 +2,11 @@ use gallery::{Distance, Scale, best_dot};
 use serde::Serialize;
 
 use crate::EvalError;
-use crate::fmr::fmr_at;
 use crate::identify::fpir_of;
 use crate::interval::short;
 use crate::measures::{Measures, Question};
 use crate::population::Population;
+use gallery::fmr_at;
 
 /// People whose distance is above the threshold by no more than this are nearly confused: light or age moves a face as far.
 const NEARLY: f32 = 0.05;

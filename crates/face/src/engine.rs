@@ -11,6 +11,7 @@ use crate::image::Picture;
 use crate::landmark::{FivePoints, Landmarker};
 use crate::session::Runtime;
 use crate::side::SideModels;
+use crate::tiles::Part;
 
 /// A face that can be recognised.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,12 +118,14 @@ impl Engine {
         })
     }
 
-    /// Finds, aligns and embeds every face. `scale` is the setting `SCALE`, above 0 up to 1.
+    /// Finds, aligns and embeds every face, in a dark picture after it was brightened. `scale` is the setting `SCALE`, above 0 up to 1.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when a model fails; a picture without faces is an empty answer.
     pub fn faces(&mut self, picture: &dyn Picture, scale: f32) -> Result<Faces, FaceError> {
         let started = Instant::now();
+        let brightened = picture.brightened_if_dark();
+        let picture = brightened.as_deref().unwrap_or(picture);
         let detections = self.detect(picture, scale)?;
         let mut found = Faces::default();
         found.times.detect = started.elapsed();
@@ -132,12 +135,28 @@ impl Engine {
         Ok(found)
     }
 
-    /// Where faces are, the largest first. `scale` is the setting `SCALE`, above 0 up to 1.
+    /// Where faces are in the whole picture, the largest first. `scale` is the setting `SCALE`, above 0 up to 1.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
     pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        let mut detections = self.detector.detect(picture, scale)?;
+        self.detect_in(picture, scale, &[Part::Whole])
+    }
+
+    /// Where faces are in these parts of the picture, the largest first; one that several parts show is there once. A noisy picture is
+    /// smoothed for it. A dark one is taken as it is: landmarks and embedding would want the same brighter picture
+    /// ([`Picture::brightened_if_dark`]).
+    ///
+    /// # Errors
+    /// [`FaceError::Inference`] when the model fails.
+    pub fn detect_in(
+        &mut self,
+        picture: &dyn Picture,
+        scale: f32,
+        parts: &[Part],
+    ) -> Result<Vec<Detection>, FaceError> {
+        let smoothed = picture.smoothed_if_noisy();
+        let mut detections = self.detector.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?;
         detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
         Ok(detections)
     }

@@ -51,15 +51,25 @@ impl Rect {
         self.width().max(0.0) * self.height().max(0.0)
     }
 
-    /// Intersection over union with `other`, 0–1.
-    pub fn iou(&self, other: &Rect) -> f32 {
-        let overlap = Rect {
+    /// Area in common with `other`, in square pixels.
+    fn overlap(&self, other: &Rect) -> f32 {
+        Rect {
             left: self.left.max(other.left),
             top: self.top.max(other.top),
             right: self.right.min(other.right),
             bottom: self.bottom.min(other.bottom),
         }
-        .area();
+        .area()
+    }
+
+    /// How much of it lies inside `other`, 0–1.
+    pub fn share_inside(&self, other: &Rect) -> f32 {
+        if self.area() > 0.0 { self.overlap(other) / self.area() } else { 0.0 }
+    }
+
+    /// Intersection over union with `other`, 0–1.
+    pub fn iou(&self, other: &Rect) -> f32 {
+        let overlap = self.overlap(other);
         let union = self.area() + other.area() - overlap;
         if union > 0.0 { overlap / union } else { 0.0 }
     }

@@ -32,4 +32,4 @@ pub use landmark::{FivePoints, yaw};
 pub use pool::EnginePool;
 pub use quality::{Pose, Quality, Surface, by_clearness};
 pub use session::{Runtime, relative_difference};
-pub use tiles::Tiles;
+pub use tiles::{Part, Tiles};

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use models::{Channels, Input};
+use models::{Channels, Input, PerChannel};
 
 use crate::engine::Face;
 use crate::geometry::{Point, Similarity};
@@ -99,7 +99,13 @@ impl Pose {
 }
 
 /// The chip that is looked at: a face of 112 × 112 pixels.
-const CHIP: Input = Input { width: SIDE as u32, height: SIDE as u32, channels: Channels::Rgb, mean: 0.0, scale: 1.0 };
+const CHIP: Input = Input {
+    width: SIDE as u32,
+    height: SIDE as u32,
+    channels: Channels::Rgb,
+    mean: PerChannel::All(0.0),
+    scale: PerChannel::All(1.0),
+};
 const SIDE: usize = 112;
 
 /// Where the five points belong in it: where the default pack's embedder wants them.

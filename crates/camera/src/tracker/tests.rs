@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use face::{Detection, Embedded, FivePoints, Point, Rect};
+use face::{Area, Detection, Embedded, FivePoints, Part, Point, Rect};
 use gallery::Distance;
 use proptest::prelude::*;
 
@@ -297,4 +297,75 @@ fn a_rule_that_tightens_takes_a_pass_back_at_once_and_one_that_loosens_lets_nobo
     scene.keeps_seeing(40, &[]);
     let ended: Vec<_> = scene.tracker.take_ended().iter().map(|evidence| evidence.verdict).collect();
     assert_eq!(ended, [Verdict::Reject(Reason::BelowThreshold)]);
+}
+
+/// A tile of a picture of 1920×1080 around this place.
+fn tile(x: u32, width: u32) -> Part {
+    Part::Tile(Area { left: x, top: 0, width, height: 500 })
+}
+
+impl Scene {
+    /// A frame 100 ms later of which this part only is looked at, and the faces there.
+    fn sees_in(&mut self, part: Part, faces: &[Put]) -> Vec<Told> {
+        self.tracker.looks_only_at(&[part], (1920, 1080));
+        self.sees(faces)
+    }
+}
+
+fn small(x: f32, looks: Looks) -> Put {
+    Put { x, size: 40.0, looks }
+}
+
+#[test]
+fn a_small_face_is_neither_lost_nor_split_while_other_parts_have_their_turn() {
+    let mut scene = Scene::new(&["katya"]);
+    let first = scene.sees_in(tile(0, 600), &[small(300.0, KATYA)]);
+    assert_eq!(first, [(1, Verdict::Pass, "katya".to_owned())]);
+    for step in 0..60u8 {
+        // She walks on; each third look is at her, and in between she is where she is expected.
+        let at = 300.0 + f32::from(step);
+        assert_eq!(scene.sees_in(Part::Whole, &[]), first, "in round {step}");
+        assert_eq!(scene.sees_in(tile(1200, 600), &[]), first);
+        assert_eq!(scene.sees_in(tile(0, 600), &[small(at, KATYA)]), first);
+    }
+    assert!(scene.tracker.take_ended().is_empty());
+}
+
+#[test]
+fn nobody_has_gone_before_being_looked_for_and_is_gone_when_that_was_in_vain() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.sees_in(tile(0, 600), &[small(300.0, KATYA)]);
+    let told = (0..50).take_while(|_| !scene.sees_in(tile(1200, 600), &[]).is_empty()).count();
+    assert!((8..=11).contains(&told), "told of for a second, not for {told} frames");
+    assert!(scene.tracker.take_ended().is_empty(), "five seconds, and nobody has looked");
+    scene.sees_in(tile(0, 600), &[]);
+    assert_eq!(scene.tracker.take_ended().len(), 1);
+}
+
+#[test]
+fn a_face_that_left_is_not_told_of_any_more_once_its_place_was_looked_at() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.sees_in(tile(0, 600), &[small(300.0, KATYA)]);
+    assert_eq!(scene.sees_in(tile(1200, 600), &[]).len(), 1);
+    assert!(scene.sees_in(tile(0, 600), &[]).is_empty());
+    assert!(scene.sees_in(tile(1200, 600), &[]).is_empty());
+}
+
+#[test]
+fn an_eye_that_a_tile_shows_of_a_large_face_is_no_face() {
+    let mut scene = Scene::new(&["katya"]);
+    let large = Put { x: 300.0, size: 300.0, looks: KATYA };
+    let katya = scene.sees_in(Part::Whole, &[large]);
+    assert_eq!(scene.sees_in(tile(0, 600), &[small(310.0, STRANGER)]), katya);
+    assert_eq!(scene.tracker.tracks.len(), 1);
+}
+
+#[test]
+fn after_a_cut_a_tile_shows_nobody_who_was_there_before_it() {
+    let mut scene = Scene::new(&["katya"]);
+    scene.sees_in(tile(0, 600), &[small(300.0, KATYA)]);
+    scene.is_other_scene = true;
+    assert!(scene.sees_in(Part::Whole, &[]).is_empty());
+    scene.is_other_scene = false;
+    assert!(scene.sees_in(tile(0, 600), &[small(300.0, Looks::Useless)]).is_empty());
 }

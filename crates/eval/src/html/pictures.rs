@@ -42,7 +42,12 @@ pub(super) fn of_worst(
 
 /// What the embedder has seen.
 fn chip(image: &RgbImage, face: &MainFace, embedder: &EmbedderModel) -> Option<RgbImage> {
-    let input = Input { channels: Channels::Rgb, mean: 0.0, scale: 1.0, ..embedder.input };
+    let input = Input {
+        channels: Channels::Rgb,
+        mean: models::PerChannel::All(0.0),
+        scale: models::PerChannel::All(1.0),
+        ..embedder.input
+    };
     let to_chip = Similarity::between(&face.landmarks, &embedder.template.map(|[x, y]| Point { x, y }))?;
     let mut planes = Vec::new();
     image.warp_into(&to_chip.inverse(), &input, &mut planes);

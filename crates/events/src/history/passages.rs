@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use camera::{BestShot, Evidence, LIVE_FROM, Liveness, LivenessState, Rule, SeenFace, Shot, Sighting};
+use camera::{BestShot, Evidence, LIVE_FROM, Liveness, LivenessState, SeenFace, Shot, Sighting};
 use gallery::Scale;
 use store::PersonId;
 

@@ -1,8 +1,10 @@
 //! Pictures that the models can look at: photos (RGB) and camera frames (planes), read from files and sampled
 //! straight into a model's input.
 
+mod blur;
 mod decode;
 mod jpeg;
+mod lift;
 mod rgb;
 mod sample;
 mod yuv;
@@ -45,19 +47,27 @@ pub trait Picture: Sync {
     /// Fills the input's pixels from where `chip_to_picture` maps them; outside the picture is black.
     fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>);
 
+    /// The picture multiplied up to an ordinary brightness, where it is too dark for the models; `None` for any other, which is
+    /// to be used as it is. The copy costs about as much as reading the picture twice.
+    fn brightened_if_dark(&self) -> Option<Box<dyn Picture>>;
+
+    /// The picture smoothed, where it is too noisy for the detector; `None` for any other. Only for finding faces: landmarks
+    /// and embedding lose by it.
+    fn smoothed_if_noisy(&self) -> Option<Box<dyn Picture>>;
+
     /// The whole picture.
     fn whole(&self) -> Area {
         Area { left: 0, top: 0, width: self.width(), height: self.height() }
     }
 }
 
-impl<T: sample::Texels> Picture for T {
+impl<T: sample::Texels + lift::Lift + 'static> Picture for T {
     fn width(&self) -> u32 {
-        self.size().0
+        sample::Texels::size(self).0
     }
 
     fn height(&self) -> u32 {
-        self.size().1
+        sample::Texels::size(self).1
     }
 
     fn resize_into(&self, area: Area, input: &Input, out: &mut Vec<f32>) {
@@ -66,5 +76,13 @@ impl<T: sample::Texels> Picture for T {
 
     fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
         sample::warp(self, chip_to_picture, input, out);
+    }
+
+    fn brightened_if_dark(&self) -> Option<Box<dyn Picture>> {
+        Some(Box::new(self.times(lift::gain(self)?)))
+    }
+
+    fn smoothed_if_noisy(&self) -> Option<Box<dyn Picture>> {
+        lift::is_noisy(self).then(|| Box::new(self.smoothed()) as Box<dyn Picture>)
     }
 }

@@ -85,6 +85,12 @@ impl YuvImage {
         Self::new(right - left, bottom - top, planes)
     }
 
+    /// A picture of the same size; `planes` has as many bytes.
+    pub(super) fn with_planes(&self, planes: Vec<u8>) -> Self {
+        debug_assert_eq!(planes.len(), self.planes.len());
+        Self { width: self.width, height: self.height, planes }
+    }
+
     fn luma_len(&self) -> usize {
         self.width as usize * self.height as usize
     }

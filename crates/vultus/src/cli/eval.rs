@@ -97,8 +97,10 @@ impl Eval {
         }
     }
 
-    fn question(&self, scale: Scale, settings: &Settings) -> Question {
-        let (threshold, threads) = (settings.th_accept.0, settings.engines());
+    /// `people` are those among whom a probe is looked for, unless the command line says how many there will be.
+    fn question(&self, scale: Scale, settings: &Settings, people: usize) -> Question {
+        let threshold = settings.th_accept.threshold(self.people.unwrap_or(people));
+        let threads = settings.engines();
         Question { scale, threshold, wanted: self.wanted(), threads }
     }
 
@@ -137,7 +139,7 @@ fn photos(command: &Eval, settings: &Settings, folder: &Path) -> anyhow::Result<
     bar.finish_and_clear();
     let shots = shots?;
     warn_of_unreadable(&set, &shots);
-    let question = command.question(Scale::of(&installed.pack.embedder), settings);
+    let question = command.question(Scale::of(&installed.pack.embedder), settings, set.identities.len());
     let report = Report::of(&set, &shots, &installed, &question, (folder, list.as_deref()))?;
     if let Some(file) = &command.html {
         let page = ::eval::page(&report, &set, &shots, &installed, &looking)?;
@@ -216,7 +218,7 @@ async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCod
     if people.is_empty() {
         bail!("nobody is enrolled with the model pack {}: `vultus people add` does that", pack.name);
     }
-    let question = command.question(Scale::of(&pack.embedder), settings);
+    let question = command.question(Scale::of(&pack.embedder), settings, people.len());
     let report =
         tokio::task::spawn_blocking(move || GalleryReport::of(&pack.name, pack.embedder.dim, &people, &question));
     let report = report.await??;
