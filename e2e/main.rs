@@ -13,6 +13,7 @@ mod cameras;
 mod choices;
 mod cli;
 mod contract;
+mod eval;
 mod events;
 mod faults;
 mod hostile;

@@ -253,7 +253,9 @@ fn path(text: &str) -> Result<PhotoRef, String> {
         return Err(format!("`{}` is no path below the folder of photos", shortened(text)));
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    if parts.is_empty() || parts.contains(&"..") {
+    // Windows takes dots and spaces from a name's end away.
+    let leads_out = |part: &&str| part.trim_end_matches(['.', ' ']).is_empty();
+    if parts.is_empty() || parts.iter().any(leads_out) {
         return Err(format!("`{}` leads out of the folder of photos", shortened(text)));
     }
     Ok(PhotoRef::Path(parts.join("/")))
