@@ -316,7 +316,8 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, words) in [
             ("", 1, "empty"),
-            ("500\n", 1, "no pairs"),
+            ("500\n", 1, "promises 1000"),
+            ("file_x,file_y,same\n", 1, "no pairs"),
             ("1\nAnn 1 2\nAnn 1\n", 3, "no pair"),
             ("1\nAnn 1 two\nAnn 1 Bob 1\n", 2, "`two` is no number"),
             ("1\nAnn 1 2\n../Ann 1 Bob 1\n", 3, "no name"),
