@@ -181,6 +181,7 @@ fn every_commands_help_has_an_example() {
         &["people", "import"],
         &["recognize"],
         &["verify"],
+        &["eval"],
         &["models", "pull"],
         &["config"],
     ] {

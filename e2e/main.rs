@@ -15,6 +15,7 @@ mod choices;
 mod cli;
 mod contract;
 mod enrolment;
+mod eval;
 mod events;
 mod faults;
 mod hostile;

@@ -253,7 +253,9 @@ fn path(text: &str) -> Result<PhotoRef, String> {
         return Err(format!("`{}` is no path below the folder of photos", shortened(text)));
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    if parts.is_empty() || parts.contains(&"..") {
+    // Windows takes dots and spaces from a name's end away.
+    let leads_out = |part: &&str| part.trim_end_matches(['.', ' ']).is_empty();
+    if parts.is_empty() || parts.iter().any(leads_out) {
         return Err(format!("`{}` leads out of the folder of photos", shortened(text)));
     }
     Ok(PhotoRef::Path(parts.join("/")))
@@ -314,7 +316,8 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, words) in [
             ("", 1, "empty"),
-            ("500\n", 1, "no pairs"),
+            ("500\n", 1, "promises 1000"),
+            ("file_x,file_y,same\n", 1, "no pairs"),
             ("1\nAnn 1 2\nAnn 1\n", 3, "no pair"),
             ("1\nAnn 1 two\nAnn 1 Bob 1\n", 2, "`two` is no number"),
             ("1\nAnn 1 2\n../Ann 1 Bob 1\n", 3, "no name"),

@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use gallery::Scale;
 use models::InstalledPack;
 use serde::Serialize;
 
@@ -145,6 +144,10 @@ impl Report {
         if installed.pack.embedder.curve.is_empty() {
             notes.push("this pack has no distance curve: distances and TH_ACCEPT are its own raw distances; `--curve` makes one".into());
         }
+        let failures = Failures::of(set, shots, installed);
+        if failures.several_faces > 0 {
+            notes.push(format!("{} photos show several faces; the main one was taken", failures.several_faces));
+        }
         Ok(Self {
             pack: installed.pack.name.clone(),
             folder,
@@ -154,16 +157,11 @@ impl Report {
             faces,
             missed: missed.len(),
             missed_files: missed.into_iter().take(MOST_NAMES).collect(),
-            failures: Failures::of(set, shots, installed),
+            failures,
             times: StageTimes::of(shots, question.threads),
             measures,
             notes,
         })
-    }
-
-    /// The pack's way to the contract's scale.
-    pub fn scale(installed: &InstalledPack) -> Scale {
-        Scale::of(&installed.pack.embedder)
     }
 }
 

@@ -18,6 +18,10 @@ impl Rows<'_, '_> {
         writeln!(self.0, "{label:<24} {value}")
     }
 
+    fn gap(&mut self) -> fmt::Result {
+        self.0.write_str("\n")
+    }
+
     fn share(&mut self, label: &str, share: Option<f64>, after: impl Display) -> fmt::Result {
         match share {
             Some(share) => self.row(label, format_args!("{:>9}{after}", percent(share))),
@@ -81,7 +85,7 @@ impl Measures {
                 pairs.genuine, pairs.impostor, pairs.impostor_all
             ),
         )?;
-        rows.row("", "")?;
+        rows.gap()?;
         for (key, share) in &self.tar_at_fmr {
             let (Some(Some(interval)), Some(Some(threshold))) = (self.tar_at_fmr_ci.get(key), self.thresholds.get(key))
             else {
@@ -105,14 +109,14 @@ impl Measures {
             format_args!("     FMR {}, TAR {}", share(at.fmr), at.tar.map_or("–".into(), percent)),
         )?;
         if let Some(found) = &self.identification {
-            rows.row("", "")?;
+            rows.gap()?;
             let crowd = format!("{} people, {} probes, {} strangers", found.people, found.probes, found.strangers);
             rows.row("identification", crowd)?;
             rows.share("FPIR at TH_ACCEPT", Some(found.fpir), between(found.fpir_ci))?;
             rows.share("FNIR at TH_ACCEPT", Some(found.fnir), between(found.fnir_ci))?;
         }
         if let Some(proposal) = &self.proposal {
-            rows.row("", "")?;
+            rows.gap()?;
             rows.row("wanted", format_args!("{}: FMR {:.2e}", proposal.wanted, proposal.fmr))?;
             match (proposal.th_accept, proposal.false_matches, proposal.tar) {
                 (Some(threshold), Some(matches), Some(tar)) => rows.row(
@@ -126,7 +130,7 @@ impl Measures {
                 _ => rows.row("TH_ACCEPT for it", proposal.refused.as_deref().unwrap_or("none"))?,
             }
         }
-        rows.row("", "")
+        rows.gap()
     }
 }
 

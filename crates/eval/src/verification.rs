@@ -134,6 +134,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case goes through histograms of 2¹⁸ bins many times.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn the_area_is_mann_and_whitneys_count(genuine in raws(), impostor in raws()) {
             let mut count = 0.0;

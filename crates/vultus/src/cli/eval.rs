@@ -22,6 +22,7 @@ use crate::settings::Settings;
 /// How good is recognition, on labelled photos or on the people who are enrolled?
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("what").required(true).args(["dir", "gallery"])))]
+#[command(group(ArgGroup::new("promise").args(["fpir", "alarms_a_day"])))]
 #[command(after_help = "Examples:
   vultus eval photos/                                   photos/NAME/1.jpg, all compared with all
   vultus eval lfw/ --pairs pairs.txt --html report.html
@@ -60,13 +61,13 @@ pub struct Eval {
     #[arg(long, value_name = "RATE", requires = "people", conflicts_with = "fmr")]
     fpir: Option<f64>,
     /// Propose TH_ACCEPT for so many false alarms a day.
-    #[arg(long, value_name = "COUNT", requires_all = ["people", "passages_a_day"], conflicts_with_all = ["fmr", "fpir"])]
+    #[arg(long, value_name = "COUNT", requires_all = ["people", "passages_a_day"], conflicts_with = "fmr")]
     alarms_a_day: Option<f64>,
     /// People who are (to be) enrolled.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", requires = "promise")]
     people: Option<usize>,
     /// Strangers who come by in a day.
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", requires = "alarms_a_day")]
     passages_a_day: Option<f64>,
 }
 
