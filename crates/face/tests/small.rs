@@ -212,9 +212,9 @@ fn photos_in(folder: &Path, most: usize) -> Vec<RgbImage> {
         for path in entries {
             let is_photo = path.extension().is_some_and(|end| end == "jpg" || end == "png");
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else if is_photo {
-                files.push(path)
+                files.push(path);
             }
         }
     }
@@ -258,6 +258,14 @@ fn backgrounds(engine: &mut Engine) -> Vec<RgbImage> {
     photos.into_iter().filter_map(part).collect()
 }
 
+/// Milliseconds of processor time that this thread has had, so that what else runs does not count; by the clock where Linux does not tell.
+fn ms_so_far() -> f64 {
+    static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|told| told.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.unwrap_or_else(|| START.elapsed().as_secs_f64() * 1e9) / 1e6
+}
+
 /// What was found of faces that are there, and what else.
 #[derive(Default)]
 struct Count {
@@ -271,9 +279,9 @@ struct Count {
 
 impl Count {
     fn add(&mut self, engine: &mut Engine, frame: &RgbImage, faces: &[Rect], parts: &[Part]) {
-        let started = Instant::now();
+        let started = ms_so_far();
         let found = engine.detect_in(frame, 1.0, parts).unwrap();
-        self.ms += started.elapsed().as_secs_f64() * 1000.0;
+        self.ms += ms_so_far() - started;
         self.frames += 1;
         self.faces += faces.len();
         self.found += faces.iter().filter(|face| found.iter().any(|found| found.area.iou(face) > 0.4)).count();
@@ -412,28 +420,19 @@ fn measure_dark_and_noisy() {
     println!("of {} photos of lfw-dev {dark} are brightened, {noisy} smoothed as they are", all.len());
     println!("| photos | as they are: found | recognised | helped: found | recognised | ms |");
     println!("|---|---|---|---|---|---|");
-    let kinds: Vec<(String, Box<dyn Fn(&RgbImage) -> RgbImage>)> = [0.3f32, 0.2, 0.1, 0.06, 0.04]
-        .into_iter()
-        .map(|factor| {
-            let change = Box::new(move |photo: &RgbImage| darkened(photo, factor)) as Box<dyn Fn(&_) -> _>;
-            (format!("brightness × {factor}"), change)
-        })
-        .chain([10.0f32, 14.0, 18.0, 22.0, 30.0, 40.0].into_iter().map(|sigma| {
-            let change = Box::new(move |photo: &RgbImage| noised(photo, sigma)) as Box<dyn Fn(&_) -> _>;
-            (format!("noise σ {sigma}"), change)
-        }))
-        .collect();
-    for (name, change) in kinds {
+    let dark = [0.3f32, 0.2, 0.1, 0.06, 0.04].map(|factor| (format!("brightness × {factor}"), factor, 0.0));
+    let noisy = [10.0f32, 14.0, 18.0, 22.0, 30.0, 40.0].map(|sigma| (format!("noise σ {sigma}"), 1.0, sigma));
+    for (name, factor, sigma) in dark.into_iter().chain(noisy) {
         // The face there, and whether it is within FMR 3.9e-5 of the photo before: raw 0.56.
         let mut counts = [(0, 0); 2];
-        let mut seconds = 0.0;
+        let mut ms = 0.0;
         for (photo, area) in &photos {
             let before = engine.faces(photo, 1.0).unwrap();
-            let changed = change(photo);
+            let changed = noised(&darkened(photo, factor), sigma);
             let as_it_is = engine.faces(&AsItIs(&changed), 1.0).unwrap();
-            let started = Instant::now();
+            let started = ms_so_far();
             let helped = engine.faces(&changed, 1.0).unwrap();
-            seconds += started.elapsed().as_secs_f64();
+            ms += ms_so_far() - started;
             for (found, (there, same)) in [as_it_is, helped].iter().zip(&mut counts) {
                 let Some(face) = found.faces.iter().find(|face| face.area.iou(area) > 0.4) else { continue };
                 *there += 1;
@@ -448,7 +447,7 @@ fn measure_dark_and_noisy() {
             share(same),
             share(there_now),
             share(same_now),
-            1000.0 * seconds / photos.len() as f64
+            ms / photos.len() as f64
         );
     }
     println!();
@@ -465,9 +464,9 @@ fn measure_dark_and_noisy() {
         let noisy = frame(&mut || (120.0 + 20.0 * chance.bell()).clamp(0.0, 255.0) as u8);
         let ms = |work: &dyn Fn() -> bool, is_copy: bool| {
             let times = (0..20).map(|_| {
-                let started = Instant::now();
+                let started = ms_so_far();
                 assert_eq!(work(), is_copy);
-                started.elapsed().as_secs_f64() * 1000.0
+                ms_so_far() - started
             });
             times.fold(f64::MAX, f64::min)
         };

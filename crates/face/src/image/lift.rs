@@ -182,8 +182,9 @@ mod tests {
 
     /// Numbers 0–255 that look like chance, by place and seed.
     fn chance(seed: u64, at: usize) -> u8 {
-        let mut hash = seed ^ (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut hash = seed.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (hash >> 40) as u8
     }
 
