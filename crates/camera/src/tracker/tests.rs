@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use face::{Detection, Embedded, FivePoints, Point, Rect};
+use face::{Attributes, Detection, Embedded, Estimate, FivePoints, Point, Rect};
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
@@ -269,4 +269,25 @@ fn what_changes_in_the_gallery_after_the_last_sight_takes_a_pass_away_and_gives_
     let ended = scene.tracker.take_ended();
     let verdicts: Vec<Verdict> = ended.iter().map(|evidence| evidence.verdict).collect();
     assert_eq!(verdicts, [Verdict::Reject(Reason::BelowThreshold); 2], "{ended:?}");
+}
+
+#[test]
+fn attributes_are_the_mean_of_three_looks_at_clear_shots_however_long_a_face_stays() {
+    let mut scene = Scene::new(&["katya"]);
+    let mut looks = 0u8;
+    for _ in 0..200 {
+        scene.sees(&[put(300.0, KATYA), put(600.0, Looks::Unclear(60))]);
+        let mut look = |found: &Detection, _: &FivePoints| {
+            assert!(found.area.left < 400.0, "unclear shots are not looked at");
+            looks += 1;
+            let age = Estimate { value: 10.0 * f32::from(looks), error: 11.0 };
+            Ok(Attributes { age: Some(age), ..Attributes::default() })
+        };
+        scene.tracker.look_closer(&scene.enrolled.gallery, &mut look).unwrap();
+    }
+    assert_eq!(looks, 3);
+    let faces = scene.tracker.faces(scene.start + scene.now, &scene.enrolled.gallery);
+    let told: Vec<_> = faces.iter().filter_map(|face| face.attributes).collect();
+    let mean = Some(Estimate { value: 20.0, error: 11.0 });
+    assert_eq!(told, [Attributes { age: mean, ..Attributes::default() }]);
 }
