@@ -1,8 +1,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use face::{Area, Detection, Embedded, FivePoints, Part, Point, Rect};
-use gallery::Distance;
+use face::{Area, Attributes, Detection, Embedded, Estimate, FivePoints, Part, Point, Rect};
+use gallery::{Distance};
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
@@ -368,4 +368,25 @@ fn after_a_cut_a_tile_shows_nobody_who_was_there_before_it() {
     assert!(scene.sees_in(Part::Whole, &[]).is_empty());
     scene.is_other_scene = false;
     assert!(scene.sees_in(tile(0, 600), &[small(300.0, Looks::Useless)]).is_empty());
+}
+
+#[test]
+fn attributes_are_the_mean_of_three_looks_at_clear_shots_however_long_a_face_stays() {
+    let mut scene = Scene::new(&["katya"]);
+    let mut looks = 0u8;
+    for _ in 0..200 {
+        scene.sees(&[put(300.0, KATYA), put(600.0, Looks::Unclear(60))]);
+        let mut look = |found: &Detection, _: &FivePoints| {
+            assert!(found.area.left < 400.0, "unclear shots are not looked at");
+            looks += 1;
+            let age = Estimate { value: 10.0 * f32::from(looks), error: 11.0 };
+            Ok(Attributes { age: Some(age), ..Attributes::default() })
+        };
+        scene.tracker.look_closer(&scene.enrolled.gallery, &mut look).unwrap();
+    }
+    assert_eq!(looks, 3);
+    let faces = scene.tracker.faces(scene.start + scene.now, &scene.enrolled.gallery);
+    let told: Vec<_> = faces.iter().filter_map(|face| face.attributes).collect();
+    let mean = Some(Estimate { value: 20.0, error: 11.0 });
+    assert_eq!(told, [Attributes { age: mean, ..Attributes::default() }]);
 }
