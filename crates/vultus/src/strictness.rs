@@ -51,7 +51,7 @@ pub async fn tell(app: App, cameras: Cameras) {
             if let Some(own) = own
                 && told.is_news(&camera.id, own)
             {
-                tracing::info!(camera = camera.id, people, "accepted are faces nearer than {own}");
+                tracing::info!(camera = camera.id, "accepted are faces nearer than {own}");
             }
         }
         sleep(LOOK_EVERY).await;
