@@ -170,3 +170,19 @@ async fn somebody_of_the_watch_list_is_told_of_accepted_or_not() {
     assert_eq!(kinds(&told), [NoticeKind::Denied, NoticeKind::Watched]);
     assert!(told.iter().all(|notice| notice.status() == "REJECT"));
 }
+
+#[tokio::test]
+async fn a_picture_of_somebody_who_would_be_accepted_is_told_of_once_with_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut notices = Notices::new(gallery(&folder).await, None);
+    let spoof = |id: &str, distance: f32| Event {
+        reason: Some("spoof".to_owned()),
+        decision: format!(r#"{{"threshold": 0.45, "fused": {{"name": "katya", "distance": {distance}}}}}"#),
+        ..event(id)
+    };
+    let told = notices.of(&news(Phase::Start, &spoof("1", 0.31)));
+    assert_eq!(kinds(&told), [NoticeKind::Spoof], "whoever shows it is not katya, who is on the watch list");
+    assert_eq!((told[0].name.as_deref(), told[0].status()), (Some("katya"), "REJECT"));
+    assert!(notices.of(&news(Phase::End, &spoof("1", 0.31))).is_empty());
+    assert!(notices.of(&news(Phase::Start, &spoof("2", 0.46))).is_empty(), "a picture of nobody known");
+}
