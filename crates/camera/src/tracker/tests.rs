@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use face::{Area, Attributes, Detection, Embedded, Estimate, FivePoints, Part, Point, Rect};
-use gallery::{Distance};
+use gallery::Distance;
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
