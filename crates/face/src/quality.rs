@@ -17,8 +17,8 @@ pub struct Quality {
     pub norm: f32,
     /// The box's longer side in whole pixels.
     pub side: u32,
-    /// The box's shorter side as a share of the longer one, 0–1: boxes are squares that end at the photo's edge, so below 1 something
-    /// of the face or of its surroundings is missing at a side.
+    /// The box's shorter side as a share of the longer one, 0–1: boxes are squares (to a pixel) that end at the photo's edge, so well
+    /// below 1 something of the face or of its surroundings is missing at a side.
     pub whole: f32,
     /// Whether the box reaches an edge of the photo, beyond which some of the face may lie.
     pub at_edge: bool,
@@ -49,8 +49,8 @@ pub struct Surface {
     pub black: f32,
     /// The same for white (luma 250 or more), 0–1.
     pub white: f32,
-    /// How red it is around mouth and chin: 100 · Cr / luma, where Cr is BT.601's without its offset. Skin of any colour has 8 to 38
-    /// (98 in 100 faces of LFW); a mask has less.
+    /// How red it is around mouth and chin: 100 · Cr / luma, where Cr is BT.601's without its offset. 98 of 100 faces
+    /// of LFW have 6 to 39; a mask has less.
     pub mouth_redness: f32,
     /// The same at the bridge of the nose, which a mask leaves free.
     pub nose_redness: f32,

@@ -58,7 +58,7 @@ fn a_mirrored_face_is_turned_and_tilted_to_the_other_side() {
 fn a_face_cut_by_the_photos_edge_is_not_whole() {
     let mut engine = engine();
     let whole = quality(&mut engine, &image("obama.jpg"));
-    assert!(whole.whole == 1.0 && !whole.at_edge, "{whole:?}");
+    assert!(whole.whole > 0.98 && !whole.at_edge, "{whole:?}");
     let half = quality(&mut engine, &cut(&image("obama.jpg"), 430));
     assert!(half.whole < 0.8 && half.at_edge, "{half:?}");
 }
