@@ -58,6 +58,8 @@ impl LivenessState {
 pub(crate) struct LivenessVotes {
     mode: LivenessMode,
     scores: VecDeque<f32>,
+    /// How many shots there were since it was last in doubt whose face it is.
+    fresh: usize,
     /// Shots since it was decided to be a spoof; `None` where it was not, or has looked alive for long enough since.
     since_spoof: Option<usize>,
     /// A decision that it is a spoof that nobody has counted yet.
@@ -66,7 +68,7 @@ pub(crate) struct LivenessVotes {
 
 impl LivenessVotes {
     pub(crate) fn new(mode: LivenessMode) -> Self {
-        Self { mode, scores: VecDeque::new(), since_spoof: None, news: false }
+        Self { mode, scores: VecDeque::new(), fresh: 0, since_spoof: None, news: false }
     }
 
     /// Counts a shot. What is decided to be a spoof is one until a full set of new shots looks alive.
@@ -75,6 +77,7 @@ impl LivenessVotes {
         if self.scores.len() > KEPT {
             self.scores.pop_front();
         }
+        self.fresh += 1;
         let looks_alive = self.mean() >= LIVE_FROM;
         match &mut self.since_spoof {
             Some(since) if *since + 1 >= KEPT && looks_alive => self.since_spoof = None,
@@ -88,7 +91,7 @@ impl LivenessVotes {
 
     /// Somebody else may be there now: what was seen to be alive counts no more, what was seen to be a spoof does.
     pub(crate) fn doubt(&mut self) {
-        self.scores.clear();
+        self.fresh = 0;
         self.since_spoof = self.since_spoof.map(|_| 0);
     }
 
@@ -132,13 +135,19 @@ impl LivenessVotes {
     fn state(&self) -> LivenessState {
         match () {
             () if self.since_spoof.is_some() => LivenessState::Spoof,
-            () if self.scores.len() >= LEAST && self.mean() >= LIVE_FROM => LivenessState::Alive,
+            () if self.fresh >= LEAST && self.mean_of(self.fresh) >= LIVE_FROM => LivenessState::Alive,
             () => LivenessState::Unsure,
         }
     }
 
     fn mean(&self) -> f32 {
-        self.scores.iter().sum::<f32>() / self.scores.len().max(1) as f32
+        self.mean_of(KEPT)
+    }
+
+    /// Of so many of the newest shots, as far as they are kept.
+    fn mean_of(&self, newest: usize) -> f32 {
+        let counted = newest.min(self.scores.len());
+        self.scores.iter().rev().take(counted).sum::<f32>() / counted.max(1) as f32
     }
 }
 
@@ -198,9 +207,25 @@ mod tests {
     fn after_a_doubt_it_has_to_be_seen_alive_again() {
         let mut track = votes(LivenessMode::Enforce, &[1.0; 10]);
         track.doubt();
-        assert_eq!((track.judge(Verdict::Pass), track.liveness()), (UNSEEN, None));
-        (0..LEAST).for_each(|_| track.add(1.0));
+        assert_eq!(track.judge(Verdict::Pass), UNSEEN);
+        (0..LEAST - 1).for_each(|_| track.add(1.0));
+        assert_eq!(track.judge(Verdict::Pass), UNSEEN);
+        track.add(1.0);
         assert_eq!(track.judge(Verdict::Pass), Verdict::Pass);
+        // What was seen before lends nothing to what is there now.
+        track.doubt();
+        (0..LEAST).for_each(|_| track.add(LIVE_FROM - 0.1));
+        assert_eq!(track.judge(Verdict::Pass), UNSEEN);
+    }
+
+    #[test]
+    fn a_picture_that_is_in_doubt_again_and_again_is_a_spoof_all_the_same() {
+        let mut track = LivenessVotes::new(LivenessMode::Enforce);
+        for _ in 0..LEAST_FOR_SPOOF {
+            track.doubt();
+            track.add(0.1);
+        }
+        assert_eq!(track.judge(Verdict::Pass), SPOOF);
     }
 
     proptest! {
