@@ -33,7 +33,8 @@ pub struct Decision {
     second: Option<Second>,
     /// How much farther the second-best person is than the best.
     margin: Option<f64>,
-    /// Whether the face is alive; null where nobody looked.
+    /// Whether the face is alive; absent where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     liveness: Option<LivenessView>,
     /// Why it is no PASS; null for a PASS.
     reason: Option<Reason>,
