@@ -183,7 +183,7 @@ async fn healthz_tells_of_the_database_and_the_people() {
     vultus.register("obama", photo("obama.jpg")).await.ok();
     let health = vultus.get("/healthz").await.ok();
     let expected =
-        ["behind", "cameras", "database", "gallery_version", "node", "people", "status", "stream", "version"];
+        ["accept", "behind", "cameras", "database", "gallery_version", "node", "people", "status", "stream", "version"];
     assert_eq!(fields(&health), expected);
     assert_eq!((&health["status"], &health["database"]), (&json!("ok"), &json!("ok")));
     assert_eq!((&health["people"], &health["behind"]), (&json!(1), &json!(0)));
