@@ -83,7 +83,7 @@ fn live(scores: &[f32], threshold: f32) -> f64 {
 /// which is above this crate), where each shot would be accepted and nobody is ever in doubt whose face it is.
 fn ever_passes(shots: &[f32], threshold: f32) -> bool {
     const KEPT: usize = 10;
-    let mut since_spoof = None;
+    let mut since_spoof: Option<usize> = None;
     (1..=shots.len()).any(|seen| {
         let newest = &shots[seen.saturating_sub(KEPT)..seen];
         let looks_alive = newest.iter().sum::<f32>() / newest.len() as f32 >= threshold;
