@@ -134,10 +134,46 @@ async fn observe_tells_and_refuses_nobody_and_off_does_not_even_tell() {
 }
 
 #[tokio::test]
-async fn without_tracking_one_score_decides() {
-    let vultus = home(PRINT, "liveness-print", "enforce").with("TRACKING", "false").start(&["serve"]).await;
-    let face = refused_as_spoof(&mut vultus.viewer().await).await;
-    assert!(face["liveness"].as_f64().unwrap() < 0.7, "{face}");
+async fn where_faces_are_not_followed_pictures_can_be_told_but_not_refused() {
+    let home = home(PRINT, "liveness-print", "enforce").with("TRACKING", "false");
+    let said = home.run(&["serve"]).failed_with(1);
+    assert!(said.contains("LIVENESS = enforce needs TRACKING"), "{said}");
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(doctor.contains("needs TRACKING"), "{doctor}");
+
+    let home = home.with("LIVENESS", "observe");
+    fs::write(home.file("vultus.toml"), "[[camera]]\nid = \"gate\"\nsource = \"testsrc\"\nliveness = \"enforce\"\n")
+        .unwrap();
+    let vultus = home.start(&["serve"]).await;
+    let told = |event: &Value| main_face(event)["liveness"].as_f64().is_some_and(|score| score < 0.7);
+    let mut viewer = vultus.viewer().await;
+    viewer
+        .event_where("a PASS that is told to look like a picture", |event| event["status"] == "PASS" && told(event))
+        .await;
+    until("a camera that has failed", async || {
+        let camera = vultus.get("/api/v1/cameras/gate").await.ok().to_string();
+        camera.contains("needs TRACKING").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_living_person_passes_where_few_frames_are_looked_at_and_the_picture_does_not() {
+    for (scene, name, passes) in [(Scene::Person, "liveness-person", true), (PRINT, "liveness-print", false)] {
+        let home = home(scene, name, "enforce").with("VIDEO_SOURCE", "none");
+        let camera = format!(
+            "[[camera]]\nid = \"gate\"\nsource = \"{}\"\nloop_file = true\nfps_limit = 2.5\n",
+            video_of(scene, name).display()
+        );
+        fs::write(home.file("vultus.toml"), camera).unwrap();
+        let vultus = home.start(&["serve"]).await;
+        let mut viewer = vultus.viewer().await;
+        if passes {
+            viewer.sees("PASS", Some("obama")).await;
+        } else {
+            refused_as_spoof(&mut viewer).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -159,6 +195,8 @@ async fn a_photo_that_shows_a_picture_is_refused_where_it_is_enforced() {
     fs::write(&print, picture_of(PRINT)).unwrap();
     let said = home.run(&["recognize", print.to_str().unwrap(), "--json"]).json();
     assert_eq!(said[0]["faces"][0]["reason"], "spoof", "{said}");
+    let said = home.run(&["recognize", print.to_str().unwrap()]).succeeded();
+    assert!(said.contains("nearest obama") && said.contains("refused: spoof"), "{said}");
 }
 
 /// All that is installed, but for the liveness model: linked, not copied.

@@ -99,3 +99,14 @@ fn photos_and_the_doctor_are_told_the_same_number() {
     let compared = home.run(&["verify", "--json", photo.to_str().unwrap(), photo.to_str().unwrap()]).json();
     is_about(&compared["threshold"], threshold(0.001, 1.0));
 }
+
+#[test]
+fn an_fpir_by_which_hardly_anybody_would_pass_does_not_start() {
+    let home = Home::new().with("VIDEO_SOURCE", "none").with("TH_ACCEPT", "fpir:1e-9");
+    let said = home.run(&["serve"]).failed_with(1);
+    assert!(said.contains("fpir:0.000000001 with 0 people") && said.contains("set a distance"), "{said}");
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(doctor.contains("hardly anybody would pass"), "{doctor}");
+    // What puts it right is not refused.
+    home.run(&["people", "list"]).succeeded();
+}

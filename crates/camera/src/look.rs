@@ -93,9 +93,10 @@ impl Look {
             if turns.is_in_turn() {
                 tracker.looks_only_at(&parts, size);
             }
+            let scale = turns.scale(settings.scale, size);
             engines.with(|engine| {
                 sight.got_engine(&frame);
-                let found = sight.find(engine, settings, picture, &parts)?;
+                let found = sight.find(engine, settings, picture, scale, &parts)?;
                 let mut embed = |five: &_| sight.embed(engine, picture, five);
                 tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
                 if settings.liveness.is_on() {
@@ -139,10 +140,11 @@ impl Look {
         let brightened = frame.image().brightened_if_dark();
         let picture = brightened.as_deref().unwrap_or(frame.image());
         let parts = turns.next(picture, None);
+        let scale = turns.scale(settings.scale, (picture.width(), picture.height()));
         let mut faces = Vec::new();
         engines.with(|engine| {
             sight.got_engine(&frame);
-            for found in sight.find(engine, settings, picture, &parts)? {
+            for found in sight.find(engine, settings, picture, scale, &parts)? {
                 let Some(landmarks) = found.landmarks else { continue };
                 if let face::Embedded::Usable(embedding) = sight.embed(engine, picture, &landmarks)? {
                     let nearest = gallery.search(&embedding);
@@ -187,10 +189,11 @@ impl Sight {
         engine: &mut Engine,
         settings: &LookSettings,
         image: &dyn Picture,
+        scale: f32,
         parts: &[Part],
     ) -> Result<Vec<Found>, FaceError> {
         let started = Instant::now();
-        let detections = engine.detect_in(image, settings.scale, parts)?;
+        let detections = engine.detect_in(image, scale, parts)?;
         let detected = Instant::now();
         let size = (image.width(), image.height());
         let least = settings.min_face_px.max(engine.gates().min_recognise_px);

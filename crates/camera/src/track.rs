@@ -160,6 +160,13 @@ impl Track {
         if self.is_adrift { Duration::MAX } else { self.unseen(now) }
     }
 
+    /// The same, but for a face that was there at each look at its place: as long as nobody looked, it counts as seen, unless that is
+    /// longer than `patience`.
+    pub(crate) fn out_of_place(&self, now: Instant, patience: Duration) -> Duration {
+        let is_there = !self.is_missed && !self.is_adrift && self.unseen(now) <= patience;
+        if is_there { Duration::ZERO } else { self.uncertain(now) }
+    }
+
     /// The picture has become another one.
     pub(crate) fn goes_adrift(&mut self) {
         self.is_adrift = true;
@@ -248,10 +255,13 @@ impl Track {
         }
     }
 
-    /// Another face may have taken this one's place: it has to be confirmed again before anybody is accepted.
-    pub(crate) fn doubt(&mut self) {
+    /// Another face may have taken this one's place: it has to be confirmed again before anybody is accepted, and unless it
+    /// `is_in_place`, where it was at each look, it has to be seen alive again as well.
+    pub(crate) fn doubt(&mut self, is_in_place: bool) {
         self.confirmed = None;
-        self.liveness.doubt();
+        if !is_in_place {
+            self.liveness.doubt();
+        }
         self.evidence = None;
     }
 

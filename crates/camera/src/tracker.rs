@@ -70,6 +70,8 @@ struct Present {
 struct Doubt {
     found: Found,
     likely: Option<TrackId>,
+    /// The track of a face that was here at each look, and that no other face is near to: only the time since the last look is against it.
+    in_place: Option<TrackId>,
     shot: Option<Embedded>,
 }
 
@@ -169,6 +171,12 @@ impl Tracker {
         let areas: Vec<_> = found.iter().map(Found::area).collect();
         let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
         let pairings = pair(&expected, &areas);
+        let in_place: Vec<_> =
+            self.tracks.iter().map(|track| (track.area(), track.out_of_place(now, GONE_AFTER))).collect();
+        let in_place = pair(&in_place, &areas).into_iter().map(|pairing| match pairing {
+            Pairing::Sure(at) => Some(ids[at]),
+            _ => None,
+        });
         let before = std::mem::take(&mut self.present);
         self.sure.clear();
         self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
@@ -176,12 +184,17 @@ impl Tracker {
             _ => None,
         }));
         let mut doubts = Vec::new();
-        for (found, pairing) in found.into_iter().zip(pairings) {
-            match pairing {
-                Pairing::Sure(at) => self.go_on(ids[at], found, frame, gallery, embed)?,
-                Pairing::Doubtful(at) => doubts.push(doubt(found, Some(ids[at]), embed)?),
-                Pairing::Nobody => doubts.push(doubt(found, None, embed)?),
-            }
+        for ((found, pairing), in_place) in found.into_iter().zip(pairings).zip(in_place) {
+            let likely = match pairing {
+                Pairing::Sure(at) => {
+                    self.go_on(ids[at], found, frame, gallery, embed)?;
+                    continue;
+                }
+                Pairing::Doubtful(at) => Some(ids[at]),
+                Pairing::Nobody => None,
+            };
+            let shot = found.landmarks.as_ref().map(&mut *embed).transpose()?;
+            doubts.push(Doubt { found, likely, in_place, shot });
         }
         self.settle(doubts, frame, gallery);
         self.miss(&before, now);
@@ -326,7 +339,7 @@ impl Tracker {
 
     /// The first usable shot of a face: it may be one that was lost when it turned away.
     fn is_known_now(&mut self, id: TrackId, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
-        let mut doubts = [Doubt { found, likely: Some(id), shot: Some(Embedded::Usable(shot)) }];
+        let mut doubts = [Doubt { found, likely: Some(id), in_place: None, shot: Some(Embedded::Usable(shot)) }];
         let lost = self.nearest_pair(&doubts, gallery).map(|(_, track)| self.tracks[track].id);
         if lost.is_some() {
             self.tracks.retain(|track| track.id != id);
@@ -371,17 +384,19 @@ impl Tracker {
     /// Finds out by their looks whose faces those are that are not sure by their place.
     fn settle(&mut self, mut doubts: Vec<Doubt>, frame: &Arc<Frame>, gallery: &Gallery) {
         while let Some((doubt, track)) = self.nearest_pair(&doubts, gallery) {
-            let Doubt { found, shot, .. } = doubts.swap_remove(doubt);
-            self.tracks[track].doubt();
+            let Doubt { found, in_place, shot, .. } = doubts.swap_remove(doubt);
+            let is_in_place = in_place == Some(self.tracks[track].id);
+            self.tracks[track].doubt(is_in_place);
             self.belongs(track, found, shot, frame, gallery);
         }
-        for Doubt { found, likely, shot } in doubts {
+        for Doubt { found, likely, in_place, shot } in doubts {
             let likely = likely.filter(|id| self.present.iter().all(|present| present.track != *id));
             let at = likely.and_then(|id| self.tracks.iter().position(|track| track.id == id));
             let at = at.filter(|&at| self.may_be(at, shot.as_ref(), gallery));
             match at {
                 Some(at) => {
-                    self.tracks[at].doubt();
+                    let track = &mut self.tracks[at];
+                    track.doubt(in_place == Some(track.id));
                     self.belongs(at, found, shot, frame, gallery);
                 }
                 None if self.tracks.len() < MOST_TRACKS => {
@@ -470,11 +485,6 @@ impl Tracker {
     fn track(&self, id: TrackId) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == id)
     }
-}
-
-fn doubt(found: Found, likely: Option<TrackId>, embed: &mut Embed<'_>) -> Result<Doubt, FaceError> {
-    let shot = found.landmarks.as_ref().map(embed).transpose()?;
-    Ok(Doubt { found, likely, shot })
 }
 
 #[cfg(test)]

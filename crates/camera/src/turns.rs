@@ -1,8 +1,11 @@
 use face::{Part, Picture, Point, Rect, Tiles};
 
 /// In a whole frame faces whose longer side is at least this share of the frame's are found; smaller ones need a tile. 96 pixels at 1080p:
-/// of faces 64 wide, 83 high, 97 % are found.
+/// of faces 64 wide, 83 high, 91 % are found without tiles (bench/small).
 const SEEN_IN_WHOLE: f32 = 1.0 / 20.0;
+
+/// What the detector stretches a picture to. A whole that `SCALE` makes smaller loses faces of that size.
+const SEEN_SIZE: (f32, f32) = (320.0, 240.0);
 
 /// Of three frames in turn one is looked at as a whole, one is a tile's, and one belongs to the small faces that are followed: a tile
 /// around the one that was looked for least lately. While there is none, it is a tile's too.
@@ -37,6 +40,13 @@ impl Turns {
     /// Whether each frame shows its own part only.
     pub(crate) fn is_in_turn(&self) -> bool {
         matches!(self.tiles, Tiles::InTurn { .. })
+    }
+
+    /// By how much the whole of a picture of this width and height is made smaller where `asked` is wanted: where there are tiles, by no more
+    /// than leaves the faces in it that no tile shows.
+    pub(crate) fn scale(&self, asked: f32, (width, height): (u32, u32)) -> f32 {
+        let least = (SEEN_SIZE.0 / width.max(1) as f32).max(SEEN_SIZE.1 / height.max(1) as f32).min(1.0);
+        if self.tiles == Tiles::Off { asked } else { asked.max(least) }
     }
 
     /// Something has moved: everything is to be looked at again.
@@ -159,6 +169,18 @@ mod tests {
         assert_eq!(turns.next(&frame(), None).len(), 13);
         assert!(!turns.is_in_turn());
         assert_eq!(Turns::new(Tiles::Off, true).next(&frame(), None), [Part::Whole]);
+    }
+
+    #[test]
+    fn where_there_are_tiles_the_whole_is_not_made_smaller_than_the_detector_sees_it() {
+        let size = (1920, 1080);
+        for tiles in [IN_TURN, Tiles::All { columns: 4, rows: 3 }] {
+            let turns = Turns::new(tiles, true);
+            assert_eq!(turns.scale(0.5, size), 0.5);
+            assert_eq!(turns.scale(0.05, size), 240.0 / 1080.0);
+            assert_eq!(turns.scale(0.05, (160, 120)), 1.0);
+        }
+        assert_eq!(Turns::new(Tiles::Off, true).scale(0.05, size), 0.05);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub enum NoticeKind {
     Denied,
     /// Somebody is seen clearly, and unknown.
     Unknown,
-    /// Somebody of the watch list is seen, accepted or not.
+    /// Somebody of the watch list is seen, accepted or not. Of a picture of that person `Spoof` tells.
     Watched,
     /// A face that would be accepted does not look alive: somebody shows a picture of that person.
     Spoof,

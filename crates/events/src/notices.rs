@@ -27,7 +27,16 @@ impl Notices {
         let mut seen = news.event.notice();
         let Some(id) = seen.event.clone() else { return Vec::new() };
         let person = news.event.person_id();
-        let is_watched = person.is_some_and(|person| self.look_up(person, &mut seen));
+        let mut is_watched = person.is_some_and(|person| self.look_up(person, &mut seen));
+        // Who walks by too quickly to be seen alive is somebody all the same; whoever shows a picture is told of as `spoof`.
+        if seen.reason == Some(Reason::NotSeenAlive)
+            && let Some(likeness) = news.event.likeness()
+            && let Some(person) = self.person_named(likeness)
+            && self.gallery.profile(person).is_some_and(|profile| profile.watched)
+        {
+            is_watched = self.look_up(person, &mut seen);
+            seen.name = Some(likeness.to_owned());
+        }
         let mut told = self.told.remove(&id).unwrap_or_default();
         let mut kinds = Vec::new();
         if person.is_some() && seen.reason.is_some_and(Reason::is_of_access) {
@@ -58,6 +67,10 @@ impl Notices {
         seen.code.clone_from(&profile.code);
         seen.groups.clone_from(&profile.groups);
         profile.watched
+    }
+
+    fn person_named(&self, name: &str) -> Option<PersonId> {
+        self.gallery.index().people().find(|(_, known)| known.as_ref() == name).map(|(person, _)| person)
     }
 
     fn is_to_be_told(&self, visitor: Option<&str>) -> bool {

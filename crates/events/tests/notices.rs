@@ -186,3 +186,21 @@ async fn a_picture_of_somebody_who_would_be_accepted_is_told_of_once_with_the_na
     assert!(notices.of(&news(Phase::End, &spoof("1", 0.31))).is_empty());
     assert!(notices.of(&news(Phase::Start, &spoof("2", 0.46))).is_empty(), "a picture of nobody known");
 }
+
+#[tokio::test]
+async fn somebody_of_the_watch_list_is_told_of_though_not_seen_alive_for_long_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut notices = Notices::new(gallery(&folder).await, None);
+    let unsure = |id: &str, name: &str, distance: f32| Event {
+        reason: Some("not_seen_alive".to_owned()),
+        decision: format!(r#"{{"threshold": 0.45, "fused": {{"name": "{name}", "distance": {distance}}}}}"#),
+        ..event(id)
+    };
+    let told = notices.of(&news(Phase::Start, &unsure("1", "katya", 0.31)));
+    assert_eq!(kinds(&told), [NoticeKind::Watched]);
+    assert_eq!((told[0].name.as_deref(), told[0].code.as_deref()), (Some("katya"), Some("17")));
+    assert_eq!((told[0].status(), told[0].reason), ("REJECT", Some(Reason::NotSeenAlive)));
+    assert!(notices.of(&news(Phase::End, &unsure("1", "katya", 0.31))).is_empty(), "once");
+    assert!(notices.of(&news(Phase::Start, &unsure("2", "katya", 0.46))).is_empty(), "not near enough to be her");
+    assert!(notices.of(&news(Phase::Start, &unsure("3", "olga", 0.31))).is_empty());
+}

@@ -26,6 +26,9 @@ const LARGEST_FPIR: f64 = 0.1;
 /// the pairs that the rates are of, and a template of several photos is nearer to strangers than a single photo is.
 const SAFETY: f64 = 3.0;
 
+/// By how much fewer false matches than were measured it may be guessed at.
+const FARTHEST_GUESS: f64 = 100.0;
+
 /// The largest distance of the contract's scale.
 const LARGEST_DISTANCE: f32 = 1.6;
 
@@ -62,6 +65,15 @@ impl Strictness {
         match self {
             Self::Below(_) => true,
             Self::Fpir(share) => fmr_of(share / SAFETY, people) >= LEAST_MEASURED_FMR,
+        }
+    }
+
+    /// Whether that distance is no more than a guess: it is asked for a hundred times fewer false matches than were measured, and hardly
+    /// anybody who is enrolled is that near.
+    pub fn is_out_of_reach(self, people: usize) -> bool {
+        match self {
+            Self::Below(_) => false,
+            Self::Fpir(share) => fmr_of(share, people) < LEAST_MEASURED_FMR / FARTHEST_GUESS,
         }
     }
 
@@ -149,6 +161,14 @@ mod tests {
         assert_eq!(strictness.threshold(0), strictness.threshold(1));
         assert!((strictness.threshold(1).value() - 0.5437).abs() < 1e-4);
         assert!(strictness.is_measured(999) && !strictness.is_measured(1_100));
+    }
+
+    #[test]
+    fn a_guess_goes_no_farther_than_two_decades() {
+        let strictness = Strictness::Fpir(0.001);
+        assert!(!strictness.is_out_of_reach(99_000) && strictness.is_out_of_reach(110_000));
+        assert!(Strictness::Fpir(1e-9).is_out_of_reach(1));
+        assert!(!Strictness::Below(Distance::new(0.01)).is_out_of_reach(110_000));
     }
 
     proptest! {

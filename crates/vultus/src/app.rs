@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use camera::{Rule, SeenFace};
+use camera::{LivenessMode, Rule, SeenFace};
 use events::Calendar;
 use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, EnrolPolicy, Gallery, PersonName, Scale};
@@ -76,6 +76,7 @@ impl App {
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
+        must_follow(settings.liveness, settings.tracking)?;
         if settings.liveness.is_on() {
             let pool = engines_pool.clone();
             tokio::task::spawn_blocking(move || pool.with(face::Engine::open_liveness))
@@ -99,6 +100,16 @@ impl App {
             installed,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same for a process that watches cameras, where TH_ACCEPT must be one by which somebody passes.
+    ///
+    /// # Errors
+    /// Those of [`App::open`], and a TH_ACCEPT that is out of reach with the people who are enrolled.
+    pub async fn open_for_cameras(settings: Settings, engines: usize) -> anyhow::Result<Self> {
+        let app = Self::open(settings, engines).await?;
+        strictness::must_be_in_reach(app.settings().th_accept, app.gallery().people())?;
+        Ok(app)
     }
 
     /// The effective settings.
@@ -225,6 +236,19 @@ impl App {
 /// Bytes of the largest form with a file of this size.
 fn largest(file: Megabytes) -> u64 {
     file.bytes() + FORM_BYTES
+}
+
+/// Where faces are not followed each frame is a new try, and a refusal no event: pictures cannot be refused like that.
+///
+/// # Errors
+/// Where it is asked for all the same.
+pub fn must_follow(liveness: LivenessMode, tracking: bool) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        tracking || liveness != LivenessMode::Enforce,
+        "LIVENESS = enforce needs TRACKING: without it each frame is a new try for a picture, and nobody hears of those that are \
+         refused. Set TRACKING to true, or LIVENESS to observe or off"
+    );
+    Ok(())
 }
 
 /// The inference library, loaded, and the chosen pack's files.

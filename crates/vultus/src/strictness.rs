@@ -19,6 +19,23 @@ const WORTH_TELLING: f32 = 0.001;
 /// What is said of a threshold for which there is no measurement.
 pub const BEYOND_MEASURE: &str = "so few false matches were never measured, so this is a guess on the safe side, and may refuse more of those enrolled";
 
+/// What is said where a wanted FPIR asks for more than can be guessed at.
+const OUT_OF_REACH: &str = "this asks for more than a hundred times fewer false matches than were ever measured, and hardly anybody \
+                            would pass: ask for a larger share of strangers, or set a distance";
+
+/// A wanted FPIR may go beyond what was measured, but not so far that nobody passes.
+///
+/// # Errors
+/// Where it does with so many people.
+pub fn must_be_in_reach(strictness: Strictness, people: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !strictness.is_out_of_reach(people),
+        "TH_ACCEPT = {strictness} with {people} people is a distance below {}: {OUT_OF_REACH}",
+        strictness.threshold(people)
+    );
+    Ok(())
+}
+
 /// A wanted FPIR needs false match rates, which a pack has by its distance curve.
 ///
 /// # Errors
@@ -35,7 +52,7 @@ pub fn must_be_known(strictness: Strictness, scale: &Scale) -> anyhow::Result<()
 /// Says in the log below which distance faces are accepted: at first, and whenever it has moved; of a camera where it has a
 /// strictness of its own. For ever.
 pub async fn tell(app: App, cameras: Cameras) {
-    let (mut told, mut is_measured) = (Told::default(), true);
+    let (mut told, mut is_measured, mut is_in_reach) = (Told::default(), true, true);
     loop {
         let (asked, people) = (app.settings().th_accept, app.gallery().people());
         let threshold = app.rule().threshold;
@@ -45,6 +62,10 @@ pub async fn tell(app: App, cameras: Cameras) {
         let was_measured = std::mem::replace(&mut is_measured, asked.is_measured(people));
         if was_measured && !is_measured {
             tracing::warn!(th_accept = %asked, people, %threshold, "{BEYOND_MEASURE}");
+        }
+        let was_in_reach = std::mem::replace(&mut is_in_reach, !asked.is_out_of_reach(people));
+        if was_in_reach && !is_in_reach {
+            tracing::warn!(th_accept = %asked, people, %threshold, "{OUT_OF_REACH}");
         }
         for camera in cameras.here() {
             let own = camera.status.threshold().filter(|own| (own.value() - threshold.value()).abs() > WORTH_TELLING);
@@ -86,6 +107,17 @@ mod tests {
         assert!(must_be_known(distance, &Scale::of(&embedder)).is_ok());
         let refused = must_be_known(fpir, &Scale::of(&embedder)).unwrap_err().to_string();
         assert!(refused.contains("fpir:0.001") && refused.contains("vultus eval --curve"), "{refused}");
+    }
+
+    #[test]
+    fn an_fpir_that_would_let_nobody_pass_is_refused_and_any_distance_is_not() {
+        assert!(must_be_in_reach(Strictness::Fpir(0.001), 10_000).is_ok());
+        assert!(must_be_in_reach(Strictness::Below(Distance::new(0.01)), 1_000_000).is_ok());
+        let refused = must_be_in_reach(Strictness::Fpir(1e-9), 1_000).unwrap_err().to_string();
+        assert!(
+            refused.contains("fpir:0.000000001 with 1000 people") && refused.contains("set a distance"),
+            "{refused}"
+        );
     }
 
     #[test]

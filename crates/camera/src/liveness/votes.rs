@@ -243,6 +243,39 @@ mod tests {
             prop_assert!(enforced(&scores) == Verdict::Pass || !passes);
         }
 
+        /// By the rule as it is written in docs/reference/liveness.md, shot by shot, with doubts in between.
+        #[test]
+        fn who_passes_has_looked_alive_since_the_last_doubt_and_for_a_full_set_of_shots_since_the_last_spoof(
+            steps in prop::collection::vec(prop::option::weighted(0.9, 0f32..=1.0), 0..60),
+        ) {
+            let mut track = LivenessVotes::new(LivenessMode::Enforce);
+            let (mut scores, mut since_doubt, mut since_spoof) = (Vec::new(), 0, None);
+            for step in steps {
+                match step {
+                    None => {
+                        track.doubt();
+                        (since_doubt, since_spoof) = (0, since_spoof.map(|_: usize| 0));
+                    }
+                    Some(score) => {
+                        track.add(score);
+                        scores.push(score);
+                        (since_doubt, since_spoof) = (since_doubt + 1, since_spoof.map(|since| since + 1));
+                    }
+                }
+                if track.take_news() {
+                    since_spoof = Some(0);
+                }
+                if track.judge(Verdict::Pass) != Verdict::Pass {
+                    continue;
+                }
+                let newest: Vec<f32> = scores.iter().rev().take(since_doubt.min(KEPT)).copied().collect();
+                prop_assert!(since_doubt >= LEAST, "{since_doubt} shots");
+                prop_assert!(newest.iter().sum::<f32>() / newest.len() as f32 >= LIVE_FROM - 1e-5, "{newest:?}");
+                prop_assert!(since_spoof.is_none_or(|since| since >= KEPT), "{since_spoof:?} shots after a spoof");
+                since_spoof = None;
+            }
+        }
+
         #[test]
         fn after_a_spoof_fewer_than_a_full_set_of_shots_never_make_it_pass(
             before in prop::collection::vec(0f32..=1.0, 0..20), after in prop::collection::vec(0f32..=1.0, 0..KEPT),

@@ -44,6 +44,8 @@ struct Scene {
     tracker: Tracker,
     start: Instant,
     now: Duration,
+    /// Time from one frame to the next.
+    pace: Duration,
     embeddings: usize,
     is_other_scene: bool,
     /// How much every face looks alive, where that is asked.
@@ -57,12 +59,14 @@ impl Scene {
     fn new(names: &[&str]) -> Self {
         let (tracker, start) = (Tracker::new(rule(), LivenessMode::Off), Instant::now());
         let enrolled = Enrolled::of(names);
-        Self { enrolled, tracker, start, now: Duration::ZERO, embeddings: 0, is_other_scene: false, liveness: None }
+        let pace = Duration::from_millis(100);
+        let now = Duration::ZERO;
+        Self { enrolled, tracker, start, now, pace, embeddings: 0, is_other_scene: false, liveness: None }
     }
 
-    /// A frame 100 ms later.
+    /// A frame later.
     fn sees(&mut self, faces: &[Put]) -> Vec<Told> {
-        self.now += Duration::from_millis(100);
+        self.now += self.pace;
         let frame = frame(self.start, self.now);
         let found = faces.iter().map(found).collect();
         let mut count = self.embeddings;
@@ -305,7 +309,7 @@ fn tile(x: u32, width: u32) -> Part {
 }
 
 impl Scene {
-    /// A frame 100 ms later of which this part only is looked at, and the faces there.
+    /// A frame later of which this part only is looked at, and the faces there.
     fn sees_in(&mut self, part: Part, faces: &[Put]) -> Vec<Told> {
         self.tracker.looks_only_at(&[part], (1920, 1080));
         self.sees(faces)

@@ -174,10 +174,12 @@ impl Passage {
     }
 
     /// Whether what `evidence` says can be said of the one who passes here: not when it names another person than was
-    /// known before.
+    /// known before, nor when a picture is shown where somebody was known. What was a picture stays one.
     pub fn agrees_with(&self, evidence: &Evidence) -> bool {
-        match (self.person(), evidence.person()) {
-            (Some(here), Some(there)) => here == there.person,
+        match (is_spoof(&self.evidence), is_spoof(evidence), self.person(), evidence.person()) {
+            (true, false, ..) => false,
+            (false, true, known, _) => known.is_none(),
+            (.., Some(here), Some(there)) => here == there.person,
             _ => true,
         }
     }
@@ -268,6 +270,10 @@ impl Passage {
     /// Whether this passage, of which nobody was told yet, goes on from `earlier`, and if so, how near the faces are: 0 for
     /// the same person by name. For one whose face was never fit to be recognised, how near in time.
     pub fn goes_on_from(&self, earlier: &Passage, scale: &Scale) -> Option<f32> {
+        // A picture of somebody is as near to that person as the person is. An attempt with it stays an event of its own.
+        if !self.is_unknowable() && is_spoof(&self.evidence) != is_spoof(&earlier.evidence) {
+            return None;
+        }
         if self.person().is_some() && self.person() == earlier.person() {
             return Some(0.0);
         }
@@ -364,7 +370,7 @@ impl Passage {
             self.evidence.verdict.reason(),
             Some(Reason::BelowThreshold | Reason::NobodyEnrolled | Reason::Refuted)
         );
-        if self.person().is_some() || self.evidence.verdict.reason() == Some(Reason::Spoof) {
+        if self.person().is_some() || is_spoof(&self.evidence) {
             self.visitor = None;
         } else if is_unknown
             && is_time
@@ -379,7 +385,7 @@ impl Passage {
     fn face(&self, place: &Place) -> Option<StoredFace> {
         let (visitors, fused) = (place.visitors.as_ref()?, self.evidence.fused.as_ref()?);
         // What looks like a picture is nobody's face: nobody is registered from it, and no visitor made of it.
-        let is_good = fused.norm >= place.enrol_norm && self.evidence.verdict.reason() != Some(Reason::Spoof);
+        let is_good = fused.norm >= place.enrol_norm && !is_spoof(&self.evidence);
         is_good.then(|| StoredFace { model: visitors.model().to_owned(), embedding: fused.vector.clone() })
     }
 
@@ -423,6 +429,11 @@ impl Passage {
             correction: None,
         }
     }
+}
+
+/// Whether it was decided to be a picture of a face.
+fn is_spoof(evidence: &Evidence) -> bool {
+    evidence.verdict.reason() == Some(Reason::Spoof)
 }
 
 /// Of the best shot; `None` without one.

@@ -54,7 +54,8 @@ impl Passages {
         self.passages.drain(..).filter_map(|mut passage| passage.end(place)).collect()
     }
 
-    /// The passage of who is on this track. A track that names somebody else than before has gone over to that person.
+    /// The passage of who is on this track. A track that names somebody else than before has gone over to that person;
+    /// so has one that turns out to show a picture of somebody who was let pass, or somebody living after a picture.
     fn on_track(&mut self, evidence: &Arc<Evidence>, now: Moment) -> &mut Passage {
         let held = self.passages.iter().position(|passage| passage.is_on(evidence.track));
         match held {

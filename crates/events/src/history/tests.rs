@@ -1,6 +1,7 @@
 //! Passages from hand-made evidence: time comes from the frames, so that minutes pass in a moment.
 mod any_order;
 mod broken_tracks;
+mod pictures;
 mod replayed;
 mod visitors;
 
@@ -108,7 +109,11 @@ impl Day {
         let area = Rect { left: 10.0, top: 10.0, right: 30.0, bottom: 30.0 };
         let mut vector = vec![0.0; 64];
         vector[seen.face] = 1.0;
-        let distance = if seen.verdict == Verdict::Pass { 0.31 } else { 0.6 };
+        let is_like = match seen.verdict {
+            Verdict::Pass | Verdict::Reject(Reason::Spoof | Reason::NotSeenAlive) => true,
+            Verdict::Reject(_) => false,
+        };
+        let distance = if is_like { 0.31 } else { 0.6 };
         let nearest = seen.usable.then(|| match_of(seen.face, distance));
         let shot = Shot {
             at,
@@ -444,7 +449,7 @@ fn a_decision_holds_all_that_it_rests_on() {
         }],
         "votes": {"agreeing": 2, "needed": 2, "strong": true},
         "fused": {"name": "Ann", "distance": 0.31, "raw_distance": 0.41},
-        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "reason": null, "why": decision["why"],
+        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "liveness": null, "reason": null, "why": decision["why"],
     });
     assert_eq!(decision, expected);
     assert!(

@@ -114,7 +114,7 @@ impl EventView {
         self.person_id.map(PersonId)
     }
 
-    /// Whose picture was shown: who would have been accepted had the face looked alive.
+    /// Who would have been accepted had the face looked alive: of a spoof, whose picture was shown.
     pub(crate) fn likeness(&self) -> Option<&str> {
         self.likeness.as_deref()
     }
@@ -125,9 +125,9 @@ impl EventView {
     }
 }
 
-/// Of a spoof, who is near enough to be accepted, by what its decision rests on.
+/// Of a spoof, or of a face that was not seen to be alive, who is near enough to be accepted, by what its decision rests on.
 fn likeness(event: &Event) -> Option<String> {
-    if event.reason.as_deref() != Some("spoof") {
+    if !matches!(event.reason.as_deref(), Some("spoof" | "not_seen_alive")) {
         return None;
     }
     let decision: serde_json::Value = serde_json::from_str(&event.decision).ok()?;

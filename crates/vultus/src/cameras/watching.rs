@@ -17,6 +17,7 @@ use face::{EnginePool, Tiles};
 use gallery::Gallery;
 
 use super::Definition;
+use crate::app::must_follow;
 use crate::settings::Settings;
 use crate::strictness;
 
@@ -78,6 +79,9 @@ impl Watching {
     pub fn start(camera: &Definition, shared: &Shared, lent: Lent) -> anyhow::Result<Self> {
         let settings = &shared.settings;
         strictness::must_be_known(settings.acceptance(camera.th_accept).strictness, shared.gallery.scale())?;
+        if let Some(own) = camera.th_accept {
+            strictness::must_be_in_reach(own, shared.gallery.people())?;
+        }
         let options = FfmpegOptions {
             repeat: camera.loop_file.unwrap_or(settings.loop_file),
             fps_limit: camera.fps_limit,
@@ -85,6 +89,7 @@ impl Watching {
         };
         let source = FfmpegSource::new(&camera.source, options)?;
         let look = look_of(camera, settings);
+        must_follow(look.liveness, look.tracking)?;
         if look.liveness.is_on() {
             let opened = tokio::task::block_in_place(|| shared.engines.with(face::Engine::open_liveness));
             opened.context("liveness is on, and nothing can tell whether a face is alive")?;

@@ -10,10 +10,10 @@ use gallery::Scale;
 use store::Store;
 
 use super::output::say;
-use crate::app::{catalog_of, models_of};
+use crate::app::{catalog_of, models_of, must_follow};
 use crate::cameras::ffmpeg_version;
 use crate::settings::{Resolved, Settings};
-use crate::strictness::{BEYOND_MEASURE, must_be_known};
+use crate::strictness::{BEYOND_MEASURE, must_be_in_reach, must_be_known};
 use crate::webhooks::named_webhooks;
 
 /// Who is not reached by then is away.
@@ -85,6 +85,7 @@ fn models(settings: &Settings) -> Finding {
 fn inference(settings: &Settings) -> Finding {
     let look = || -> anyhow::Result<String> {
         let (runtime, installed) = models_of(settings)?;
+        must_follow(settings.liveness, settings.tracking)?;
         let mut engine = Engine::open(&runtime, &installed)?;
         if !settings.liveness.is_on() {
             return Ok("the models load and run".to_owned());
@@ -110,7 +111,10 @@ async fn strictness(settings: &Settings) -> Finding {
         let catalog = catalog_of(settings)?;
         must_be_known(asked, &Scale::of(&catalog.pack(&settings.model_pack)?.embedder))?;
         let store = Store::open(&settings.database()).await?;
-        anyhow::Ok(store.people(&settings.model_pack).await?.people.iter().filter(|p| !p.templates.is_empty()).count())
+        let people = store.people(&settings.model_pack).await?.people;
+        let people = people.iter().filter(|person| !person.templates.is_empty()).count();
+        must_be_in_reach(asked, people)?;
+        anyhow::Ok(people)
     };
     match look.await {
         Ok(people) => {

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use camera::Reason;
 use clap::Args;
 use events::{FaceView, Status};
 use serde_json::{Value, json};
@@ -127,10 +128,19 @@ pub(super) fn faces_json(
     seen.iter().zip(views).map(face).collect()
 }
 
+/// Why a face is refused that is near enough, for people.
+fn refused(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::Spoof) => "; refused: spoof, it looks like a picture of a face",
+        Some(Reason::Refuted) => "; refused: too much like a face that is said not to be this person's",
+        _ => "",
+    }
+}
+
 fn in_words(faces: &[FaceView]) -> String {
     let name = |face: &FaceView| match (face.status, &face.name, face.distance) {
         (Status::Pass, Some(name), Some(distance)) => format!("{name} ({distance})"),
-        (_, Some(name), Some(distance)) => format!("unknown (nearest {name}, {distance})"),
+        (_, Some(name), Some(distance)) => format!("unknown (nearest {name}, {distance}{})", refused(face.reason)),
         _ => "unknown".to_owned(),
     };
     let one = |face: &FaceView| match &face.attributes {

@@ -31,7 +31,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             Some(_) => Some(http::bind(&settings, "WS_ADDR", settings.ws_addr).await?),
             None => None,
         };
-        let app = App::open(settings.clone(), settings.engines()).await?;
+        let app = App::open_for_cameras(settings.clone(), settings.engines()).await?;
         let attendance = attendance_of(app.store().clone(), &settings, resolved)?;
 
         let history = History::start(app.store().clone(), settings.history())?;
@@ -154,7 +154,7 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
     let fixed = Fixed::of(&settings, resolved)?;
     let webhooks = named_webhooks(resolved)?;
     run(async move {
-        let app = App::open(settings.clone(), 1).await?;
+        let app = App::open_for_cameras(settings.clone(), 1).await?;
         let history = History::start(app.store().clone(), settings.history())?;
         let publisher = if settings.ws_enable { publisher(&settings)? } else { None };
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();

@@ -74,3 +74,64 @@ fn a_face_that_is_nobodys_is_not_asked_for_more_shots_to_see_whether_it_is_alive
     without.keeps_seeing(60, &[put(300.0, STRANGER)]);
     assert_eq!(with.embeddings, without.embeddings);
 }
+
+/// A door that is looked at so often.
+fn slow_door(score: f32, ms: u64) -> Scene {
+    Scene { pace: Duration::from_millis(ms), ..door(score) }
+}
+
+#[test]
+fn somebody_living_passes_with_the_third_shot_however_seldom_a_frame_is_looked_at() {
+    for ms in [310, 400, 700, 1_000, 2_500] {
+        let seen = verdicts(&mut slow_door(0.95, ms), 12, &[put(300.0, KATYA)]);
+        assert_eq!(seen[..2], [UNSEEN; 2], "every {ms} ms");
+        assert!(seen[2..].iter().all(|verdict| *verdict == Verdict::Pass), "every {ms} ms: {seen:?}");
+        let seen = verdicts(&mut slow_door(0.3, ms), 12, &[put(300.0, KATYA)]);
+        assert!(seen[4..].iter().all(|verdict| *verdict == SPOOF), "every {ms} ms: {seen:?}");
+    }
+}
+
+#[test]
+fn who_looks_like_a_picture_at_first_passes_in_the_end_however_seldom_a_frame_is_looked_at() {
+    let mut scene = slow_door(0.2, 400);
+    assert_eq!(*verdicts(&mut scene, 6, &[put(300.0, KATYA)]).last().unwrap(), SPOOF);
+    scene.liveness = Some(1.0);
+    assert_eq!(*verdicts(&mut scene, 12, &[put(300.0, KATYA)]).last().unwrap(), Verdict::Pass);
+}
+
+#[test]
+fn a_face_that_has_every_third_frame_is_seen_alive_too() {
+    let mut scene = slow_door(0.95, 125);
+    let mut seen = Vec::new();
+    for _ in 0..6 {
+        let whole = scene.sees_in(Part::Whole, &[put(300.0, KATYA)]);
+        seen.extend(whole.into_iter().map(|(_, verdict, _)| verdict));
+        // Tiles elsewhere.
+        (0..2).for_each(|_| assert_eq!(scene.sees_in(tile(1200, 600), &[]).len(), 1));
+    }
+    assert_eq!(seen, [&[UNSEEN; 2][..], &[Verdict::Pass; 4]].concat());
+}
+
+#[test]
+fn where_frames_are_looked_at_seldom_a_picture_does_not_pass_for_her_either() {
+    // She has gone, and was missed; the picture has become another one; another face has come near.
+    for doubt in ["missed", "cut", "rival", "late"] {
+        let mut scene = slow_door(0.95, 400);
+        assert_eq!(*verdicts(&mut scene, 6, &[put(300.0, KATYA)]).last().unwrap(), Verdict::Pass);
+        scene.liveness = Some(0.2);
+        match doubt {
+            "missed" => scene.keeps_seeing(1, &[]),
+            "rival" => scene.sees(&[put(310.0, STRANGER), put(290.0, KATYA)]),
+            "late" => {
+                scene.now += Duration::from_secs(5);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        scene.is_other_scene = doubt == "cut";
+        let first = verdicts(&mut scene, 1, &[put(300.0, KATYA)]);
+        scene.is_other_scene = false;
+        let seen = [first, verdicts(&mut scene, 12, &[put(300.0, KATYA)])].concat();
+        assert!(seen.iter().all(|verdict| *verdict != Verdict::Pass), "{doubt}: {seen:?}");
+    }
+}
