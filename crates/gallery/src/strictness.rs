@@ -21,6 +21,11 @@ const FPIR: &str = "fpir:";
 /// Beyond this the product 1 − (1 − FMR)^N says nothing of use, and nobody wants such a door.
 const LARGEST_FPIR: f64 = 0.1;
 
+/// The threshold is that for a third of the wanted FPIR. Among the people of LFW's development set 1.4 to 2.2 times as many strangers
+/// were let in as the false match rates say (bench/promise: 30, 200 and 800 people enrolled), since people of one place are more alike than
+/// the pairs that the rates are of, and a template of several photos is nearer to strangers than a single photo is.
+const SAFETY: f64 = 3.0;
+
 /// The largest distance of the contract's scale.
 const LARGEST_DISTANCE: f32 = 1.6;
 
@@ -43,12 +48,12 @@ impl Strictness {
         }
     }
 
-    /// The distance below which a face is accepted when so many people are searched. A wanted FPIR allows each of them a false match
-    /// rate of 1 − (1 − FPIR)^(1/N); with nobody enrolled it is that of one person.
+    /// The distance below which a face is accepted when so many people are searched. A third of a wanted FPIR
+    /// (a margin that was found necessary) allows each of them a false match rate of 1 − (1 − FPIR/3)^(1/N); with nobody enrolled it is that of one person.
     pub fn threshold(self, people: usize) -> Distance {
         match self {
             Self::Below(distance) => distance,
-            Self::Fpir(share) => distance_at(fmr_of(share, people)),
+            Self::Fpir(share) => distance_at(fmr_of(share / SAFETY, people)),
         }
     }
 
@@ -56,7 +61,7 @@ impl Strictness {
     pub fn is_measured(self, people: usize) -> bool {
         match self {
             Self::Below(_) => true,
-            Self::Fpir(share) => fmr_of(share, people) >= LEAST_MEASURED_FMR,
+            Self::Fpir(share) => fmr_of(share / SAFETY, people) >= LEAST_MEASURED_FMR,
         }
     }
 
@@ -138,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_people_and_one_stranger_in_a_thousand_is_one_false_match_in_a_million() {
-        let strictness = Strictness::Fpir(0.001);
+    fn with_the_margin_a_thousand_people_and_three_strangers_in_a_thousand_is_one_false_match_in_a_million() {
+        let strictness = Strictness::Fpir(0.003);
         assert!((strictness.threshold(1_000).value() - 0.3887).abs() < 1e-4);
         assert_eq!(strictness.threshold(0), strictness.threshold(1));
         assert!((strictness.threshold(1).value() - 0.5437).abs() < 1e-4);
