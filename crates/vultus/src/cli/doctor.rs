@@ -108,15 +108,17 @@ async fn strictness(settings: &Settings) -> Finding {
     let asked = settings.th_accept;
     let look = async {
         let catalog = catalog_of(settings)?;
-        must_be_known(asked, &Scale::of(&catalog.pack(&settings.model_pack)?.embedder))?;
+        let scale = Scale::of(&catalog.pack(&settings.model_pack)?.embedder);
+        must_be_known(asked, &scale)?;
         let store = Store::open(&settings.database()).await?;
-        anyhow::Ok(store.people(&settings.model_pack).await?.people.iter().filter(|p| !p.templates.is_empty()).count())
+        let people = store.people(&settings.model_pack).await?.people;
+        anyhow::Ok((people.iter().filter(|person| !person.templates.is_empty()).count(), scale))
     };
     match look.await {
-        Ok(people) => {
+        Ok((people, scale)) => {
             let text =
                 format!("{asked} with {people} people: accepted is a distance below {}", asked.threshold(people));
-            if asked.is_measured(people) { Good(text) } else { Note(format!("{text}; {BEYOND_MEASURE}")) }
+            if asked.is_measured(people, &scale) { Good(text) } else { Note(format!("{text}; {BEYOND_MEASURE}")) }
         }
         Err(error) => Bad(format!("{error:#}")),
     }
