@@ -71,7 +71,8 @@ fn a_list_of_pairs_is_measured_in_either_format() {
     faces(&home);
     let lfw = "2\nobama\t1\t2\nobama\t1\t3\nobama\t1\tbiden\t1\nobama\t2\tbiden\t2\n";
     write(&home, "faces/pairs.txt", lfw.as_bytes());
-    let report = home.run(&["eval", "faces", "--pairs", "pairs.txt", "--json"]).json();
+    let report = home.run(&["eval", "faces", "--pairs", "pairs.txt", "--json", "--html", "list.html"]).json();
+    assert!(read(&home.file("list.html")).contains("No genuine pair is refused"));
     assert_eq!(report["pairs"], json!({"genuine": 2, "impostor": 2, "impostor_all": 3}));
     assert_eq!((&report["auc"], &report["eer"], &report["missed"]), (&json!(1.0), &json!(0.0), &json!(1)));
 
@@ -126,6 +127,12 @@ fn what_cannot_be_measured_is_said() {
     assert!(said.contains("nonsense") && said.contains("`default`"), "{said}");
     let said = home.run(&["eval", "one"]).failed_with(1);
     assert!(said.contains("nobody has two photos"), "{said}");
+    // Before any photo is looked at.
+    let said = home.run(&["eval", "one", "--html", "nowhere/report.html"]).failed_with(1);
+    assert!(said.contains("cannot write nowhere/report.html"), "{said}");
+    write(&home, "one/biden/2.jpg", &photo("biden.jpg"));
+    let said = home.run(&["eval", "one", "--curve"]).failed_with(1);
+    assert!(said.contains("2 impostor pairs are too few for a curve"), "{said}");
     home.run(&["eval"]).failed_with(2);
 }
 

@@ -5,11 +5,14 @@ use crate::propose::SUPPORT;
 use crate::verification::edge_at;
 use gallery::FMR_POINTS;
 
+/// A curve has to reach down to this false match rate: below its lowest point nothing is known, and TH_ACCEPT = fpir: works down there.
+pub const LEAST_FMR: f64 = 1e-4;
+
 /// The largest raw distance and where the scale ends.
 const END: [f64; 2] = [2.0, 1.6];
 
 /// A pack's distance curve as lines for models.toml: for each false match rate of the contract's scale the raw distance at which the
-/// impostor pairs have it, as far as there are pairs enough. `None` when not even two points can be measured.
+/// impostor pairs have it, as far as there are pairs enough. `None` when there are too few for [`LEAST_FMR`].
 pub fn curve(impostor: &Distances) -> Option<String> {
     let mut points: Vec<(f64, f64, f64)> = Vec::new();
     let mut left_out = Vec::new();
@@ -22,7 +25,7 @@ pub fn curve(impostor: &Distances) -> Option<String> {
             None => left_out.push(format!("{fmr:e}")),
         }
     }
-    if points.len() < 2 {
+    if points.first().is_none_or(|(.., fmr)| *fmr > LEAST_FMR) {
         return None;
     }
     let mut text = format!("# Measured on {} impostor pairs by `vultus eval --curve`.\n", impostor.compared());
@@ -50,5 +53,9 @@ mod tests {
         assert!(text.contains("left out: FMR 1e-6, 1e-5.") && text.contains("[0.5001, 0.4755], # 1e-4"), "{text}");
         assert!(text.contains("[1.0000, 0.8255], # 5e-1"), "{text}");
         assert_eq!(curve(&Distances::default()), None);
+        // Too few for FMR 1e-4.
+        let mut few = Distances::default();
+        (0..29_000).for_each(|i| few.add(0.5 + i as f32 / 29_000.0));
+        assert_eq!(curve(&few), None);
     }
 }

@@ -93,7 +93,7 @@ impl Dataset {
     pub fn of_pairs(root: &Path, list: &PairList, file: &Path) -> Result<Self, EvalError> {
         let finder = Finder::new(root, list, file)?;
         let mut found: HashMap<&PhotoRef, Option<usize>> = HashMap::new();
-        let mut set = Self::default();
+        let mut set = Self { notes: list.notes.clone(), ..Self::default() };
         let mut listed = Vec::new();
         let all = list.pairs.len() as u64;
         for (at, pair) in list.pairs.iter().enumerate() {
@@ -232,8 +232,14 @@ fn find_in(base: &Path, photo: &PhotoRef) -> Option<PathBuf> {
         PhotoRef::Path(path) => Some(base.join(path)).filter(|path| path.is_file()),
         PhotoRef::Numbered { name, number } => {
             let stem = base.join(name).join(format!("{name}_{number:04}"));
-            let with = |ending: &str| PathBuf::from(format!("{}.{ending}", stem.display()));
-            ENDINGS.iter().map(|ending| with(ending)).find(|path| path.is_file())
+            let with = |ending: &str| {
+                let mut path = stem.clone().into_os_string();
+                path.push(".");
+                path.push(ending);
+                PathBuf::from(path)
+            };
+            let endings = ENDINGS.iter().flat_map(|ending| [(*ending).to_owned(), ending.to_uppercase()]);
+            endings.map(|ending| with(&ending)).find(|path| path.is_file())
         }
     }
 }
@@ -256,7 +262,7 @@ mod tests {
     }
 
     fn of_pairs(folder: &Path, list: &str) -> Result<Dataset, EvalError> {
-        Dataset::of_pairs(folder, &PairList::parse(list.as_bytes()).unwrap(), &folder.join("pairs"))
+        Dataset::of_pairs(folder, &PairList::parse(list.as_bytes(), &[]).unwrap(), &folder.join("pairs"))
     }
 
     fn identities(set: &Dataset) -> Vec<(&str, Option<&str>)> {
@@ -281,6 +287,21 @@ mod tests {
         assert!(set.notes[0].starts_with("1 photos lie in no person's folder"));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn links_to_folders_are_followed_and_each_folder_is_looked_through_once() {
+        let elsewhere = folder(&["1.jpg", "lfw/Ann/Ann_0001.jpg", "lfw/Ann/Ann_0002.jpg"]);
+        let folder = folder(&["ann/1.jpg"]);
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        link(&elsewhere.path().join("lfw"), "lfw");
+        // Back to where we are.
+        link(folder.path(), "round");
+        let set = Dataset::of_folder(folder.path()).unwrap();
+        let shown: Vec<&str> = set.photos.iter().map(|photo| photo.shown.as_str()).collect();
+        assert_eq!(shown, ["ann/1.jpg", "lfw/Ann/Ann_0001.jpg", "lfw/Ann/Ann_0002.jpg"]);
+        assert_eq!(of_pairs(folder.path(), "Ann 1 2\n").unwrap().photos.len(), 2);
+    }
+
     #[test]
     fn a_folder_of_nobody_or_of_one_person_is_refused() {
         let none = Dataset::of_folder(folder(&[]).path()).unwrap_err();
@@ -294,11 +315,11 @@ mod tests {
     #[test]
     fn lfws_photos_are_found_in_the_folder_of_an_archive_with_any_ending() {
         let folder =
-            folder(&["lfw/images/Ann/Ann_0001.png", "lfw/images/Ann/Ann_0002.jpg", "lfw/images/Bob/Bob_0010.jpg"]);
+            folder(&["lfw/images/Ann/Ann_0001.png", "lfw/images/Ann/Ann_0002.JPG", "lfw/images/Bob/Bob_0010.jpg"]);
         let set = of_pairs(folder.path(), "2\nAnn 1 2\nAnn 1 3\nAnn 1 Bob 10\nAnn 2 Bob 10\n").unwrap();
         assert_eq!(
             identities(&set),
-            [("Ann/Ann_0001.png", Some("Ann")), ("Ann/Ann_0002.jpg", Some("Ann")), ("Bob/Bob_0010.jpg", Some("Bob"))]
+            [("Ann/Ann_0001.png", Some("Ann")), ("Ann/Ann_0002.JPG", Some("Ann")), ("Bob/Bob_0010.jpg", Some("Bob"))]
         );
         assert_eq!((set.absent.as_slice(), set.skipped), (&["Ann/Ann_0003".to_owned()][..], 1));
         assert!(set.strangers_known);

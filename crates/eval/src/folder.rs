@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,12 +22,13 @@ pub(crate) struct Found {
     pub(crate) shown: String,
 }
 
-/// All picture files below `root`, by their content, in the order of their paths. Links to folders are not followed.
+/// All picture files below `root`, by their content, in the order of their paths. Links to folders are followed; each folder is
+/// looked through once.
 pub(crate) fn pictures(root: &Path) -> Result<Vec<Found>, EvalError> {
-    let mut files = Vec::new();
+    let mut files = Files::default();
     collect(root, root, DEEPEST, &mut files)?;
-    files.sort();
-    let found = files.into_iter().filter(|path| is_picture(path)).map(|path| {
+    files.paths.sort();
+    let found = files.paths.into_iter().filter(|path| is_picture(path)).map(|path| {
         let shown = shown(root, &path);
         Found { path, shown }
     });
@@ -55,7 +57,7 @@ const MOST_ROOTS: usize = 64;
 fn folders(root: &Path) -> Result<Vec<PathBuf>, EvalError> {
     let mut all = Vec::new();
     for entry in entries(root)? {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && all.len() < MOST_FILES {
+        if entry.path().is_dir() && all.len() < MOST_FILES {
             all.push(entry.path());
         }
     }
@@ -63,17 +65,30 @@ fn folders(root: &Path) -> Result<Vec<PathBuf>, EvalError> {
     Ok(all)
 }
 
-fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, EvalError> {
-    let failed = |source| EvalError::Unreadable { path: folder.to_owned(), source };
-    fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
+/// What a search through folders came to.
+#[derive(Default)]
+struct Files {
+    paths: Vec<PathBuf>,
+    /// Folders that were looked through, as they are without links: one may lead back to where we are.
+    folders: HashSet<PathBuf>,
 }
 
-fn collect(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), EvalError> {
+fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, EvalError> {
+    let failed = |source| EvalError::Unreadable { path: folder.to_owned(), source };
+    let mut all: Vec<fs::DirEntry> = fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    all.sort_by_key(fs::DirEntry::file_name);
+    Ok(all)
+}
+
+fn collect(root: &Path, folder: &Path, depth: usize, files: &mut Files) -> Result<(), EvalError> {
+    let failed = |source| EvalError::Unreadable { path: folder.to_owned(), source };
+    if !files.folders.insert(folder.canonicalize().map_err(failed)?) {
+        return Ok(());
+    }
     for entry in entries(folder)? {
         let path = entry.path();
         let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".") || entry.file_name() == "__MACOSX";
-        // The entry's own type: a link to a folder may lead back to where we are.
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_folder = path.is_dir();
         if is_hidden || (!is_folder && !path.is_file()) {
             continue;
         }
@@ -81,10 +96,10 @@ fn collect(root: &Path, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -
             if depth > 0 {
                 collect(root, &path, depth - 1, files)?;
             }
-        } else if files.len() == MOST_FILES {
+        } else if files.paths.len() == MOST_FILES {
             return Err(EvalError::TooMany { path: root.to_owned(), most: MOST_FILES });
         } else {
-            files.push(path);
+            files.paths.push(path);
         }
     }
     Ok(())

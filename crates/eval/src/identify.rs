@@ -1,8 +1,9 @@
-use gallery::{Distance, RawDistance, Scale, best_dot};
+use gallery::{Distance, RawDistance, Scale, best_dot, fpir_if_independent};
 use serde::Serialize;
 
 use crate::distances::{Distances, Edge};
 use crate::interval::{Interval, short};
+use crate::measures::Question;
 use crate::population::Population;
 
 /// Photos that a person is enrolled from, where one is left to be recognised by.
@@ -19,17 +20,18 @@ pub struct Identification {
     pub strangers: u64,
     /// `others`: there is nobody with a single photo, so each probe is also looked for in a gallery without its own person.
     pub strangers_are: &'static str,
-    /// The threshold of `fpir` and `fnir` on the contract's scale: TH_ACCEPT.
+    /// The threshold of `fpir` and `fnir` on the contract's scale: TH_ACCEPT for these people.
     pub threshold: Distance,
     /// False positive identification rate: the share of strangers who are taken for somebody.
     pub fpir: f64,
-    /// Its 95 % interval after Wilson.
+    /// Its 95 % interval after Wilson, as if strangers were independent.
     pub fpir_ci: Interval,
-    /// What 1 − (1 − FMR)^N says, with the false match rate measured at the threshold on single photos.
+    /// What 1 − (1 − FMR)^N says, with the false match rate measured at the threshold on single photos and without the margin that
+    /// TH_ACCEPT = fpir: has: so it can be seen how far the formula is off on these people.
     pub fpir_by_formula: f64,
     /// False negative identification rate: the share of probes that are not taken for their own person; missed faces count.
     pub fnir: f64,
-    /// Its 95 % interval after Wilson.
+    /// Its 95 % interval after Wilson, as if probes were independent.
     pub fnir_ci: Interval,
     /// Both by threshold.
     pub det: Vec<DetPoint>,
@@ -56,13 +58,9 @@ struct Searches {
 }
 
 /// Of who has two photos with a face or more, all but the last, and at most the first three, are enrolled, and the others are looked
-/// for. Who has one is a stranger. `None` where nobody can be enrolled and looked for.
-pub fn identify(
-    population: &Population,
-    scale: &Scale,
-    threshold: Distance,
-    impostor: &Distances,
-) -> Option<Identification> {
+/// for. Who has one is a stranger. `None` where nobody can be enrolled and looked for, or TH_ACCEPT cannot be kept.
+pub fn identify(population: &Population, question: &Question, impostor: &Distances) -> Option<Identification> {
+    let scale = &question.scale;
     let photos = population.by_owner();
     let mut gallery: Vec<(u32, Vec<f32>)> = Vec::new();
     let (mut probes, mut alone) = (Vec::new(), Vec::new());
@@ -82,6 +80,7 @@ pub fn identify(
     if gallery.len() < 2 {
         return None;
     }
+    let threshold = question.threshold(gallery.len())?;
     let searches = search_all(population, scale, &gallery, &probes, &alone);
     let edge = edge_of(scale, threshold);
     let share = |hits: u64, all: u64| short(hits as f64 / all.max(1) as f64);
@@ -96,22 +95,11 @@ pub fn identify(
         threshold,
         fpir: share(positives, strangers),
         fpir_ci: Interval::wilson(positives, strangers),
-        fpir_by_formula: short(fpir_of(fmr, gallery.len())),
+        fpir_by_formula: short(fpir_if_independent(fmr, gallery.len())),
         fnir: share(misses, searches.own.all()),
         fnir_ci: Interval::wilson(misses, searches.own.all()),
         det: det(&searches, scale),
     })
-}
-
-/// The chance that a stranger is taken for one of `people` when each of them is a match with the chance `fmr`:
-/// 1 − (1 − FMR)^N.
-pub fn fpir_of(fmr: f64, people: usize) -> f64 {
-    -(people as f64 * (-fmr).ln_1p()).exp_m1()
-}
-
-/// The other way round: FMR = 1 − (1 − FPIR)^(1/N).
-pub fn fmr_of(fpir: f64, people: usize) -> f64 {
-    -((-fpir).ln_1p() / people.max(1) as f64).exp_m1()
 }
 
 fn mean(population: &Population, photos: &[usize]) -> Option<Vec<f32>> {
@@ -186,7 +174,7 @@ fn det(searches: &Searches, scale: &Scale) -> Vec<DetPoint> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use gallery::Strictness;
 
     use super::*;
 
@@ -205,22 +193,22 @@ mod tests {
             people.add(String::new(), Some(owner), Some(&unit(angle)));
         }
         people.add(String::new(), Some(0), None);
-        let found = identify(&people, &scale(), Distance::new(0.45), &Distances::default()).unwrap();
+        let ask = |accept, people| Question { scale: scale(), accept, people, wanted: None, threads: 1 };
+        let look = |question| identify(&people, &question, &Distances::default());
+        let found = look(ask(Some(Strictness::Below(Distance::new(0.45))), None)).unwrap();
         assert_eq!((found.people, found.probes, found.strangers), (2, 3, 2));
         assert_eq!((found.fpir, found.fnir), (0.5, short(1.0 / 3.0)));
         assert!(found.det.windows(2).all(|pair| pair[0].fpir <= pair[1].fpir && pair[0].fnir >= pair[1].fnir));
+        // A wanted FPIR is kept for those who are enrolled, unless it is said how many there will be.
+        let wanted = Strictness::Fpir(0.01);
+        assert_eq!(look(ask(Some(wanted), None)).unwrap().threshold, wanted.threshold(2));
+        assert_eq!(look(ask(Some(wanted), Some(500))).unwrap().threshold, wanted.threshold(500));
+        assert!(look(ask(None, None)).is_none());
     }
 
     #[test]
     fn the_threshold_in_raw_distance_is_that_of_the_curve() {
         assert!((edge_of(&scale(), Distance::new(0.4755)).raw() - 0.5919).abs() < 1e-4);
         assert_eq!(edge_of(&scale(), Distance::new(9.0)), Edge::END);
-    }
-
-    proptest! {
-        #[test]
-        fn rate_of_one_and_of_many_are_each_others_inverse(fpir in 1e-9f64..0.5, people in 1usize..100_000) {
-            prop_assert!((fpir_of(fmr_of(fpir, people), people) / fpir - 1.0).abs() < 1e-9);
-        }
     }
 }

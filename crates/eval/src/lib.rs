@@ -2,7 +2,7 @@
 //!
 //! Lives here: which photos and pairs there are (`folder`, `dataset`, `pairs`), what the engine sees in them (`shots`,
 //! `population`), all pairs compared (`compare`, `distances`, `folds`), the statistics of it (`verification`, `identify`, `interval`,
-//! `measures`), thresholds and curves made from it (`propose`, `curve`, `fmr`), the enrolled people looked through (`people`), and the
+//! `measures`), thresholds and curves made from it (`propose`, `curve`), the enrolled people looked through (`people`), and the
 //! reports (`report`, `table`, `html`). The definitions are in docs/reference/eval.md.
 //! Does not live here: the database, the network, what happens at a door.
 #![forbid(unsafe_code)]
@@ -27,7 +27,7 @@ mod shots;
 mod table;
 mod verification;
 
-pub use curve::curve;
+pub use curve::{LEAST_FMR, curve};
 pub use dataset::{Dataset, Listed, Photo};
 pub use distances::{Distances, Edge};
 pub use error::EvalError;
@@ -38,6 +38,6 @@ pub use interval::Interval;
 pub use measures::{AtThreshold, ByRate, Measures, PairCounts, Question, Threshold, Worst, WorstPair};
 pub use pairs::{NamedPair, PairList, PairsError, PhotoRef};
 pub use people::{Confused, Disagreeing, EnrolledPerson, GalleryReport};
-pub use propose::{Proposal, Wanted};
+pub use propose::{Proposal, SUPPORT, Wanted};
 pub use report::{Failures, Report, StageTimes, Time};
 pub use shots::{Looking, MainFace, Shot, Times, look_at_all};

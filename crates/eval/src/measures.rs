@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 
-use gallery::{Distance, RawDistance, Scale};
+use gallery::{Distance, RawDistance, Scale, Strictness};
 use serde::Serialize;
 
 use crate::EvalError;
@@ -10,13 +10,13 @@ use crate::distances::{Distances, Edge};
 use crate::identify::{Identification, edge_of, identify};
 use crate::interval::{Interval, short};
 use crate::population::Population;
-use crate::propose::{Proposal, Wanted};
+use crate::propose::{Proposal, Wanted, written};
 use crate::verification::{auc, edge_at, equal_error, roc, tar};
 
 /// The false match rates at which true accepts are told, with their keys in JSON.
 const RATES: [(&str, f64); 3] = [("1e-2", 1e-2), ("1e-3", 1e-3), ("1e-4", 1e-4)];
 
-/// Impostor pairs that a told rate must rest on.
+/// Impostor pairs that a told rate must rest on; fewer than a proposal's, since how many there are is told beside it.
 const TOLD: f64 = 1.0;
 
 /// Pairs that are shown of each kind.
@@ -27,12 +27,21 @@ pub(crate) const SHOWN: usize = 12;
 pub struct Question {
     /// The pack's way from raw distances to the contract's scale.
     pub scale: Scale,
-    /// TH_ACCEPT.
-    pub threshold: Distance,
+    /// TH_ACCEPT; `None` where it cannot be kept, since the pack has no curve.
+    pub accept: Option<Strictness>,
+    /// How many people are (to be) enrolled; `None`: as many as these photos make.
+    pub people: Option<usize>,
     /// What a proposed TH_ACCEPT shall achieve.
     pub wanted: Option<Wanted>,
     /// Threads for comparing; at least 1.
     pub threads: usize,
+}
+
+impl Question {
+    /// Below which distance TH_ACCEPT accepts with so many people, unless it was said how many there are.
+    pub(crate) fn threshold(&self, people: usize) -> Option<Distance> {
+        self.accept.map(|accept| accept.threshold(self.people.unwrap_or(people)))
+    }
 }
 
 /// The statistics, by the definitions of docs/reference/eval.md. Rates are 0–1; null is what cannot be measured on this data.
@@ -62,8 +71,8 @@ pub struct Measures {
     pub rank1_ci: Option<Interval>,
     /// Share of photos of whose five nearest one is of the same person.
     pub rank5: Option<f64>,
-    /// How TH_ACCEPT does.
-    pub at_th_accept: AtThreshold,
+    /// How TH_ACCEPT does; null where the pack has no curve to keep it by.
+    pub at_th_accept: Option<AtThreshold>,
     /// One against many, with strangers.
     pub identification: Option<Identification>,
     /// The proposed TH_ACCEPT, where one was asked for.
@@ -114,7 +123,7 @@ pub struct AtThreshold {
     pub raw_distance: RawDistance,
     /// Share of impostor pairs accepted.
     pub fmr: Option<f64>,
-    /// Its 95 % interval after Wilson.
+    /// Its 95 % interval after Wilson, as if pairs were independent.
     pub fmr_ci: Interval,
     /// Share of genuine pairs accepted.
     pub tar: Option<f64>,
@@ -182,12 +191,14 @@ impl Measures {
         }
         let impostor = all.map_or(&pairs.impostor, |all| &all.impostor);
         let proposal = question.wanted.map(|wanted| wanted.proposal(&pairs.genuine, impostor, scale)).transpose()?;
-        let identification = all.and_then(|_| identify(population, scale, question.threshold, impostor));
+        let identification = all.and_then(|_| identify(population, question, impostor));
+        // Where nobody is enrolled two photos are compared, as `vultus verify` does.
+        let accepted = identification.as_ref().map(|found| found.threshold).or_else(|| question.threshold(1));
         let accuracy = pairs.folds.accuracy(list.is_none());
         let equal = equal_error(&pairs.genuine, &pairs.impostor);
         let ranks = all.map(|all| all.ranks).filter(|ranks| ranks.probes > 0);
         let threshold = |edge: Edge| Threshold {
-            distance: scale.distance(RawDistance(edge.raw())),
+            distance: written(edge, scale),
             raw_distance: RawDistance(edge.raw()),
             false_matches: impostor.below(edge),
         };
@@ -210,7 +221,7 @@ impl Measures {
             rank1: ranks.map(|ranks| short(ranks.first as f64 / ranks.probes as f64)),
             rank1_ci: ranks.map(|ranks| Interval::wilson(ranks.first, ranks.probes)),
             rank5: ranks.map(|ranks| short(ranks.fifth as f64 / ranks.probes as f64)),
-            at_th_accept: at_threshold(question, &pairs.genuine, impostor),
+            at_th_accept: accepted.map(|threshold| at_threshold(threshold, scale, &pairs.genuine, impostor)),
             identification,
             proposal,
             roc: roc(&pairs.genuine, impostor).into_iter().map(|(fmr, tar)| (short(fmr), short(tar))).collect(),
@@ -254,11 +265,11 @@ fn intervals(
     })
 }
 
-fn at_threshold(question: &Question, genuine: &Distances, impostor: &Distances) -> AtThreshold {
-    let edge = edge_of(&question.scale, question.threshold);
+fn at_threshold(distance: Distance, scale: &Scale, genuine: &Distances, impostor: &Distances) -> AtThreshold {
+    let edge = edge_of(scale, distance);
     let (matches, compared) = (impostor.below(edge), impostor.compared());
     AtThreshold {
-        distance: question.threshold,
+        distance,
         raw_distance: RawDistance(edge.raw()),
         fmr: (compared > 0).then(|| short(matches as f64 / compared as f64)),
         fmr_ci: Interval::wilson(matches, compared),

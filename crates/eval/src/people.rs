@@ -1,12 +1,10 @@
-use gallery::{Distance, Scale, best_dot};
+use gallery::{Distance, Scale, Strictness, best_dot, fmr_at, fpir_of};
 use serde::Serialize;
 
 use crate::EvalError;
-use crate::identify::fpir_of;
 use crate::interval::short;
 use crate::measures::{Measures, Question};
 use crate::population::Population;
-use gallery::fmr_at;
 
 /// People whose distance is above the threshold by no more than this are nearly confused: light or age moves a face as far.
 const NEARLY: f32 = 0.05;
@@ -42,14 +40,17 @@ pub struct GalleryReport {
     pub single_photo: usize,
     /// Who they are.
     pub single_photo_names: Vec<String>,
-    /// The false positive identification rate that the contract's scale promises at TH_ACCEPT for so many people, per shot.
-    pub expected_fpir: f64,
+    /// The false positive identification rate that TH_ACCEPT comes to for so many people, per shot, by the contract's scale and the margin
+    /// of `TH_ACCEPT = fpir:`; null where the pack has no curve.
+    pub expected_fpir: Option<f64>,
     /// How many of these people would be taken for another one if they were not enrolled themselves; null with one person.
     pub own_fpir: Option<f64>,
     /// Pairs of people who are nearer to each other than TH_ACCEPT, or by no more than 0.05 farther; the nearest first.
     pub confused: Vec<Confused>,
     /// Photos that do not look like the person's other photos; the farthest first.
     pub disagreeing: Vec<Disagreeing>,
+    /// What is odd, in sentences.
+    pub notes: Vec<String>,
     /// Statistics on all pairs of photos; null where nobody has two.
     #[serde(flatten)]
     pub measures: Option<Measures>,
@@ -80,12 +81,21 @@ pub struct Disagreeing {
 }
 
 impl GalleryReport {
-    /// Looks through the enrolled people.
+    /// Looks through the enrolled people, as they are told apart by `accept`: TH_ACCEPT. That of `question` is not asked for.
     ///
     /// # Errors
     /// A wanted rate that makes no sense.
-    pub fn of(pack: &str, dim: usize, people: &[EnrolledPerson], question: &Question) -> Result<Self, EvalError> {
+    pub fn of(
+        pack: &str,
+        dim: usize,
+        people: &[EnrolledPerson],
+        accept: Strictness,
+        question: &Question,
+    ) -> Result<Self, EvalError> {
         let population = photos_of(people, dim);
+        let enrolled = question.people.unwrap_or(people.len());
+        let question = &Question { accept: Some(accept), people: Some(enrolled), ..question.clone() };
+        let threshold = accept.threshold(enrolled);
         let measures = match Measures::of(&population, None, question, "the gallery") {
             Ok(measures) => Some(measures),
             Err(EvalError::NoGenuinePair { .. }) => None,
@@ -93,17 +103,23 @@ impl GalleryReport {
         };
         let single: Vec<&EnrolledPerson> = people.iter().filter(|person| person.templates.len() == 1).collect();
         let scale = &question.scale;
-        let (confused, own_fpir) = confused(people, scale, question.threshold);
+        let (confused, own_fpir) = confused(people, scale, threshold);
+        let note = (!scale.has_curve()).then(|| {
+            "this pack has no distance curve: distances, TH_ACCEPT and the limit for photos that disagree are its own raw distances, and \
+             no FPIR is to be expected of them"
+                .to_owned()
+        });
         Ok(Self {
             pack: pack.to_owned(),
             people: people.len(),
             photos: population.len(),
             single_photo: single.len(),
             single_photo_names: single.iter().take(MOST_FINDINGS).map(|person| person.name.clone()).collect(),
-            expected_fpir: short(fpir_of(fmr_at(question.threshold), people.len())),
+            expected_fpir: scale.has_curve().then(|| short(fpir_of(fmr_at(threshold), enrolled))),
             own_fpir,
             confused,
             disagreeing: disagreeing(people, scale),
+            notes: note.into_iter().collect(),
             measures,
         })
     }
@@ -180,10 +196,28 @@ mod tests {
         EnrolledPerson { name: name.into(), mean, templates: degrees.iter().map(|d| unit(*d)).collect() }
     }
 
+    fn report_of(people: &[EnrolledPerson], accept: Strictness, has_curve: bool) -> GalleryReport {
+        let mut embedder = models::Catalog::builtin().pack("default").unwrap().embedder.clone();
+        if !has_curve {
+            embedder.curve.clear();
+        }
+        let question = Question { scale: Scale::of(&embedder), accept: None, people: None, wanted: None, threads: 1 };
+        GalleryReport::of("default", 2, people, accept, &question).unwrap()
+    }
+
     fn report(people: &[EnrolledPerson]) -> GalleryReport {
-        let scale = Scale::of(&models::Catalog::builtin().pack("default").unwrap().embedder);
-        let question = Question { scale, threshold: Distance::new(0.45), wanted: None, threads: 1 };
-        GalleryReport::of("default", 2, people, &question).unwrap()
+        report_of(people, Strictness::Below(Distance::new(0.45)), true)
+    }
+
+    #[test]
+    fn what_is_to_be_expected_is_what_was_asked_for_and_nothing_without_a_curve() {
+        let people = [person("ann", &[0.0]), person("bob", &[90.0]), person("eve", &[180.0])];
+        let asked = report_of(&people, Strictness::Fpir(0.001), true);
+        assert!((asked.expected_fpir.unwrap() - 0.001).abs() < 2e-5, "{:?}", asked.expected_fpir);
+        assert!(asked.notes.is_empty());
+        let raw = report_of(&people, Strictness::Below(Distance::new(0.45)), false);
+        assert_eq!(raw.expected_fpir, None);
+        assert!(raw.notes[0].contains("no distance curve"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-use gallery::{Distance, RawDistance, Scale};
+use gallery::{Distance, RawDistance, Scale, fmr_of};
 use serde::Serialize;
 
 use crate::EvalError;
-use crate::distances::Distances;
-use crate::identify::fmr_of;
+use crate::distances::{Distances, Edge};
+use crate::identify::edge_of;
 use crate::interval::short;
 use crate::verification::{edge_at, tar};
 
@@ -106,8 +106,9 @@ impl Wanted {
         let fmr = self.fmr()?;
         let impostor_pairs = impostor.compared();
         let least_fmr = SUPPORT / impostor_pairs.max(1) as f64;
-        let edge = edge_at(impostor, fmr, SUPPORT);
-        let raw = edge.map(|edge| RawDistance(edge.raw()));
+        // What is proposed is what is written: counted are the pairs below that.
+        let th_accept = edge_at(impostor, fmr, SUPPORT).map(|edge| written(edge, scale));
+        let edge = th_accept.map(|threshold| edge_of(scale, threshold));
         let refused = edge.is_none().then(|| {
             format!(
                 "it takes an FMR of {fmr:.1e}, and {impostor_pairs} impostor pairs show none below {least_fmr:.1e}: measure on more people, \
@@ -117,8 +118,8 @@ impl Wanted {
         Ok(Proposal {
             wanted: self.words(),
             fmr: short(fmr),
-            th_accept: raw.map(|raw| scale.distance(raw)),
-            raw,
+            th_accept,
+            raw: edge.map(|edge| RawDistance(edge.raw())),
             tar: edge.map(|edge| short(tar(genuine, edge))),
             impostor_pairs,
             false_matches: edge.map(|edge| impostor.below(edge)),
@@ -128,8 +129,17 @@ impl Wanted {
     }
 }
 
+/// The distance of the contract's scale at an edge with four decimals, as it is shown and set: the next smaller one, for the next
+/// larger one may accept a pair too many.
+pub(crate) fn written(edge: Edge, scale: &Scale) -> Distance {
+    let distance = f64::from(scale.distance(RawDistance(edge.raw())).value());
+    Distance::new(((distance * 1e4).floor() / 1e4) as f32)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn scale() -> Scale {
@@ -152,7 +162,8 @@ mod tests {
     #[test]
     fn a_wanted_rate_becomes_a_threshold_on_the_contracts_scale() {
         let proposal = Wanted::Fmr(1e-2).proposal(&genuine(), &impostors(), &scale()).unwrap();
-        assert_eq!(proposal.false_matches, Some(100));
+        let matches = proposal.false_matches.unwrap();
+        assert!((98..=100).contains(&matches), "{matches}");
         let want = scale().distance(RawDistance(0.51)).value();
         assert!((proposal.th_accept.unwrap().value() - want).abs() < 1e-3, "{proposal:?}");
     }
@@ -166,6 +177,23 @@ mod tests {
         let alarms = |passages_a_day| th(Wanted::Alarms { a_day: 10.0, people: 5, passages_a_day });
         assert!(alarms(400.0) < alarms(100.0));
         assert_eq!(alarms(100.0), few);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_threshold_as_it_is_written_accepts_no_more_than_was_asked_for(count in 3u32..500, jitter in 0.0f32..1e-4) {
+            let mut impostor = Distances::default();
+            let raws: Vec<f32> = (0..1_000).map(|i| 0.5 + jitter + i as f32 * 7.7e-4).collect();
+            raws.iter().for_each(|raw| impostor.add(*raw));
+            let proposal = Wanted::Fmr(f64::from(count) / 1e3).proposal(&genuine(), &impostor, &scale()).unwrap();
+            let written = serde_json::to_string(&proposal.th_accept).unwrap();
+            let threshold = Distance::new(written.parse().unwrap());
+            let accepted = raws.iter().filter(|raw| scale().distance(RawDistance(**raw)) < threshold).count();
+            prop_assert!(accepted as u64 <= u64::from(count), "{written} accepts {accepted} of {count}");
+            prop_assert!(proposal.false_matches.unwrap().abs_diff(accepted as u64) <= 1);
+        }
     }
 
     #[test]

@@ -144,6 +144,9 @@ impl Report {
         if installed.pack.embedder.curve.is_empty() {
             notes.push("this pack has no distance curve: distances and TH_ACCEPT are its own raw distances; `--curve` makes one".into());
         }
+        if question.accept.is_none() {
+            notes.push("TH_ACCEPT = fpir: needs the pack's distance curve, so it is not measured how it does".into());
+        }
         let failures = Failures::of(set, shots, installed);
         if failures.several_faces > 0 {
             notes.push(format!("{} photos show several faces; the main one was taken", failures.several_faces));

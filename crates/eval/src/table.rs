@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::interval::Interval;
-use crate::measures::Measures;
+use crate::measures::{AtThreshold, Measures};
 use crate::people::GalleryReport;
 use crate::report::{Report, Time, percent};
 
@@ -76,6 +76,15 @@ impl Display for Report {
 }
 
 impl Measures {
+    /// A rate of none is none of so many pairs: not never.
+    pub(crate) fn fmr_of(&self, at: &AtThreshold) -> String {
+        match at.fmr {
+            None => "–".to_owned(),
+            Some(0.0) => format!("0 (none of {} pairs)", self.pairs.impostor_all),
+            Some(fmr) => format!("{fmr:.2e} (of {} pairs)", self.pairs.impostor_all),
+        }
+    }
+
     fn write(&self, rows: &mut Rows<'_, '_>) -> fmt::Result {
         let pairs = &self.pairs;
         rows.row(
@@ -92,7 +101,8 @@ impl Measures {
                 rows.share(&format!("TAR at FMR {key}"), None, "")?;
                 continue;
             };
-            let after = format!("{}  below {}", between(*interval), threshold.distance);
+            let rests = format!("which {} impostor pairs are", threshold.false_matches);
+            let after = format!("{}  below {}, {rests}", between(*interval), threshold.distance);
             rows.share(&format!("TAR at FMR {key}"), *share, after)?;
         }
         let deviation = self.accuracy_10fold_std.map(|std| format!("  ± {}", percent(std))).unwrap_or_default();
@@ -102,12 +112,12 @@ impl Measures {
         rows.row("AUC", self.auc.map_or("        –".into(), |auc| format!("{auc:>9.5}")))?;
         rows.share("rank 1", self.rank1, self.rank1_ci.map(between).unwrap_or_default())?;
         rows.share("rank 5", self.rank5, "")?;
-        let at = &self.at_th_accept;
-        let share = |share: Option<f64>| share.map_or("–".into(), |share| format!("{share:.2e}"));
-        rows.row(
-            &format!("TH_ACCEPT {:.4}", at.distance.value()),
-            format_args!("     FMR {}, TAR {}", share(at.fmr), at.tar.map_or("–".into(), percent)),
-        )?;
+        if let Some(at) = &self.at_th_accept {
+            rows.row(
+                &format!("TH_ACCEPT {:.4}", at.distance.value()),
+                format_args!("     FMR {}, TAR {}", self.fmr_of(at), at.tar.map_or("–".into(), percent)),
+            )?;
+        }
         if let Some(found) = &self.identification {
             rows.gap()?;
             let crowd = format!("{} people, {} probes, {} strangers", found.people, found.probes, found.strangers);
@@ -140,7 +150,7 @@ impl Display for GalleryReport {
         rows.row("pack", &self.pack)?;
         rows.row("enrolled", format_args!("{} people with {} photos", self.people, self.photos))?;
         rows.row("with a single photo", self.single_photo)?;
-        rows.share("FPIR to be expected", Some(self.expected_fpir), "  by 1 − (1 − FMR)^N, for strangers like LFW's")?;
+        rows.share("FPIR to be expected", self.expected_fpir, "  for strangers like LFW's, with the margin of fpir:")?;
         if let Some(measured) = self.own_fpir {
             rows.share("FPIR on your people", Some(measured), "  each looked for among the others")?;
         }
@@ -162,7 +172,7 @@ impl Display for GalleryReport {
         if self.confused.is_empty() && self.disagreeing.is_empty() {
             rows.row("findings", "nobody is confused with anybody, and nobody's photos disagree")?;
         }
-        Ok(())
+        self.notes.iter().try_for_each(|note| rows.row("note", note))
     }
 }
 

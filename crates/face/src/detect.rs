@@ -1,9 +1,14 @@
-use models::{DetectorModel, InstalledPack};
+use models::{DetectorModel, Input, InstalledPack};
 
 use crate::geometry::Rect;
 use crate::image::{Area, Picture};
 use crate::session::{Model, Runtime, shape_of};
 use crate::{FaceError, Part, RgbImage};
+
+/// What each side of a picture that is looked at with a border gets, as a share of the detector's input. Of 310 faces of LFW's development
+/// set, photos cut to the middle four fifths of the face's box, 29 were missed without a border; of these were found and recognised (cosine above
+/// 0.5 with the whole photo) 28 with 0.15, 22 with 0.1 and 28 with 0.2.
+const BORDER: f32 = 0.15;
 
 /// A face's place in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,30 +71,48 @@ impl Detector {
             whole.into_iter().chain(in_tiles).collect()
         };
         let max_iou = if parts.len() > 1 { PARTS_IOU } else { self.settings.nms_iou };
-        let size = (picture.width(), picture.height());
-        Ok(suppress(candidates, max_iou).into_iter().filter_map(|found| squared(&found, size)).collect())
+        Ok(settled(candidates, max_iou, (picture.width(), picture.height())))
+    }
+
+    /// Faces of the whole picture, set into a border: a face that fills a picture is cut by its edges, and unlike any that the model
+    /// learned. In no particular order, in pixels of the full picture.
+    pub(crate) fn detect_with_border(
+        &mut self,
+        picture: &dyn Picture,
+        scale: f32,
+    ) -> Result<Vec<Detection>, FaceError> {
+        let input = &self.settings.input;
+        let border = |side: u32| (side as f32 * BORDER).round() as u32;
+        let (x, y) = (border(input.width), border(input.height));
+        let inner = Input { width: input.width - 2 * x, height: input.height - 2 * y, ..*input };
+        stretch(picture, scale, &inner, &mut self.input);
+        self.input = bordered(&self.input, &inner, x as usize, y as usize);
+        // As many pixels of the picture as the whole input would show.
+        let whole = |side: u32, input: u32, inner: u32| side as f32 * input as f32 / inner as f32;
+        let (width, height) = (picture.width(), picture.height());
+        let size = (whole(width, input.width, inner.width), whole(height, input.height, inner.height));
+        let (x, y) = (size.0 * x as f32 / input.width as f32, size.1 * y as f32 / input.height as f32);
+        let mut found = self.candidates(size)?;
+        found.iter_mut().for_each(|found| found.area = found.area.moved(-x, -y));
+        Ok(settled(found, self.settings.nms_iou, (width, height)))
     }
 
     fn in_whole(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        match reduced(picture, scale, &self.settings.input) {
-            Some(small) => small.resize_into(small.whole(), &self.settings.input, &mut self.input),
-            None => picture.resize_into(picture.whole(), &self.settings.input, &mut self.input),
-        }
-        self.candidates((picture.width(), picture.height()))
+        stretch(picture, scale, &self.settings.input, &mut self.input);
+        self.candidates((picture.width() as f32, picture.height() as f32))
     }
 
     fn in_tile(&mut self, picture: &dyn Picture, tile: Area) -> Result<Vec<Detection>, FaceError> {
         picture.resize_into(tile, &self.settings.input, &mut self.input);
-        let mut found = self.candidates((tile.width, tile.height))?;
+        let mut found = self.candidates((tile.width as f32, tile.height as f32))?;
         found.retain(|found| !is_cut(&found.area, tile, (picture.width(), picture.height())));
         let (x, y) = (tile.left as f32, tile.top as f32);
-        for Detection { area, .. } in &mut found {
-            *area = Rect { left: area.left + x, top: area.top + y, right: area.right + x, bottom: area.bottom + y };
-        }
+        found.iter_mut().for_each(|found| found.area = found.area.moved(x, y));
         Ok(found)
     }
 
-    fn candidates(&mut self, (width, height): (u32, u32)) -> Result<Vec<Detection>, FaceError> {
+    /// What the model sees in its input, which shows so many pixels across and down.
+    fn candidates(&mut self, (width, height): (f32, f32)) -> Result<Vec<Detection>, FaceError> {
         let (path, min_score) = (self.model.path().to_owned(), self.settings.min_score);
         self.model.run(&self.input, |outputs| {
             let [scores, boxes] = outputs else {
@@ -98,7 +121,6 @@ impl Detector {
             if boxes.len() != scores.len() * 2 {
                 return Err(Model::unexpected(&path, "a model that gives two scores and four corners a box"));
             }
-            let (width, height) = (width as f32, height as f32);
             let face = |(score, corners): (&[f32], &[f32])| Detection {
                 area: Rect {
                     left: corners[0] * width,
@@ -114,9 +136,30 @@ impl Detector {
     }
 }
 
+/// Stretches the whole picture, at `scale`, to the input.
+fn stretch(picture: &dyn Picture, scale: f32, input: &Input, out: &mut Vec<f32>) {
+    match reduced(picture, scale, input) {
+        Some(small) => small.resize_into(small.whole(), input, out),
+        None => picture.resize_into(picture.whole(), input, out),
+    }
+}
+
+/// The planes of `inner` with `x` columns at the left and right and `y` rows above and below of the model's zero: an even grey.
+fn bordered(planes: &[f32], inner: &Input, x: usize, y: usize) -> Vec<f32> {
+    let (width, height) = (inner.width as usize, inner.height as usize);
+    let whole = (width + 2 * x, height + 2 * y);
+    let mut out = vec![0.0; planes.len() / (width * height) * whole.0 * whole.1];
+    for (plane, out) in planes.chunks_exact(width * height).zip(out.chunks_exact_mut(whole.0 * whole.1)) {
+        for (row, out) in plane.chunks_exact(width).zip(out.chunks_exact_mut(whole.0).skip(y)) {
+            out[x..x + width].copy_from_slice(row);
+        }
+    }
+    out
+}
+
 /// The picture at `scale`, where that is coarser than the detector's own input; otherwise the step between would only
 /// cost time.
-fn reduced(picture: &dyn Picture, scale: f32, input: &models::Input) -> Option<RgbImage> {
+fn reduced(picture: &dyn Picture, scale: f32, input: &Input) -> Option<RgbImage> {
     let side = |pixels: u32| ((pixels as f32 * scale).round() as u32).max(1);
     let (width, height) = (side(picture.width()), side(picture.height()));
     (width < input.width && height < input.height && scale < 1.0).then(|| RgbImage::shrunk(picture, width, height))
@@ -141,6 +184,11 @@ fn suppress(mut candidates: Vec<Detection>, max_iou: f32) -> Vec<Detection> {
         }
     }
     kept
+}
+
+/// One box for each face, squared and inside a picture of this size.
+fn settled(candidates: Vec<Detection>, max_iou: f32, size: (u32, u32)) -> Vec<Detection> {
+    suppress(candidates, max_iou).into_iter().filter_map(|found| squared(&found, size)).collect()
 }
 
 /// Squares the box on its longer side about its centre and clips it to the picture, in whole pixels.
@@ -177,6 +225,8 @@ impl Detection {
 
 #[cfg(test)]
 mod tests {
+    use models::{Channels, PerChannel};
+
     use super::*;
 
     fn found(left: f32, top: f32, right: f32, bottom: f32, score: f32) -> Detection {
@@ -220,6 +270,20 @@ mod tests {
         assert!(is_part(150.0, 200.0, 240.0, 300.0) && is_part(60.0, 200.0, 200.0, 300.0));
         assert!(!is_part(380.0, 200.0, 480.0, 300.0), "behind the face's shoulder");
         assert!(!is_part(90.0, 95.0, 410.0, 490.0), "the face itself, seen in another tile");
+    }
+
+    #[test]
+    fn a_border_lies_around_each_plane() {
+        let input = Input {
+            width: 2,
+            height: 1,
+            channels: Channels::Rgb,
+            mean: PerChannel::All(0.0),
+            scale: PerChannel::All(1.0),
+        };
+        let planes = bordered(&[1.0, 2.0, 3.0, 4.0], &input, 1, 1);
+        let row = |a, b| [[0.0; 4], [0.0, a, b, 0.0], [0.0; 4]].concat();
+        assert_eq!(planes, [row(1.0, 2.0), row(3.0, 4.0)].concat());
     }
 
     #[test]

@@ -135,15 +135,22 @@ impl Engine {
         Ok(found)
     }
 
-    /// Where faces are in the whole picture, the largest first. `scale` is the setting `SCALE`, above 0 up to 1.
+    /// Where faces are in the whole of a still picture, the largest first. Where there is none it is looked at once more with a border
+    /// around it, for portraits that are cut so tightly that the face fills them. `scale` is the setting `SCALE`, above 0 up to 1.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
     pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        self.detect_in(picture, scale, &[Part::Whole])
+        let smoothed = picture.smoothed_if_noisy();
+        let picture = smoothed.as_deref().unwrap_or(picture);
+        let mut detections = self.detector.detect(picture, scale, &[Part::Whole])?;
+        if detections.is_empty() {
+            detections = self.detector.detect_with_border(picture, scale)?;
+        }
+        Ok(largest_first(detections))
     }
 
-    /// Where faces are in these parts of the picture, the largest first; one that several parts show is there once. A noisy picture is
+    /// Where faces are in these parts of a camera's frame, the largest first; one that several parts show is there once. A noisy frame is
     /// smoothed for it. A dark one is taken as it is: landmarks and embedding would want the same brighter picture
     /// ([`Picture::brightened_if_dark`]).
     ///
@@ -156,9 +163,7 @@ impl Engine {
         parts: &[Part],
     ) -> Result<Vec<Detection>, FaceError> {
         let smoothed = picture.smoothed_if_noisy();
-        let mut detections = self.detector.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?;
-        detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
-        Ok(detections)
+        Ok(largest_first(self.detector.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?))
     }
 
     /// The five points of a detected face.
@@ -258,6 +263,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn largest_first(mut detections: Vec<Detection>) -> Vec<Detection> {
+    detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
+    detections
 }
 
 impl Faces {

@@ -41,6 +41,11 @@ impl Rect {
         self.width().max(self.height()) as u32
     }
 
+    /// The same box elsewhere: so many pixels to the right and down.
+    pub(crate) fn moved(&self, x: f32, y: f32) -> Self {
+        Self { left: self.left + x, top: self.top + y, right: self.right + x, bottom: self.bottom + y }
+    }
+
     /// Its middle.
     pub fn centre(&self) -> Point {
         Point { x: (self.left + self.right) / 2.0, y: (self.top + self.bottom) / 2.0 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use face::{DecodeLimits, FaceError, Faces, Picture, RgbImage, Unusable, YuvImage, decode};
+use face::{DecodeLimits, FaceError, Faces, Part, Picture, RgbImage, Unusable, YuvImage, decode};
 use support::{engine, gates, image, photo};
 
 /// `image` scaled to `width`, as a photo that was taken from farther away.
@@ -35,6 +35,35 @@ fn a_picture_without_a_face_has_no_face_to_enrol() {
     let blank = RgbImage::new(640, 480, vec![127; 640 * 480 * 3]).unwrap();
     let found = engine().faces(&blank, 1.0).unwrap();
     assert!(matches!(found.to_enrol(&gates()), Err(FaceError::NoFace)));
+}
+
+#[test]
+fn a_portrait_that_is_cut_within_the_face_is_found_and_recognised() {
+    let mut engine = engine();
+    let photo = image("biden.jpg");
+    let whole = engine.faces(&photo, 1.0).unwrap().faces[0].clone();
+    let tight = cut(&photo, &whole, TIGHT);
+    let one_look = engine.detect_in(&tight, 1.0, &[Part::Whole]).unwrap();
+    assert!(one_look.is_empty(), "it is found anyhow: {one_look:?}");
+    let found = engine.faces(&tight, 1.0).unwrap();
+    let face = found.to_enrol(&gates()).unwrap();
+    let cosine: f32 = whole.embedding.vector.iter().zip(&face.embedding.vector).map(|(a, b)| a * b).sum();
+    // 0.45 on the contract's scale is a cosine of 0.44.
+    assert!(cosine > 0.5, "{cosine}");
+}
+
+/// How much of a face's box the tight portrait shows.
+const TIGHT: f32 = 0.65;
+
+/// The middle of a face: so much of its box.
+fn cut(photo: &RgbImage, face: &face::Face, share: f32) -> RgbImage {
+    let (middle, half) = (face.area.centre(), (face.area.width() / 2.0 * share) as u32);
+    let (left, top) = (middle.x as u32 - half, middle.y as u32 - half);
+    let rows = (top..top + 2 * half).flat_map(|y| {
+        let start = ((y * photo.width() + left) * 3) as usize;
+        photo.pixels()[start..start + (2 * half * 3) as usize].iter().copied()
+    });
+    RgbImage::new(2 * half, 2 * half, rows.collect()).unwrap()
 }
 
 #[test]

@@ -29,4 +29,4 @@ pub use kernel::{Dot, best as best_dot};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;
-pub use strictness::Strictness;
+pub use strictness::{Strictness, fmr_of, fpir_if_independent, fpir_of};

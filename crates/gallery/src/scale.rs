@@ -67,6 +67,12 @@ impl Scale {
         !self.curve.is_empty()
     }
 
+    /// The least distance for which the pack's curve has a measured point; below it the scale is a straight line to 0. `None` without a
+    /// curve.
+    pub fn least_measured(&self) -> Option<Distance> {
+        self.curve.iter().map(|point| point[1]).find(|distance| *distance > 0.0).map(Distance)
+    }
+
     /// Raw distance of two unit vectors from their dot product.
     pub fn raw_of_dot(&self, dot: f32) -> RawDistance {
         RawDistance(match self.kind {

@@ -2,8 +2,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::fmr::{LEAST_MEASURED_FMR, distance_at};
-use crate::scale::Distance;
+use crate::fmr::{LEAST_MEASURED_FMR, distance_at, fmr_at};
+use crate::scale::{Distance, Scale};
 
 /// Which distances are accepted: what the setting `TH_ACCEPT` says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,20 +51,25 @@ impl Strictness {
         }
     }
 
-    /// The distance below which a face is accepted when so many people are searched. A third of a wanted FPIR
-    /// (a margin that was found necessary) allows each of them a false match rate of 1 − (1 − FPIR/3)^(1/N); with nobody enrolled it is that of one person.
+    /// The distance below which a face is accepted when so many people are searched. A wanted FPIR allows each of them the false match
+    /// rate of [`fmr_of`]; with nobody enrolled it is that of one person.
     pub fn threshold(self, people: usize) -> Distance {
         match self {
             Self::Below(distance) => distance,
-            Self::Fpir(share) => distance_at(fmr_of(share / SAFETY, people)),
+            Self::Fpir(share) => distance_at(fmr_of(share, people)),
         }
     }
 
-    /// Whether that distance rests on measured false match rates. If not, it is a guess on the safe side.
-    pub fn is_measured(self, people: usize) -> bool {
+    /// Whether that distance rests on false match rates that were measured, for the contract's scale and for the pack whose scale this
+    /// is.
+    pub fn is_measured(self, people: usize, scale: &Scale) -> bool {
         match self {
             Self::Below(_) => true,
-            Self::Fpir(share) => fmr_of(share / SAFETY, people) >= LEAST_MEASURED_FMR,
+            Self::Fpir(share) => {
+                let least = scale.least_measured().map_or(LEAST_MEASURED_FMR, fmr_at).max(LEAST_MEASURED_FMR);
+                // The pack's point is written with four decimals.
+                fmr_of(share, people) >= least * (1.0 - 1e-3)
+            }
         }
     }
 
@@ -83,10 +88,21 @@ impl Strictness {
     }
 }
 
-/// The false match rate of one comparison at which one search among so many people has this FPIR, if their comparisons are independent.
-/// By logarithms, since 1 − (1 − x) loses what matters here.
-fn fmr_of(fpir: f64, people: usize) -> f64 {
-    -((-fpir).ln_1p() / people.max(1) as f64).exp_m1()
+/// The false match rate of one comparison that one search among so many people may have for this FPIR: 1 − (1 − FPIR/3)^(1/N), with
+/// nobody enrolled that of one person. A third, since people are more alike than comparisons that are independent would have it.
+pub fn fmr_of(fpir: f64, people: usize) -> f64 {
+    // By logarithms, since 1 − (1 − x) loses what matters here.
+    -((-fpir / SAFETY).ln_1p() / people.max(1) as f64).exp_m1()
+}
+
+/// The FPIR that is to be expected of one search among so many people at a false match rate, up to 1: the inverse of [`fmr_of`].
+pub fn fpir_of(fmr: f64, people: usize) -> f64 {
+    (SAFETY * fpir_if_independent(fmr, people)).min(1.0)
+}
+
+/// The FPIR of one search among so many people if their comparisons were independent: 1 − (1 − FMR)^N. They are not: [`fpir_of`].
+pub fn fpir_if_independent(fmr: f64, people: usize) -> f64 {
+    -(people.max(1) as f64 * (-fmr).ln_1p()).exp_m1()
 }
 
 impl fmt::Display for Strictness {
@@ -160,7 +176,13 @@ mod tests {
         assert!((strictness.threshold(1_000).value() - 0.3887).abs() < 1e-4);
         assert_eq!(strictness.threshold(0), strictness.threshold(1));
         assert!((strictness.threshold(1).value() - 0.5437).abs() < 1e-4);
-        assert!(strictness.is_measured(999) && !strictness.is_measured(1_100));
+        let mut embedder = models::Catalog::builtin().pack("default").unwrap().embedder.clone();
+        let is_measured =
+            |embedder: &models::EmbedderModel, people| strictness.is_measured(people, &Scale::of(embedder));
+        assert!(is_measured(&embedder, 999) && !is_measured(&embedder, 1_100));
+        // A curve from fewer people ends at FMR 1e-4.
+        embedder.curve.drain(1..3);
+        assert!(is_measured(&embedder, 9) && !is_measured(&embedder, 11));
     }
 
     #[test]
@@ -184,8 +206,8 @@ mod tests {
 
         #[test]
         fn the_rate_it_allows_each_person_adds_up_to_what_was_asked_for(people in 1usize..100_000, share in 1e-6f64..0.1) {
-            let all = 1.0 - (1.0 - fmr_of(share, people)).powf(people as f64);
-            prop_assert!((all / share - 1.0).abs() < 1e-3, "{all}");
+            let all = fpir_of(fmr_of(share, people), people);
+            prop_assert!((all / share - 1.0).abs() < 1e-9, "{all}");
         }
 
         #[test]

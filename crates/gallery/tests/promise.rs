@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use face::{DecodeLimits, Embedding, Engine, Face, Runtime};
-use gallery::{Distance, Gallery, PersonName, Strictness, distance_at};
+use gallery::{Distance, Gallery, PersonName, Scale, Strictness, distance_at};
 use models::{Cache, Catalog, Pack};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -228,10 +228,11 @@ async fn measure_promise() {
     let mut random = StdRng::seed_from_u64(0);
     println!("| enrolled | TH_ACCEPT | threshold | FPIR | 95 % | FNIR | 95 % |");
     println!("|---|---|---|---|---|---|---|");
+    let scale = Scale::of(&Catalog::builtin().pack("default").unwrap().embedder);
     let asked = WANTED.map(Strictness::Fpir).into_iter().chain([Strictness::Below(Distance::new(0.45))]);
     for (size, strictness) in SIZES.iter().flat_map(|size| asked.clone().map(move |asked| (*size, asked))) {
         let threshold = strictness.threshold(size).value();
-        let guess = if strictness.is_measured(size) { "" } else { ", beyond measure" };
+        let guess = if strictness.is_measured(size, &scale) { "" } else { ", beyond measure" };
         row(&distances, size, &format!("{strictness}{guess}"), threshold, &mut random);
     }
     println!("| enrolled | FPIR wanted / margin | threshold | FPIR | 95 % | FNIR | 95 % |");

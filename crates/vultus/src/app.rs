@@ -72,6 +72,7 @@ impl App {
     pub async fn open(settings: Settings, engines: usize) -> anyhow::Result<Self> {
         let calendar = settings.calendar();
         let (runtime, installed) = models_of(&settings)?;
+        strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
         let store = Store::open(&settings.database()).await?;
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
@@ -263,7 +264,6 @@ pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)
         installed.side(role).context("ATTRIBUTES cannot be estimated")?;
     }
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
-    strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
     if installed.pack.embedder.curve.is_empty() {
         tracing::warn!(
             pack = installed.pack.name,

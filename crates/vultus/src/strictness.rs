@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gallery::{Distance, Scale, Strictness};
+use gallery::{Distance, FMR_POINTS, Scale, Strictness};
 use tokio::time::sleep;
 
 use crate::app::App;
@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const WORTH_TELLING: f32 = 0.001;
 
 /// What is said of a threshold for which there is no measurement.
-pub const BEYOND_MEASURE: &str = "so few false matches were never measured, so this is a guess on the safe side, and may refuse more of those enrolled";
+pub const BEYOND_MEASURE: &str = "so few false matches were never measured, so this is a guess: with the default pack on the safe side, and it may refuse more of those enrolled";
 
 /// What is said where a wanted FPIR asks for more than can be guessed at.
 const OUT_OF_REACH: &str = "this asks for more than a hundred times fewer false matches than were ever measured, and hardly anybody \
@@ -39,15 +39,25 @@ pub fn must_be_in_reach(strictness: Strictness, people: usize) -> anyhow::Result
 /// A wanted FPIR needs false match rates, which a pack has by its distance curve.
 ///
 /// # Errors
-/// Where it has none.
+/// Where it has none, or its curve does not reach down to the distance for one person.
 pub fn must_be_known(strictness: Strictness, scale: &Scale) -> anyhow::Result<()> {
     anyhow::ensure!(
         scale.has_curve() || !strictness.follows_the_gallery(),
         "TH_ACCEPT = {strictness} needs the model pack's distance curve, and this pack has none: make one with \
          `vultus eval --curve` on photos of many people and put it into models.toml, or set TH_ACCEPT to a distance"
     );
+    let (threshold, least) = (strictness.threshold(1), scale.least_measured());
+    anyhow::ensure!(
+        strictness.is_measured(1, scale) || least.is_none_or(|least| least <= LEAST_OF_THE_SCALE),
+        "TH_ACCEPT = {strictness} takes a distance below {threshold} with one person already, and the model pack's curve was not measured \
+         below {}: make one with `vultus eval --curve` on photos of more people, or set TH_ACCEPT to a distance",
+        least.unwrap_or(LEAST_OF_THE_SCALE)
+    );
     Ok(())
 }
+
+/// The least distance of the contract's scale at which false matches were measured: a pack's curve can reach no lower.
+const LEAST_OF_THE_SCALE: Distance = FMR_POINTS[0].0;
 
 /// Says in the log below which distance faces are accepted: at first, and whenever it has moved; of a camera where it has a
 /// strictness of its own. For ever.
@@ -59,7 +69,7 @@ pub async fn tell(app: App, cameras: Cameras) {
         if told.is_news("", threshold) {
             tracing::info!(th_accept = %asked, people, "accepted are faces nearer than {threshold}");
         }
-        let was_measured = std::mem::replace(&mut is_measured, asked.is_measured(people));
+        let was_measured = std::mem::replace(&mut is_measured, asked.is_measured(people, app.gallery().scale()));
         if was_measured && !is_measured {
             tracing::warn!(th_accept = %asked, people, %threshold, "{BEYOND_MEASURE}");
         }
@@ -103,6 +113,10 @@ mod tests {
         let mut embedder = models::Catalog::builtin().pack("default").unwrap().embedder.clone();
         let (fpir, distance) = (Strictness::Fpir(0.001), Strictness::Below(Distance::new(0.45)));
         assert!(must_be_known(fpir, &Scale::of(&embedder)).is_ok());
+        // Measured down to FMR 1e-3 only, and a third of 1e-3 is wanted.
+        embedder.curve.drain(1..4);
+        let refused = must_be_known(fpir, &Scale::of(&embedder)).unwrap_err().to_string();
+        assert!(refused.contains("not measured below 0.5437"), "{refused}");
         embedder.curve.clear();
         assert!(must_be_known(distance, &Scale::of(&embedder)).is_ok());
         let refused = must_be_known(fpir, &Scale::of(&embedder)).unwrap_err().to_string();

@@ -30,10 +30,10 @@ impl Axis {
         Self { label, from, to, is_log: false, ticks: ticks.map(|value| (value, written(value))).collect() }
     }
 
-    /// Whole decades around `from` and `to`, both above 0; shares, written in percent.
+    /// Whole decades around `from` and `to`, shares above 0, up to 1, written in percent.
     pub(super) fn log(label: &'static str, from: f64, to: f64) -> Self {
-        let low = from.max(1e-9).log10().floor() as i32;
-        let high = (to.max(1e-9).log10().ceil() as i32).max(low + 1);
+        let low = (from.max(1e-9).log10().floor() as i32).min(-1);
+        let high = (to.max(1e-9).log10().ceil() as i32).clamp(low + 1, 0);
         let tick = |exponent: i32| (10f64.powi(exponent), number(10f64.powi(exponent + 2)) + " %");
         let (from, to) = (10f64.powi(low), 10f64.powi(high));
         Self { label, from, to, is_log: true, ticks: (low..=high).map(tick).collect() }
@@ -133,6 +133,8 @@ mod tests {
         let axis = Axis::log("FMR", 2e-6, 1.0);
         let texts: Vec<&str> = axis.ticks.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["0.0001 %", "0.001 %", "0.01 %", "0.1 %", "1 %", "10 %", "100 %"]);
+        // A share is no more than the whole.
+        assert_eq!(Axis::log("FNMR", 1.0, 1.0).to, 1.0);
     }
 
     #[test]

@@ -56,10 +56,10 @@ pub fn gallery_page(report: &GalleryReport) -> String {
     put(&mut page, format_args!("<h1>Who can be told from whom</h1>\n<p class=\"sub\">{}</p>\n", Escaped(&sub)));
     let mut rows = vec![
         Row::plain("With a single photo", report.single_photo.to_string(), "three different ones recognise best"),
-        Row::plain(
+        Row::share(
             "FPIR to be expected",
-            percent(report.expected_fpir),
-            "a stranger taken for one of these people, a shot, at TH_ACCEPT: 1 − (1 − FMR)^N for strangers like LFW's",
+            report.expected_fpir,
+            "a stranger taken for one of these people, a shot, at TH_ACCEPT: strangers like LFW's, with the margin of fpir:",
         ),
     ];
     if let Some(own) = report.own_fpir {
@@ -90,6 +90,7 @@ pub fn gallery_page(report: &GalleryReport) -> String {
         }
     }
     page.push_str(&names("With a single photo", &report.single_photo_names));
+    page.push_str(&names("Notes", &report.notes));
     page.push_str("</body>\n</html>\n");
     page
 }
@@ -178,12 +179,10 @@ fn numbers(measures: &Measures, first: &[Row]) -> String {
     rows.push(Row::plain("AUC", measures.auc.map_or("–".to_owned(), |auc| format!("{auc:.5}")), ""));
     rows.push(Row::share("Rank 1", measures.rank1, measures.rank1_ci.map(between).unwrap_or_default()));
     rows.push(Row::share("Rank 5", measures.rank5, ""));
-    let at = &measures.at_th_accept;
-    rows.push(Row::share(
-        &format!("TAR at TH_ACCEPT {:.4}", at.distance.value()),
-        at.tar,
-        at.fmr.map(|fmr| format!("at FMR {fmr:.2e}")).unwrap_or_default(),
-    ));
+    if let Some(at) = &measures.at_th_accept {
+        let name = format!("TAR at TH_ACCEPT {:.4}", at.distance.value());
+        rows.push(Row::share(&name, at.tar, format!("at FMR {}", measures.fmr_of(at))));
+    }
     if let Some(found) = &measures.identification {
         rows.extend(identification_rows(found));
     }
@@ -242,13 +241,14 @@ fn charts(measures: &Measures) -> String {
         steps.collect::<Vec<(f64, f64)>>()
     });
     let tallest = measures.histograms.iter().flatten().copied().fold(0.0, f64::max).max(1e-6);
-    let threshold = f64::from(measures.at_th_accept.raw_distance.0);
+    let mark: Vec<(f64, &str)> =
+        measures.at_th_accept.iter().map(|at| (f64::from(at.raw_distance.0), "TH_ACCEPT")).collect();
     let lines = [
         Line { class: "one", label: "genuine", points: &genuine, is_filled: true },
         Line { class: "two", label: "impostor", points: &impostor, is_filled: true },
     ];
     let (x, y) = (Axis::linear("raw distance", 0.0, 1.6, false), Axis::linear("share of pairs", 0.0, tallest, true));
-    figure("Distances", &chart(&x, &y, &lines, &[(threshold, "TH_ACCEPT")]));
+    figure("Distances", &chart(&x, &y, &lines, &mark));
 
     if let (Some((fmr, lowest)), Some(_)) = (measures.roc.first().copied(), measures.roc.get(1)) {
         let x = Axis::log("false match rate", fmr, 1.0);
@@ -256,11 +256,16 @@ fn charts(measures: &Measures) -> String {
         let line = [Line { class: "one", label: "", points: &measures.roc, is_filled: false }];
         figure("ROC", &chart(&x, &y, &line, &[]));
         let missed: Vec<(f64, f64)> = measures.roc.iter().map(|(fmr, tar)| (*fmr, 1.0 - tar)).collect();
-        let least = missed.iter().map(|(_, rate)| *rate).filter(|rate| *rate > 1e-9).fold(1.0, f64::min);
-        let most = missed.iter().map(|(_, rate)| *rate).fold(least, f64::max);
-        let y = Axis::log("false non-match rate", least, most);
-        let line = [Line { class: "one", label: "", points: &missed, is_filled: false }];
-        figure("DET", &chart(&x, &y, &line, &[]));
+        let refused: Vec<f64> = missed.iter().map(|(_, rate)| *rate).filter(|rate| *rate > 1e-9).collect();
+        if refused.is_empty() {
+            figure("DET", "<p class=\"soft\">No genuine pair is refused at any of these rates.</p>\n");
+        } else {
+            let (least, most) = (refused.iter().fold(1.0, |a, b| b.min(a)), refused.iter().fold(0.0, |a, b| b.max(a)));
+            let y = Axis::log("false non-match rate", least, most);
+            let line = [Line { class: "one", label: "", points: &missed, is_filled: false }];
+            let zero = if refused.len() < missed.len() { " (0 is drawn on the lowest line)" } else { "" };
+            figure(&format!("DET{zero}"), &chart(&x, &y, &line, &[]));
+        }
     }
     if let Some(found) = &measures.identification {
         let of = |rate: fn(&crate::DetPoint) -> f64| -> Vec<(f64, f64)> {

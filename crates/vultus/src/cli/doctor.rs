@@ -109,18 +109,19 @@ async fn strictness(settings: &Settings) -> Finding {
     let asked = settings.th_accept;
     let look = async {
         let catalog = catalog_of(settings)?;
-        must_be_known(asked, &Scale::of(&catalog.pack(&settings.model_pack)?.embedder))?;
+        let scale = Scale::of(&catalog.pack(&settings.model_pack)?.embedder);
+        must_be_known(asked, &scale)?;
         let store = Store::open(&settings.database()).await?;
         let people = store.people(&settings.model_pack).await?.people;
         let people = people.iter().filter(|person| !person.templates.is_empty()).count();
         must_be_in_reach(asked, people)?;
-        anyhow::Ok(people)
+        anyhow::Ok((people, scale))
     };
     match look.await {
-        Ok(people) => {
+        Ok((people, scale)) => {
             let text =
                 format!("{asked} with {people} people: accepted is a distance below {}", asked.threshold(people));
-            if asked.is_measured(people) { Good(text) } else { Note(format!("{text}; {BEYOND_MEASURE}")) }
+            if asked.is_measured(people, &scale) { Good(text) } else { Note(format!("{text}; {BEYOND_MEASURE}")) }
         }
         Err(error) => Bad(format!("{error:#}")),
     }

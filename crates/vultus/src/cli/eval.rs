@@ -18,6 +18,7 @@ use super::output::say;
 use super::progress;
 use crate::app::{catalog_of, models_of};
 use crate::settings::Settings;
+use crate::strictness::must_be_known;
 
 /// How good is recognition, on labelled photos or on the people who are enrolled?
 #[derive(Debug, Args)]
@@ -98,11 +99,10 @@ impl Eval {
         }
     }
 
-    /// `people` are those among whom a probe is looked for, unless the command line says how many there will be.
-    fn question(&self, scale: Scale, settings: &Settings, people: usize) -> Question {
-        let threshold = settings.th_accept.threshold(self.people.unwrap_or(people));
-        let threads = settings.engines();
-        Question { scale, threshold, wanted: self.wanted(), threads }
+    /// A pack without a curve can be measured, so that it gets one, whatever TH_ACCEPT is.
+    fn question(&self, scale: Scale, settings: &Settings) -> Question {
+        let accept = must_be_known(settings.th_accept, &scale).is_ok().then_some(settings.th_accept);
+        Question { scale, accept, people: self.people, wanted: self.wanted(), threads: settings.engines() }
     }
 
     /// Prints a report; a wanted threshold that was not found fails the run.
@@ -129,6 +129,7 @@ impl Eval {
 
 fn photos(command: &Eval, settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode> {
     let (set, list) = dataset(command, folder)?;
+    let html = command.html.as_deref().map(Page::begin).transpose()?;
     let (runtime, installed) = models_of(settings)?;
     let looking = Looking {
         decode: DecodeLimits { megapixels: settings.max_image_mp.0 },
@@ -140,11 +141,10 @@ fn photos(command: &Eval, settings: &Settings, folder: &Path) -> anyhow::Result<
     bar.finish_and_clear();
     let shots = shots?;
     warn_of_unreadable(&set, &shots);
-    let question = command.question(Scale::of(&installed.pack.embedder), settings, set.identities.len());
+    let question = command.question(Scale::of(&installed.pack.embedder), settings);
     let report = Report::of(&set, &shots, &installed, &question, (folder, list.as_deref()))?;
-    if let Some(file) = &command.html {
-        let page = ::eval::page(&report, &set, &shots, &installed, &looking)?;
-        write_whole(file, page.as_bytes())?;
+    if let Some(html) = html {
+        html.write(&::eval::page(&report, &set, &shots, &installed, &looking)?)?;
     }
     if command.curve {
         return print_curve(&installed, &report.measures.impostor);
@@ -165,7 +165,8 @@ fn dataset(command: &Eval, folder: &Path) -> anyhow::Result<(Dataset, Option<Pat
         bail!("{} is larger than {} MB: this is no list of pairs", file.display(), MOST_LIST_BYTES / 1_000_000);
     }
     let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
-    let list = PairList::parse(&bytes).map_err(|problem| EvalError::Pairs { file: file.clone(), problem })?;
+    let folders: Vec<PathBuf> = [std::path::absolute(folder), folder.canonicalize()].into_iter().flatten().collect();
+    let list = PairList::parse(&bytes, &folders).map_err(|problem| EvalError::Pairs { file: file.clone(), problem })?;
     Ok((Dataset::of_pairs(folder, &list, &file)?, Some(file)))
 }
 
@@ -190,7 +191,13 @@ fn warn_of_unreadable(set: &Dataset, shots: &[Shot]) {
 
 fn print_curve(installed: &InstalledPack, impostor: &Distances) -> anyhow::Result<ExitCode> {
     let Some(curve) = ::eval::curve(impostor) else {
-        bail!("{} impostor pairs are too few for a curve: measure on more people", impostor.compared());
+        let needed = ::eval::SUPPORT / ::eval::LEAST_FMR;
+        bail!(
+            "{} impostor pairs are too few for a curve: it has to reach down to FMR {:e}, which takes {needed} pairs, for instance of 250 \
+             photos of different people",
+            impostor.compared(),
+            ::eval::LEAST_FMR
+        );
     };
     say(format!(
         "# Pack `{}`: put this under its embedder in models.toml.\n{}",
@@ -202,6 +209,10 @@ fn print_curve(installed: &InstalledPack, impostor: &Distances) -> anyhow::Resul
 
 async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCode> {
     let pack = catalog_of(settings)?.pack(&settings.model_pack)?.clone();
+    let scale = Scale::of(&pack.embedder);
+    // Whoever is enrolled is told apart by TH_ACCEPT.
+    must_be_known(settings.th_accept, &scale)?;
+    let html = command.html.as_deref().map(Page::begin).transpose()?;
     let store = Store::open(&settings.database()).await?;
     // What people are searched by is what the gallery makes of their templates.
     let index = Gallery::load(store.clone(), &pack).await?.index();
@@ -219,24 +230,36 @@ async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCod
     if people.is_empty() {
         bail!("nobody is enrolled with the model pack {}: `vultus people add` does that", pack.name);
     }
-    let question = command.question(Scale::of(&pack.embedder), settings, people.len());
-    let report =
-        tokio::task::spawn_blocking(move || GalleryReport::of(&pack.name, pack.embedder.dim, &people, &question));
+    let (question, accept) = (command.question(scale, settings), settings.th_accept);
+    let report = tokio::task::spawn_blocking(move || {
+        GalleryReport::of(&pack.name, pack.embedder.dim, &people, accept, &question)
+    });
     let report = report.await??;
-    if let Some(file) = &command.html {
-        write_whole(file, ::eval::gallery_page(&report).as_bytes())?;
+    if let Some(html) = html {
+        html.write(&::eval::gallery_page(&report))?;
     }
     command.tell(&report, report.measures.as_ref().and_then(|measures| measures.proposal.as_ref()))
 }
 
-/// Writes the file at once or not at all: whoever ends the program meanwhile is not left with half a report.
-fn write_whole(file: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
+/// A page that is being made. It is written at once or not at all: whoever ends the program meanwhile is not left with half a report.
+struct Page<'a> {
+    file: &'a Path,
+    half: tempfile::NamedTempFile,
+}
+
+impl<'a> Page<'a> {
+    /// Before minutes are spent on photos: is there room for a page?
+    fn begin(file: &'a Path) -> anyhow::Result<Self> {
+        if file.is_dir() {
+            bail!("cannot write {}: it is a folder", file.display());
+        }
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut half = tempfile::NamedTempFile::new_in(folder)?;
-        half.write_all(content)?;
-        half.persist(file)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", file.display()))
+        let half = tempfile::NamedTempFile::new_in(folder);
+        Ok(Self { file, half: half.with_context(|| format!("cannot write {}", file.display()))? })
+    }
+
+    fn write(mut self, page: &str) -> anyhow::Result<()> {
+        let written = self.half.write_all(page.as_bytes()).and_then(|()| Ok(self.half.persist(self.file).map(drop)?));
+        written.with_context(|| format!("cannot write {}", self.file.display()))
+    }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::output::say;
 use crate::app::models_of;
 use crate::settings::Settings;
+use crate::strictness::must_be_known;
 
 /// Compares the largest faces of two photos.
 #[derive(Debug, Args)]
@@ -46,6 +47,8 @@ fn rounded(norm: f32) -> f64 {
 
 fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
     let (runtime, installed) = models_of(settings)?;
+    let scale = Scale::of(&installed.pack.embedder);
+    must_be_known(settings.th_accept, &scale)?;
     let mut engine = Engine::open(&runtime, &installed)?;
     let limits = DecodeLimits { megapixels: settings.max_image_mp.0 };
     let mut embedding = |photo: &Path| -> anyhow::Result<Embedding> {
@@ -56,7 +59,6 @@ fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
     };
     let (a, b) = (embedding(&command.a)?, embedding(&command.b)?);
 
-    let scale = Scale::of(&installed.pack.embedder);
     let raw = scale.raw_of_dot(a.vector.iter().zip(&b.vector).map(|(x, y)| x * y).sum());
     let (distance, threshold) = (scale.distance(raw), settings.th_accept.threshold(1));
     let same = distance < threshold;

@@ -107,7 +107,7 @@ struct Accept {
     /// The distance that it comes to with the people enrolled now.
     #[schema(value_type = f64)]
     threshold: Distance,
-    /// False where it is stricter than anything that was measured, a guess on the safe side.
+    /// False where it is stricter than anything that was measured, for the scale or for the pack: a guess.
     measured: bool,
 }
 
@@ -150,7 +150,10 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         accept: health.strictness.zip(index.as_ref()).map(|(th_accept, index)| Accept {
             th_accept,
             threshold: th_accept.threshold(index.len()),
-            measured: th_accept.is_measured(index.len()),
+            measured: health
+                .gallery
+                .as_ref()
+                .is_some_and(|gallery| th_accept.is_measured(index.len(), gallery.scale())),
         }),
         camera: cameras.first().map(named_report),
         cameras: health.cameras.as_ref().map(|_| cameras.iter().map(named_report).collect()),
