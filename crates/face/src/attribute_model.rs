@@ -40,8 +40,13 @@ impl AttributeModel {
         };
         // A catalogue without it is not read.
         let error = settings.error.unwrap_or(f32::INFINITY);
-        let model = Model::open(runtime, path, shape_of(&settings.input))?;
-        Ok(Self { model, settings: settings.clone(), error, read, input: Vec::new() })
+        let shape = shape_of(&settings.input);
+        let model = Model::open(runtime, path, shape)?;
+        let input = vec![0.0; shape.iter().product::<i64>() as usize];
+        let mut opened = Self { model, settings: settings.clone(), error, read, input };
+        // What it says of nothing does not matter, only that it says something of the kind.
+        opened.run()?;
+        Ok(opened)
     }
 
     /// `None` when the five points make no face.
@@ -59,12 +64,17 @@ impl AttributeModel {
             }
             None => picture.resize_into(face.pixels(), &self.settings.input, &mut self.input),
         }
+        let value = self.run()?;
+        Ok(value.is_finite().then_some(Estimate { value, error: self.error }))
+    }
+
+    /// The estimate of what lies in `input`.
+    fn run(&mut self) -> Result<f32, FaceError> {
         let (read, middle, path) = (self.read, self.settings.middle, self.model.path().to_owned());
-        let value = self.model.run(&self.input, |outputs| {
+        self.model.run(&self.input, |outputs| {
             read(outputs, middle)
                 .ok_or_else(|| Model::unexpected(&path, "an attribute model of the kind that is known"))
-        })?;
-        Ok(value.is_finite().then_some(Estimate { value, error: self.error }))
+        })
     }
 }
 

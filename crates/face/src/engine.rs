@@ -235,6 +235,14 @@ impl Engine {
         self.side.liveness().map(drop)
     }
 
+    /// Loads the models behind [`Engine::attributes`] and runs them once, likewise.
+    ///
+    /// # Errors
+    /// [`FaceError::SideModel`] when the pack lacks a wanted model or it is not installed, [`FaceError::Model`] when one cannot be used.
+    pub fn open_attributes(&mut self, choice: AttributeChoice) -> Result<(), FaceError> {
+        choice.roles().try_for_each(|role| self.side.attribute(role).map(drop))
+    }
+
     /// The pack's quality gates.
     pub fn gates(&self) -> &Gates {
         &self.gates
@@ -278,7 +286,7 @@ impl Faces {
     pub fn largest(&self, gates: &Gates) -> Result<&Face, FaceError> {
         match (self.faces.first(), self.too_small) {
             (Some(face), _) => Ok(face),
-            (None, Some(width)) => Err(FaceError::TooSmall { width, min: gates.min_recognise_px }),
+            (None, Some(width)) => Err(too_small(width, gates)),
             (None, None) => Err(FaceError::NoFace),
         }
     }
@@ -290,9 +298,15 @@ impl Faces {
     pub fn to_enrol(&self, gates: &Gates) -> Result<&Face, FaceError> {
         match (self.faces.first(), self.unusable, self.too_small) {
             (Some(face), ..) => Ok(face),
-            (None, Some(useless), _) => Err(FaceError::TooUnclear { norm: useless.norm, min: gates.enrol_norm }),
-            (None, None, Some(width)) => Err(FaceError::TooSmall { width, min: gates.min_enrol_px }),
+            (None, Some(Unusable { norm, .. }), _) => {
+                Err(FaceError::TooUnclear { norm, min: gates.drop_norm, good: gates.warn_norm })
+            }
+            (None, None, Some(width)) => Err(too_small(width, gates)),
             (None, None, None) => Err(FaceError::NoFace),
         }
     }
+}
+
+fn too_small(width: u32, gates: &Gates) -> FaceError {
+    FaceError::TooSmall { width, min: gates.min_recognise_px, good: gates.min_enrol_px }
 }

@@ -27,22 +27,29 @@ pub enum FaceError {
     #[error("no face found in the image: use a photo with one clearly visible face")]
     NoFace,
     /// The only faces are smaller than the pack can use.
-    #[error("the face is too small ({width} pixels wide): use a photo in which it is at least {min} pixels wide")]
+    #[error(
+        "the face is too small ({width} pixels wide, {min} are needed): use a photo in which it is {good} pixels wide or more"
+    )]
     TooSmall {
         /// Width of the largest face's box in pixels.
         width: u32,
         /// The least that is accepted.
         min: u32,
+        /// From where on nothing is to be said against it.
+        good: u32,
     },
-    /// The face is there, but the photo is too poor to enrol from (the pack's gate on the embedding's norm).
+    /// The face is there, but the photo is too poor to recognise anybody by (the pack's gate on the embedding's norm).
     #[error(
-        "the face is too unclear to enrol (quality {norm:.2}, at least {min:.2} is needed): use a sharp, well lit photo, facing the camera"
+        "the face is too unclear to enrol (quality {norm:.2}, at least {min:.2} is needed, {good:.2} is good): use a sharp, well lit photo, \
+         facing the camera"
     )]
     TooUnclear {
         /// Length of the raw embedding.
         norm: f32,
         /// The pack's gate.
         min: f32,
+        /// From where on nothing is to be said against it.
+        good: f32,
     },
     /// The inference library cannot be used.
     #[error("cannot load the inference library {path}: {reason}; run `vultus models pull`")]

@@ -22,6 +22,8 @@ pub struct Quality {
     pub whole: f32,
     /// Whether the box reaches an edge of the photo, beyond which some of the face may lie.
     pub at_edge: bool,
+    /// Whether it reaches two opposite edges: a close crop, in which the box is narrow although the face may be all there.
+    pub between_edges: bool,
     /// Where the head is turned.
     pub pose: Pose,
     /// What is seen of it. `None` when its five points make no face.
@@ -71,11 +73,14 @@ impl Quality {
     pub fn of(picture: &dyn Picture, face: &Face) -> Self {
         let area = &face.area;
         let (right, bottom) = (picture.width() as f32 - 1.0 - EDGE, picture.height() as f32 - 1.0 - EDGE);
+        let (at_left, at_top) = (area.left <= EDGE, area.top <= EDGE);
+        let (at_right, at_bottom) = (area.right >= right, area.bottom >= bottom);
         Self {
             norm: face.embedding.norm,
             side: face.side(),
             whole: area.width().min(area.height()) / area.width().max(area.height()).max(1.0),
-            at_edge: area.left <= EDGE || area.top <= EDGE || area.right >= right || area.bottom >= bottom,
+            at_edge: at_left || at_top || at_right || at_bottom,
+            between_edges: (at_left && at_right) || (at_top && at_bottom),
             pose: Pose::of(&face.landmarks),
             surface: Surface::of(picture, &face.landmarks),
         }

@@ -69,7 +69,7 @@ fn cut(photo: &RgbImage, face: &face::Face, share: f32) -> RgbImage {
 #[test]
 fn a_face_that_is_too_small_says_how_large_it_should_be() {
     let found = engine().faces(&scaled(&image("obama.jpg"), 75), 1.0).unwrap();
-    let Err(FaceError::TooSmall { width, min: 64 }) = found.to_enrol(&gates()) else {
+    let Err(FaceError::TooSmall { width, min: 32, good: 64 }) = found.to_enrol(&gates()) else {
         panic!("{:?}", found.to_enrol(&gates()))
     };
     assert!((20..32).contains(&width), "{width}");

@@ -1,9 +1,13 @@
-use face::{DecodeLimits, Embedding, Engine, FaceError, Quality, Rect};
+use face::{DecodeLimits, Embedding, Engine, Face, FaceError, Faces, Quality, Rect};
 use models::Gates;
 
 use super::finding::{EnrolPolicy, Finding};
 use super::likeness::Likeness;
 use super::rules;
+
+/// Two boxes that overlap by more than this (IoU) hold the same face: as the detector's own suppression has it, which looks at boxes before
+/// they are squared and cut at the photo's edge. Close crops of one person had two such boxes.
+const SAME_FACE: f32 = 0.4;
 
 /// A photo's largest face, measured.
 #[derive(Clone, Debug)]
@@ -33,6 +37,23 @@ pub struct Company {
     pub larger_unclear: bool,
 }
 
+impl Company {
+    fn of(taken: &Face, found: &Faces) -> Self {
+        let mut apart = vec![taken];
+        for face in &found.faces {
+            if apart.iter().all(|other| other.area.iou(&face.area) <= SAME_FACE) {
+                apart.push(face);
+            }
+        }
+        let second = apart.get(1).map_or(0.0, |second| second.side() as f32 / taken.side() as f32);
+        Self {
+            faces: apart.len(),
+            second: second.min(1.0),
+            larger_unclear: found.unusable.is_some_and(|useless| useless.side > taken.side()),
+        }
+    }
+}
+
 impl Candidate {
     /// Reads a photo file and takes its largest face that can be recognised at all.
     ///
@@ -49,12 +70,7 @@ impl Candidate {
         let found = engine.faces(&image, 1.0)?;
         let face = found.to_enrol(gates)?;
         let quality = Quality::of(&image, face);
-        let second = found.faces.get(1).map_or(0.0, |second| second.side() as f32 / face.side() as f32);
-        let company = Company {
-            faces: found.faces.len(),
-            second: second.min(1.0),
-            larger_unclear: found.unusable.is_some_and(|useless| useless.side > face.side()),
-        };
+        let company = Company::of(face, &found);
         let findings = rules::findings(&quality, &company, gates);
         Ok(Self {
             embedding: face.embedding.clone(),

@@ -12,8 +12,8 @@ pub struct Finding {
     pub weight: Weight,
 }
 
-/// What a finding does to an enrolment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a finding does to an enrolment, the least grave first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
     /// Nothing: a better photo would mend it.
     Hint,
@@ -52,6 +52,11 @@ impl EnrolPolicy {
 impl Finding {
     pub(super) fn new(weight: Weight, code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), weight }
+    }
+
+    /// Puts the gravest first; those of one weight stay in their order.
+    pub(super) fn sort(findings: &mut [Self]) {
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
     }
 }
 

@@ -30,6 +30,9 @@ impl Gallery {
     /// findings: `duplicate_person` for a face nearer to another person than `threshold`, which is the distance at which a door accepts,
     /// so that the two would be taken for each other; `unlike_other_photos` for one that is farther from the person's other photos than
     /// one pair of strangers in a thousand. Photos that `policy` refuses already are nothing to compare others with.
+    ///
+    /// A face nearer to the person's enrolled photos than to the other person is no duplicate. Photos of the same request prove nothing of
+    /// the kind: of somebody new, one that is a duplicate makes all that agree with it duplicates.
     pub async fn compare(
         &self,
         name: &PersonName,
@@ -40,7 +43,8 @@ impl Gallery {
         // Another process may have enrolled somebody a moment ago.
         self.refresh_or_warn().await;
         let (index, scale) = (self.index(), self.scale());
-        let strangers = if index.face_of(name.as_str()).is_none() {
+        let is_new = index.face_of(name.as_str()).is_none();
+        let judged = if is_new {
             let comparable: Vec<_> = candidates.iter().map(|c| !c.is_refused(policy)).collect();
             let faces = candidates.iter().zip(&comparable).filter(|(_, fit)| **fit).map(|(c, _)| &*c.embedding.vector);
             let mut judged = among_each_other(&faces.collect::<Vec<_>>(), scale).into_iter();
@@ -51,18 +55,32 @@ impl Gallery {
         } else {
             candidates.iter().map(|c| with_enrolled(&index, name, &c.embedding.vector, scale)).collect::<Vec<_>>()
         };
-        for (candidate, judged) in candidates.iter_mut().zip(strangers) {
+        let mut twin_of_all: Option<Other> = None;
+        for (candidate, judged) in candidates.iter_mut().zip(&judged) {
             let other = nearest_other(&index, name, &candidate.embedding.vector, scale);
             let own = judged.distance;
-            let is_nearer_to_other = |other: &&Other| own.is_none_or(|own| other.distance < own);
-            if let Some(twin) = other.as_ref().filter(|o| o.distance < threshold).filter(is_nearer_to_other) {
+            let is_nearer_to_own = |other: &Other| !is_new && own.is_some_and(|own| own <= other.distance);
+            if let Some(twin) = other.as_ref().filter(|other| other.distance < threshold && !is_nearer_to_own(other)) {
+                let speaks_for_all = is_new && !judged.is_stranger && !candidate.is_refused(policy);
+                if speaks_for_all && twin_of_all.as_ref().is_none_or(|nearest| twin.distance < nearest.distance) {
+                    twin_of_all = Some(twin.clone());
+                }
                 candidate.findings.push(duplicate(twin, name));
             }
             candidate.findings.extend(judged.finding(name));
             candidate.likeness = Likeness { own, other };
         }
+        for (candidate, judged) in candidates.iter_mut().zip(&judged) {
+            let is_said = candidate.findings.iter().any(|finding| finding.code == DUPLICATE);
+            if let Some(twin) = twin_of_all.as_ref().filter(|_| !is_said && !judged.is_stranger) {
+                candidate.findings.push(beside_a_duplicate(twin, name));
+            }
+            Finding::sort(&mut candidate.findings);
+        }
     }
 }
+
+const DUPLICATE: &str = "duplicate_person";
 
 /// What a photo is beside the person's other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -96,7 +114,16 @@ fn duplicate(twin: &Other, name: &PersonName) -> Finding {
         "this looks like {other}, who is enrolled already (distance {distance}): if it is the same person, add the photo to {other}; \
          if not, a door cannot tell {name} from {other}, so enrol only if that does no harm"
     );
-    Finding::new(Weight::WrongPerson, "duplicate_person", message)
+    Finding::new(Weight::WrongPerson, DUPLICATE, message)
+}
+
+fn beside_a_duplicate(twin: &Other, name: &PersonName) -> Finding {
+    let Other { name: other, distance } = twin;
+    let message = format!(
+        "another of these photos of {name} looks like {other}, who is enrolled already (distance {distance}): if it is the same person, add \
+         the photos to {other}; if not, a door cannot tell {name} from {other}, so enrol only if that does no harm"
+    );
+    Finding::new(Weight::WrongPerson, DUPLICATE, message)
 }
 
 fn nearest_other(index: &Index, name: &PersonName, face: &[f32], scale: &Scale) -> Option<Other> {

@@ -26,8 +26,8 @@ const BLACK: f32 = 0.12;
 const WHITE: f32 = 0.15;
 const BURNT_OUT: f32 = 0.5;
 
-/// A box narrower than this (share of its height) has lost about half of the face at a side: nine in ten are not recognised any more,
-/// many of them with a fair norm.
+/// A box narrower than this (share of its height) at one edge of the photo has lost about half of the face at a side: nine in ten are not
+/// recognised any more, many of them with a fair norm. Between two edges it is a close crop, from cheek to cheek, which is recognised.
 const CUT_OFF: f32 = 0.7;
 
 /// Around mouth and chin skin is redder than this, and hardly less red than the bridge of the nose. Finds 91 to 99 % of masks (black,
@@ -54,7 +54,7 @@ pub(super) fn findings(quality: &Quality, company: &Company, gates: &Gates) -> V
         tilt(&quality.pose),
     ];
     let mut findings: Vec<Finding> = said.into_iter().flatten().collect();
-    findings.sort_by_key(|finding| finding.weight == Weight::Hint);
+    Finding::sort(&mut findings);
     findings
 }
 
@@ -172,7 +172,9 @@ fn clearness(norm: f32, gates: &Gates) -> Option<Finding> {
 fn edge(quality: &Quality) -> Option<Finding> {
     let message = "the face is cut off by the photo's edge: show the whole face";
     match quality {
-        Quality { whole, .. } if *whole < CUT_OFF => Some(Finding::new(Weight::Poor, "cut_off", message)),
+        Quality { whole, between_edges: false, .. } if *whole < CUT_OFF => {
+            Some(Finding::new(Weight::Poor, "cut_off", message))
+        }
         Quality { at_edge: true, .. } => {
             let message = "the face reaches the photo's edge: show the whole face, with some room around it";
             Some(Finding::new(Weight::Hint, "cut_off", message))
@@ -201,6 +203,7 @@ mod tests {
             side: 200,
             whole: 1.0,
             at_edge: false,
+            between_edges: false,
             pose: Pose { yaw: 3.0, pitch: -5.0, roll: 10.0 },
             surface: Some(Surface {
                 brightness: 130.0,
@@ -259,6 +262,7 @@ mod tests {
             (lit(|light| light.white = 0.6), Some(("overexposed", Poor))),
             (Quality { at_edge: true, whole: 0.75, ..good() }, Some(("cut_off", Hint))),
             (Quality { at_edge: true, whole: 0.65, ..good() }, Some(("cut_off", Poor))),
+            (Quality { at_edge: true, between_edges: true, whole: 0.5, ..good() }, Some(("cut_off", Hint))),
             (lit(|light| light.mouth_redness = 2.0), Some(("mouth_covered", Poor))),
             // A photo in grey.
             (lit(|light| (light.mouth_redness, light.nose_redness) = (0.0, 0.0)), None),
