@@ -426,7 +426,7 @@ fn a_decision_holds_all_that_it_rests_on() {
         }],
         "votes": {"agreeing": 2, "needed": 2, "strong": true},
         "fused": {"name": "Ann", "distance": 0.31, "raw_distance": 0.41},
-        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "reason": null, "why": decision["why"],
+        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "liveness": null, "reason": null, "why": decision["why"],
     });
     assert_eq!(decision, expected);
     assert!(
@@ -438,7 +438,9 @@ fn a_decision_holds_all_that_it_rests_on() {
 #[test]
 fn every_reason_is_explained_with_what_to_do() {
     use Reason::{BelowThreshold, Blurred, NobodyEnrolled, TooFewShots, TooNearToTwo, TooSmall, TurnedAway};
-    for reason in [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots] {
+    for reason in
+        [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots, Spoof, NotSeenAlive]
+    {
         let event = only(Day::new().at(1_000, &[], &[seen(1, ANN, Verdict::Reject(reason))])).event;
         let decision: Value = serde_json::from_str(&event.decision).unwrap();
         assert_eq!(decision["reason"].as_str(), event.reason.as_deref());
