@@ -437,7 +437,9 @@ fn a_decision_holds_all_that_it_rests_on() {
 
 #[test]
 fn every_reason_is_explained_with_what_to_do() {
-    use Reason::{BelowThreshold, Blurred, NobodyEnrolled, TooFewShots, TooNearToTwo, TooSmall, TurnedAway};
+    use Reason::{
+        BelowThreshold, Blurred, NobodyEnrolled, NotSeenAlive, Spoof, TooFewShots, TooNearToTwo, TooSmall, TurnedAway,
+    };
     for reason in
         [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots, Spoof, NotSeenAlive]
     {
