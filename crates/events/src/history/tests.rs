@@ -460,8 +460,12 @@ fn a_decision_holds_all_that_it_rests_on() {
 
 #[test]
 fn every_reason_is_explained_with_what_to_do() {
-    use Reason::{BelowThreshold, Blurred, NobodyEnrolled, TooFewShots, TooNearToTwo, TooSmall, TurnedAway};
-    for reason in [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots] {
+    use Reason::{
+        BelowThreshold, Blurred, NobodyEnrolled, NotSeenAlive, Spoof, TooFewShots, TooNearToTwo, TooSmall, TurnedAway,
+    };
+    for reason in
+        [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots, Spoof, NotSeenAlive]
+    {
         let event = only(Day::new().at(1_000, &[], &[seen(1, ANN, Verdict::Reject(reason))])).event;
         let decision: Value = serde_json::from_str(&event.decision).unwrap();
         assert_eq!(decision["reason"].as_str(), event.reason.as_deref());
