@@ -178,8 +178,6 @@ pub enum LandmarkKind {
 pub enum SideRole {
     /// Whether it is alive or a picture.
     Liveness,
-    /// Whether an eye is closed.
-    Eye,
     /// How old it looks.
     Age,
     /// Whether it looks female or male.
@@ -190,13 +188,12 @@ pub enum SideRole {
 
 impl SideRole {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Liveness, Self::Eye, Self::Age, Self::Gender, Self::Expression];
+    pub const ALL: [Self; 4] = [Self::Liveness, Self::Age, Self::Gender, Self::Expression];
 
     /// Its key in the catalogue.
     pub fn key(self) -> &'static str {
         match self {
             Self::Liveness => "liveness",
-            Self::Eye => "eye",
             Self::Age => "age",
             Self::Gender => "gender",
             Self::Expression => "expression",

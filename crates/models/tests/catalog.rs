@@ -170,7 +170,7 @@ fn an_attribute_model_says_how_far_it_is_off() {
         ("error = 9.5", "error = 0", "age.error"),
         ("error = 0.1", "error = 10", "gender.error"),
         ("middle = 0.75", "middle = 1", "gender.middle"),
-        ("side.age", "side.eye", "eye.error"),
+        ("side.age", "side.liveness", "liveness.error"),
         ("[24, 30]", "[nan, 30]", "age.template"),
     ] {
         let error = with(&format!("{PACK}{}", SIDE.replacen(old, new, 1))).unwrap_err().to_string();
