@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, clip, demo_video, photo, photo_path, until};
+use crate::support::{Answer, Home, clip, demo_video, photo, photo_path, until};
 
 /// The file of an attribute model in the folder of models.
 const MODELS: [&str; 3] = ["fr_age.onnx", "fr_gender.onnx", "fr_expression.onnx"];
@@ -25,6 +25,53 @@ fn models_without_attributes(home: &Home) -> PathBuf {
         }
     }
     folder
+}
+
+/// A folder of models of its own, in which the gender model's file can be replaced.
+fn models_with_a_gender_of_its_own(home: &Home) -> (PathBuf, PathBuf) {
+    let installed = photo_path("obama.jpg").ancestors().nth(2).expect("the folder of models").to_owned();
+    let folder = models_without_attributes(home);
+    for package in fs::read_dir(installed).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        if package.join(MODELS[1]).is_file() {
+            let own = folder.join(package.file_name().unwrap()).join(MODELS[1]);
+            fs::copy(package.join(MODELS[1]), &own).unwrap();
+            return (folder, own);
+        }
+    }
+    panic!("no gender model is installed: run ./test, or `vultus models pull default`");
+}
+
+/// As many bytes, and no model.
+fn break_file(file: &Path) {
+    let size = fs::metadata(file).unwrap().len() as usize;
+    fs::remove_file(file).unwrap();
+    fs::write(file, vec![0x5a; size]).unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_model_is_told_at_the_start_and_later_on_stops_no_door() {
+    let home = Home::new();
+    home.enrol("obama", "obama.jpg");
+    let (models, gender) = models_with_a_gender_of_its_own(&home);
+    let home =
+        home.with("MODELS_DIR", models.to_str().unwrap()).with("ATTRIBUTES", "gender").with("VIDEO_SOURCE", "none");
+    assert!(home.run(&["doctor"]).stdout.contains("those of ATTRIBUTES too"));
+    let mut vultus = home.start(&["serve"]).await;
+    break_file(&gender);
+    let mut viewer = vultus.viewer().await;
+    let door = json!({"id": "door", "source": path_of(&clip(3, 2)), "loop_file": true});
+    Answer::to(vultus.post("/api/v1/cameras").body(door.to_string())).await.json();
+    viewer.event_where("obama passing", |event| event["status"] == "PASS" && event["name"] == "obama").await;
+    vultus.says("ATTRIBUTES: left out from now on").await;
+
+    let said = home.run(&["doctor"]).stdout;
+    assert!(said.contains("MISSING  inference") && said.contains("ATTRIBUTES"), "{said}");
+    let said = home.run(&["recognize", &path("obama.jpg")]).failed_with(1);
+    assert!(said.contains("ATTRIBUTES cannot be estimated") && said.contains("fr_gender.onnx"), "{said}");
+}
+
+fn path_of(file: &Path) -> &str {
+    file.to_str().expect("UTF-8")
 }
 
 fn first_face(stdout: &str) -> Value {

@@ -176,6 +176,59 @@ async fn strictness_is_a_parameter_and_does_not_cover_other_people() {
 }
 
 #[tokio::test]
+async fn somebody_who_is_enrolled_is_no_new_person_however_many_photos_say_so() {
+    let home = Home::new();
+    let vultus = home.start(&["api"]).await;
+    enrol(&vultus, "obama", "", &[photo("obama.jpg")]).await.ok();
+    let twice = ["obama2.jpg", "obama2.jpg"].map(photo);
+    let refused = enrol(&vultus, "barack", "", &twice).await;
+    assert_eq!((refused.status, told(&refused)), (422, vec!["refused duplicate_person / ".to_owned(); 2]));
+    let message = refused.json()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("force=1") && !message.contains("strict=0"), "{message}");
+    let different = ["obama2.jpg", "obama3.jpg", "obama_partial_face.jpg"].map(photo);
+    let refused = enrol(&vultus, "barack", "", &different).await;
+    assert_eq!((refused.status, &refused.json()["accepted"]), (422, &json!(0)), "{:?}", told(&refused));
+    assert!(told(&refused).iter().all(|told| told.starts_with("refused duplicate_person")), "{:?}", told(&refused));
+    // Whom nobody else looks like is enrolled, and a stranger's photo among theirs does not make them that stranger.
+    let with_a_stranger = enrol(&vultus, "joe", "", &["biden.jpg", "biden.jpg", "obama2.jpg"].map(photo)).await;
+    assert_eq!(
+        told(&with_a_stranger),
+        ["enrolled  / ", "enrolled  / ", "refused duplicate_person unlike_other_photos / "]
+    );
+    assert_eq!(vultus.faces().await, ["obama", "joe"]);
+    // The gravest reason comes first, and is the code of the answer.
+    let small = edited("obama2.jpg", "scale=iw/9:-1", "png");
+    let form = form(&[small]).text("name", "barack");
+    assert_eq!(vultus.post_form("/register?strict=1", form).await.error(), "422 duplicate_person");
+}
+
+#[tokio::test]
+async fn two_requests_at_once_do_not_enrol_one_person_under_two_names() {
+    let home = Home::new();
+    let vultus = home.start(&["api"]).await;
+    for round in 0..3 {
+        let names = [format!("a{round}"), format!("b{round}")];
+        let (one, other) = ([photo("obama.jpg")], [photo("obama2.jpg")]);
+        let (one, other) = tokio::join!(enrol(&vultus, &names[0], "", &one), enrol(&vultus, &names[1], "", &other));
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 422], "round {round}");
+        let first = vultus.faces().await.remove(0);
+        vultus.unregister(&first).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_close_crop_of_one_person_is_of_one_person() {
+    let home = Home::new();
+    let vultus = home.start(&["api"]).await;
+    let close = edited("obama.jpg", "crop=260:420:362:40", "png");
+    let answer = enrol(&vultus, "obama", "", &[close]).await;
+    assert_eq!(told(&answer), ["enrolled  / cut_off"]);
+    assert_eq!(answer.json()["results"][0]["measures"]["faces"], 1);
+}
+
+#[tokio::test]
 async fn one_strangers_photo_among_somebodys_first_is_found_and_a_dry_run_enrols_nobody() {
     let home = Home::new();
     let vultus = home.start(&["api"]).await;
@@ -191,7 +244,10 @@ async fn one_strangers_photo_among_somebodys_first_is_found_and_a_dry_run_enrols
         )
     );
     assert_eq!(vultus.faces().await, Vec::<String>::new());
-    assert_eq!(enrol(&vultus, "nobody", "?dry_run=1", &[blank()]).await.status, 200);
+    let nothing = enrol(&vultus, "nobody", "?dry_run=1", &[blank()]).await.ok();
+    assert_eq!((nothing.get("error"), &nothing["refused"]), (None, &json!(1)));
+    let message = nothing["message"].as_str().unwrap();
+    assert!(!message.contains("strict") && !message.contains("force"), "nothing overrides it: {message}");
 
     let done = enrol(&vultus, "obama", "", &photos).await.ok();
     assert_eq!((&done["templates"], &done["refused"]), (&json!(3), &json!(1)));
@@ -262,6 +318,8 @@ fn the_command_line_refuses_by_the_same_rules_and_names_its_flags() {
 
     let said = home.run(&["people", "add", "barack", &obama2, "--no-strict"]).failed_with(1);
     assert!(said.contains("looks like obama") && said.contains("--force"), "{said}");
+    let said = home.run(&["people", "add", "barack", &obama2, &obama2]).failed_with(1);
+    assert!(said.contains("looks like obama") && said.contains("--force") && !said.contains("--no-strict"), "{said}");
     assert_eq!(home.run(&["people", "add", "barack", &obama2, "--force"]).succeeded(), "barack: 1 photo in all\n");
 
     std::fs::create_dir(home.file("faces")).unwrap();

@@ -111,7 +111,12 @@ impl Look {
                     engine.attributes(image, found, five, settings.attributes)
                 });
                 sight.stages.attributes += started.elapsed();
-                looked
+                // Nothing is decided by them, and no door stays shut for want of them.
+                if let Err(error) = looked {
+                    tracing::error!(camera = &*settings.camera, %error, "ATTRIBUTES: left out from now on");
+                    settings.attributes = AttributeChoice::OFF;
+                }
+                Ok(())
             })?;
             self.motion.looked_at();
             self.looked_at = Some(frame.read_at);

@@ -96,6 +96,9 @@ async fn measure_rules() {
 /// People whose best photo is altered.
 const ALTERED: usize = 120;
 
+/// The face of a photo made worse, if there is one, and whether the person is not recognised by it.
+type Seen = (Option<Candidate>, bool);
+
 /// A photo made worse; told where its face is.
 type Worsen = Box<dyn Fn(&RgbImage, &Rect) -> RgbImage>;
 
@@ -204,9 +207,7 @@ fn measure_altered() {
             })
             .collect();
         let percent = |part: usize, all: usize| format!("{:.0} %", part as f64 / all.max(1) as f64 * 100.0);
-        let share = |is: &dyn Fn(&(Option<Candidate>, bool)) -> bool| {
-            percent(seen.iter().filter(|one| is(one)).count(), seen.len())
-        };
+        let share = |is: &dyn Fn(&Seen) -> bool| percent(seen.iter().filter(|one| is(one)).count(), seen.len());
         let clear: Vec<_> = seen.iter().filter(|(face, _)| norm_of(face) >= gates.enrol_norm).collect();
         let mut norms: Vec<f32> = seen.iter().map(|(face, _)| norm_of(face)).collect();
         norms.sort_by(f32::total_cmp);

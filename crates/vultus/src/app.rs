@@ -1,13 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use anyhow::Context;
 use camera::{LivenessMode, Rule, SeenFace};
 use events::Calendar;
 use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
-use gallery::{Candidate, EnrolError, EnrolPolicy, Gallery, PersonName, Scale};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
 use models::{Cache, Catalog, InstalledPack};
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::bulk::BulkLimits;
 use crate::http::{FORM_BYTES, Intake};
@@ -43,6 +43,10 @@ struct Shared {
     turns: Arc<Semaphore>,
     photos: Intake,
     archives: Intake,
+    /// Held from the comparison with who is enrolled to the enrolment: two at once would not see each other.
+    enrolling: Mutex<()>,
+    /// An attribute model that fails is told once.
+    attributes_failed: Once,
     runtime: Runtime,
     installed: InstalledPack,
 }
@@ -78,12 +82,8 @@ impl App {
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
         must_follow(settings.liveness, settings.tracking)?;
-        if settings.liveness.is_on() {
-            let pool = engines_pool.clone();
-            tokio::task::spawn_blocking(move || pool.with(face::Engine::open_liveness))
-                .await?
-                .context("LIVENESS is on, and nothing can tell whether a face is alive: set it to off, or mend this")?;
-        }
+        let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
+        tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
         let engines = engines.max(1);
         let turns = Arc::new(Semaphore::new(engines));
         let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
@@ -97,6 +97,8 @@ impl App {
             turns,
             photos,
             archives,
+            enrolling: Mutex::new(()),
+            attributes_failed: Once::new(),
             runtime,
             installed,
         };
@@ -182,6 +184,27 @@ impl App {
         self.gallery().compare(name, candidates, policy, self.rule().threshold).await;
     }
 
+    /// Compares photos likewise and enrols those that `policy` takes; nobody else is enrolled by this process in between. `None` when
+    /// `policy` takes none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enrol(
+        &self,
+        name: &PersonName,
+        candidates: &mut [&mut Candidate],
+        policy: EnrolPolicy,
+    ) -> Result<Option<Enrolled>, EnrolError> {
+        let _in_turn = self.shared.enrolling.lock().await;
+        self.compare(name, candidates, policy).await;
+        let fit: Vec<_> =
+            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| face.embedding.clone()).collect();
+        match fit.as_slice() {
+            [] => Ok(None),
+            fit => self.gallery().enrol(name, fit).await.map(Some),
+        }
+    }
+
     /// Finds and names every face of a photo.
     ///
     /// # Errors
@@ -202,8 +225,12 @@ impl App {
                     named = named.looked_at(engine.liveness(&image, &area)?, liveness);
                 }
                 if attributes != AttributeChoice::OFF && seen.len() < FACES_WITH_ATTRIBUTES {
-                    let looked = engine.attributes(&image, &named.detection, &named.landmarks, attributes)?;
-                    named.attributes = Some(looked);
+                    let looked = engine.attributes(&image, &named.detection, &named.landmarks, attributes);
+                    // Nothing is decided by them, and nobody is kept out for want of them.
+                    if let Err(error) = &looked {
+                        app.shared.attributes_failed.call_once(|| tracing::error!(%error, "ATTRIBUTES: left out"));
+                    }
+                    named.attributes = looked.ok();
                 }
                 seen.push(named);
             }
@@ -232,6 +259,16 @@ impl App {
         .await
         .unwrap_or_else(|error| Err(failed(&error)))
     }
+}
+
+/// Opens the models beside the main path that the settings ask for: that one cannot be used is to be known at the start.
+fn open_beside(pool: &EnginePool, liveness: LivenessMode, attributes: AttributeChoice) -> anyhow::Result<()> {
+    if liveness.is_on() {
+        pool.with(Engine::open_liveness)
+            .context("LIVENESS is on, and nothing can tell whether a face is alive: set it to off, or mend this")?;
+    }
+    pool.with(|engine| engine.open_attributes(attributes))
+        .context("ATTRIBUTES cannot be estimated: set it to off, or mend this")
 }
 
 /// Bytes of the largest form with a file of this size.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::models::Cache;
 use anyhow::Context;
 use events::WebhookSettings;
-use face::Engine;
+use face::{AttributeChoice, Engine};
 use gallery::Scale;
 use store::Store;
 
@@ -87,11 +87,16 @@ fn inference(settings: &Settings) -> Finding {
         let (runtime, installed) = models_of(settings)?;
         must_follow(settings.liveness, settings.tracking)?;
         let mut engine = Engine::open(&runtime, &installed)?;
-        if !settings.liveness.is_on() {
-            return Ok("the models load and run".to_owned());
+        let mut beside = Vec::new();
+        if settings.liveness.is_on() {
+            engine.open_liveness().context("LIVENESS is on")?;
+            beside.push(", that of LIVENESS too");
         }
-        engine.open_liveness().context("LIVENESS is on")?;
-        Ok("the models load and run, that of LIVENESS too".to_owned())
+        if settings.attributes != AttributeChoice::OFF {
+            engine.open_attributes(settings.attributes).context("ATTRIBUTES cannot be estimated")?;
+            beside.push(", those of ATTRIBUTES too");
+        }
+        Ok(format!("the models load and run{}", beside.concat()))
     };
     look().map_or_else(|error| Bad(format!("{error:#}")), Good)
 }

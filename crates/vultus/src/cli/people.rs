@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use gallery::{Candidate, EnrolError, EnrolPolicy, PersonName};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Finding, PersonName};
 use serde_json::{Map, Value};
 use store::Store;
 
@@ -12,7 +12,7 @@ use super::output::say;
 use super::progress;
 use crate::app::{App, catalog_of};
 use crate::bulk::{Entry, ZipPhotos, folder_photos};
-use crate::http::{EntryResult, enrol_all, in_words};
+use crate::http::{EntryResult, enrol_all, in_words, what_overrides};
 use crate::people::{self, ProfilePatch};
 use crate::settings::Settings;
 
@@ -33,13 +33,15 @@ impl Leniency {
     }
 }
 
-/// What can be done about a refusal.
-const HINT: &str = "--no-strict enrols poor photos too, --force a face that looks like somebody else's";
+/// What can be done about refusals, to be added to a sentence.
+fn hint(reasons: &[Finding]) -> Option<String> {
+    what_overrides(reasons, "--no-strict", "--force")
+}
 
 /// Who is enrolled.
 #[derive(Debug, Subcommand)]
 pub enum People {
-    /// Enrol a person from one or more photos.
+    /// Enrol a person from one or more photos: all of them, or none when one is refused.
     #[command(after_help = "Example:
   vultus people add John john1.jpg john2.jpg john3.jpg")]
     Add {
@@ -128,18 +130,20 @@ async fn add(app: &App, name: &str, photos: &[PathBuf], policy: EnrolPolicy) -> 
         candidates.push(app.examine(bytes).await.with_context(in_photo)?);
     }
     app.compare(&name, &mut candidates.iter_mut().collect::<Vec<&mut Candidate>>(), policy).await;
-    let mut refused = 0;
+    let (mut refused, mut reasons) = (0, Vec::new());
     for (photo, candidate) in photos.iter().zip(&candidates) {
         if candidate.is_refused(policy) {
             eprintln!("{}: {}", photo.display(), in_words(&candidate.reasons(policy)));
             refused += 1;
+            reasons.extend(candidate.reasons(policy));
         }
         for warning in candidate.warnings(policy) {
             eprintln!("warning: {}: {}", photo.display(), warning.message);
         }
     }
     if refused > 0 {
-        bail!("{name} is not enrolled: {} of {} refused; {HINT}", photos_text(refused), candidates.len());
+        let hint = hint(&reasons).map(|hint| format!("; {hint}")).unwrap_or_default();
+        bail!("no photo of {name} is enrolled: {} of {} refused{hint}", photos_text(refused), candidates.len());
     }
     let embeddings: Vec<_> = candidates.into_iter().map(|candidate| candidate.embedding).collect();
     let enrolled = app.gallery().enrol(&name, &embeddings).await?;
@@ -231,8 +235,9 @@ async fn import(settings: Settings, source: &Path, policy: EnrolPolicy) -> anyho
     for result in &failed {
         eprintln!("{}: {}", result.file, result.message.as_deref().unwrap_or_default());
     }
-    if failed.iter().any(|result| result.measures.is_some()) {
-        eprintln!("{HINT}");
+    let reasons: Vec<Finding> = failed.iter().flat_map(|result| result.reasons.clone()).collect();
+    if let Some(hint) = hint(&reasons) {
+        eprintln!("{hint}");
     }
     say(format!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len()))?;
     Ok(if results.len() == failed.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

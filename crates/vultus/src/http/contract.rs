@@ -108,11 +108,9 @@ pub(super) async fn register(
     let image = image.filter(|image| !image.is_empty()).ok_or_else(|| missing("image"))?;
 
     let mut candidate = server.app.examine(image).await?;
-    server.app.compare(&name, &mut [&mut candidate], policy).await;
-    if candidate.is_refused(policy) {
+    let Some(enrolled) = server.app.enrol(&name, &mut [&mut candidate], policy).await? else {
         return Err(enrolment::refused(&candidate.reasons(policy)));
-    }
-    let enrolled = server.app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await?;
+    };
     let quality = rounded(candidate.quality.norm, 100.0);
     tracing::info!(name = name.as_str(), templates = enrolled.templates, quality, "enrolled");
     let message = match enrolled.created {

@@ -1,7 +1,7 @@
 //! What the ways of enrolling somebody have in common: by which rules, and what was measured.
 
 use axum::http::StatusCode;
-use gallery::{Candidate, Distance, EnrolPolicy, Finding};
+use gallery::{Candidate, Distance, EnrolPolicy, Finding, Weight};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -116,6 +116,20 @@ pub(super) fn rounded(value: f32, parts: f64) -> f64 {
 pub(super) fn refused(reasons: &[Finding]) -> ApiError {
     let code = reasons.first().map_or("not_enrolled", |reason| reason.code);
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, in_words(reasons))
+}
+
+/// What would enrol photos that are refused for these reasons: the switch against poor photos, or the one for faces of somebody else,
+/// or both. `None` when there is nothing to override.
+pub fn what_overrides(reasons: &[Finding], strict: &str, force: &str) -> Option<String> {
+    let is_for = |weight: Weight| reasons.iter().any(|reason| reason.weight == weight);
+    match (is_for(Weight::Poor), is_for(Weight::WrongPerson)) {
+        (false, false) => None,
+        (true, false) => Some(format!("{strict} enrols poor photos too")),
+        (false, true) => Some(format!("{force} enrols a face too that looks like somebody else's")),
+        (true, true) => {
+            Some(format!("{strict} enrols poor photos too, {force} a face that looks like somebody else's"))
+        }
+    }
 }
 
 /// All reasons in one line.

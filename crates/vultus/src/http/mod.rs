@@ -39,7 +39,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 pub use camera_report::camera_report;
-pub use enrolment::in_words;
+pub use enrolment::{in_words, what_overrides};
 pub use error::ApiError;
 pub use health::{Health, Stream};
 pub use intake::Intake;

@@ -67,6 +67,9 @@ pub struct EntryResult {
     #[schema(value_type = Vec<Object>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Finding>,
+    /// What stopped it and could be overridden.
+    #[serde(skip)]
+    pub reasons: Vec<Finding>,
 }
 
 /// Enrols everybody in a ZIP of photos. One bad entry never spoils the others. Whatever can be recognised is taken, with warnings;
@@ -193,14 +196,15 @@ async fn enrol(app: &App, examined: Examined, policy: EnrolPolicy) -> EntryResul
         Examined { file, name, candidate: Err(refusal) } => return failed(file, name, refusal),
         Examined { file, name: None, .. } => return failed(file, None, Refusal::nameless()),
     };
-    app.compare(&name, &mut [&mut candidate], policy).await;
+    let enrolled = app.enrol(&name, &mut [&mut candidate], policy).await;
     let measures = Some(Measures::from(&candidate));
-    if candidate.is_refused(policy) {
-        let refusal = enrolment::refused(&candidate.reasons(policy)).into();
-        return EntryResult { measures, ..failed(file, Some(name), refusal) };
-    }
-    match app.gallery().enrol(&name, std::slice::from_ref(&candidate.embedding)).await {
-        Ok(enrolled) => EntryResult {
+    match enrolled {
+        Ok(None) => {
+            let reasons = candidate.reasons(policy);
+            let refusal = enrolment::refused(&reasons).into();
+            EntryResult { measures, reasons, ..failed(file, Some(name), refusal) }
+        }
+        Ok(Some(enrolled)) => EntryResult {
             file,
             name: Some(name.to_string()),
             status: "enrolled",
@@ -209,6 +213,7 @@ async fn enrol(app: &App, examined: Examined, policy: EnrolPolicy) -> EntryResul
             templates: Some(enrolled.templates),
             measures,
             warnings: candidate.warnings(policy),
+            reasons: Vec::new(),
         },
         Err(error) => failed(file, Some(name), ApiError::from(error).into()),
     }
@@ -224,5 +229,6 @@ fn failed(file: String, name: Option<PersonName>, refusal: Refusal) -> EntryResu
         templates: None,
         measures: None,
         warnings: Vec::new(),
+        reasons: Vec::new(),
     }
 }

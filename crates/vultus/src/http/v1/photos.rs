@@ -5,15 +5,14 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use face::Embedding;
 use futures_util::future::join_all;
-use gallery::{Candidate, EnrolPolicy, Finding, PersonName, Weight};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Finding, PersonName, Weight};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::events::query::Parameters;
 use crate::http::contract::missing;
-use crate::http::enrolment::{self, EnrolParameters, Measures, rounded};
+use crate::http::enrolment::{self, EnrolParameters, Measures, rounded, what_overrides};
 use crate::http::error::ErrorBody;
 use crate::http::upload::{FORM_BYTES, Form};
 use crate::http::{ApiError, Server};
@@ -131,28 +130,28 @@ pub(in crate::http) async fn add(
         return Err(missing("image"));
     }
 
-    let mut looked_at = join_all(images.into_iter().map(async |(file, image)| (file, app.examine(image).await))).await;
+    let looked_at = join_all(images.into_iter().map(async |(file, image)| (file, app.examine(image).await))).await;
+    let mut looked_at = looked_at.into_iter().map(told_apart).collect::<Result<Vec<_>, _>>()?;
     let mut faces: Vec<&mut Candidate> = looked_at.iter_mut().filter_map(|(_, face)| face.as_mut().ok()).collect();
-    app.compare(&name, &mut faces, policy).await;
-    let fit: Vec<Embedding> =
-        faces.iter().filter(|face| !face.is_refused(policy)).map(|face| face.embedding.clone()).collect();
-    let enrolled = match fit.as_slice() {
-        [] => None,
-        _ if dry_run => None,
-        fit => Some(app.gallery().enrol(&name, fit).await?),
+    let enrolled = if dry_run {
+        app.compare(&name, &mut faces, policy).await;
+        None
+    } else {
+        app.enrol(&name, &mut faces, policy).await?
     };
-    let mut results = Vec::new();
-    for (file, face) in looked_at {
-        results.push(match face {
-            Ok(face) => judged(file, &face, policy, dry_run),
-            Err(error) => unusable(file, error.into())?,
-        });
-    }
-    let (accepted, refused) = (fit.len(), results.len() - fit.len());
-    let message = message(&name, accepted, refused, dry_run);
+    let accepted = faces.iter().filter(|face| !face.is_refused(policy)).count();
+    let reasons: Vec<Finding> = faces.iter().flat_map(|face| face.reasons(policy)).collect();
+    let refused = looked_at.len() - accepted;
+    let message = message(&name, accepted, refused, &reasons, dry_run);
+    let results = looked_at.into_iter().map(|(file, face)| match face {
+        Ok(face) => judged(file, &face, policy, dry_run),
+        Err(reason) => unusable(file, reason),
+    });
+    let results = results.collect();
     tracing::info!(name = name.as_str(), accepted, refused, dry_run, "photos of a person");
+    let status = if accepted == 0 && !dry_run { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let body = PhotosResult {
-        error: (accepted == 0).then_some("not_enrolled"),
+        error: (status != StatusCode::OK).then_some("not_enrolled"),
         message,
         name: name.to_string(),
         created: enrolled.as_ref().is_some_and(|enrolled| enrolled.created),
@@ -162,7 +161,6 @@ pub(in crate::http) async fn add(
         refused,
         results,
     };
-    let status = if accepted == 0 && !dry_run { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, Json(body)).into_response())
 }
 
@@ -183,13 +181,21 @@ fn judged(file: Option<String>, face: &Candidate, policy: EnrolPolicy, dry_run: 
     }
 }
 
-/// A photo with nothing to measure. What failed on our side is no fault of the photo's.
-fn unusable(file: Option<String>, error: ApiError) -> Result<PhotoResult, ApiError> {
-    if error.is_ours() {
-        return Err(error);
-    }
-    let reason = Finding { code: error.code(), message: error.to_string(), weight: Weight::Poor };
-    Ok(PhotoResult {
+/// A photo with its face, or with why there is nothing to measure. What failed on our side is no fault of the photo's, and the request's
+/// error, before anybody is enrolled.
+fn told_apart(
+    (file, face): (Option<String>, Result<Candidate, EnrolError>),
+) -> Result<(Option<String>, Result<Candidate, Finding>), ApiError> {
+    let face = match face.map_err(ApiError::from) {
+        Ok(face) => Ok(face),
+        Err(error) if error.is_ours() => return Err(error),
+        Err(error) => Err(Finding { code: error.code(), message: error.to_string(), weight: Weight::Poor }),
+    };
+    Ok((file, face))
+}
+
+fn unusable(file: Option<String>, reason: Finding) -> PhotoResult {
+    PhotoResult {
         file,
         status: "refused",
         r#box: None,
@@ -197,10 +203,10 @@ fn unusable(file: Option<String>, error: ApiError) -> Result<PhotoResult, ApiErr
         measures: None,
         reasons: vec![reason],
         warnings: Vec::new(),
-    })
+    }
 }
 
-fn message(name: &PersonName, accepted: usize, refused: usize, dry_run: bool) -> String {
+fn message(name: &PersonName, accepted: usize, refused: usize, reasons: &[Finding], dry_run: bool) -> String {
     let photos = |count| if count == 1 { "1 photo".to_owned() } else { format!("{count} photos") };
     let done = match dry_run {
         true => "fit to enrol, and nothing was done",
@@ -208,12 +214,15 @@ fn message(name: &PersonName, accepted: usize, refused: usize, dry_run: bool) ->
     };
     match (accepted, refused) {
         (accepted, 0) => format!("{name}: {} {done}", photos(accepted)),
-        (accepted, refused) => format!(
-            "{name}: {} {done}, {} refused: see the reasons in `results`. `strict=0` enrols a poor photo all the same, `force=1` one that \
-             looks like somebody else",
-            photos(accepted),
-            photos(refused)
-        ),
+        (accepted, refused) => {
+            let overridden = what_overrides(reasons, "`strict=0`", "`force=1`").map(|what| format!(". {what}"));
+            format!(
+                "{name}: {} {done}, {} refused: see the reasons in `results`{}",
+                photos(accepted),
+                photos(refused),
+                overridden.unwrap_or_default()
+            )
+        }
     }
 }
 
