@@ -184,13 +184,13 @@ mod tests {
 
         #[test]
         fn the_threshold_as_it_is_written_accepts_no_more_than_was_asked_for(count in 3u32..500, jitter in 0.0f32..1e-4) {
-            let mut impostor = Distances::default();
+            let (scale, mut impostor) = (scale(), Distances::default());
             let raws: Vec<f32> = (0..1_000).map(|i| 0.5 + jitter + i as f32 * 7.7e-4).collect();
             raws.iter().for_each(|raw| impostor.add(*raw));
-            let proposal = Wanted::Fmr(f64::from(count) / 1e3).proposal(&genuine(), &impostor, &scale()).unwrap();
+            let proposal = Wanted::Fmr(f64::from(count) / 1e3).proposal(&genuine(), &impostor, &scale).unwrap();
             let written = serde_json::to_string(&proposal.th_accept).unwrap();
             let threshold = Distance::new(written.parse().unwrap());
-            let accepted = raws.iter().filter(|raw| scale().distance(RawDistance(**raw)) < threshold).count();
+            let accepted = raws.iter().filter(|raw| scale.distance(RawDistance(**raw)) < threshold).count();
             prop_assert!(accepted as u64 <= u64::from(count), "{written} accepts {accepted} of {count}");
             prop_assert!(proposal.false_matches.unwrap().abs_diff(accepted as u64) <= 1);
         }
