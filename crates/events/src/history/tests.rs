@@ -449,7 +449,7 @@ fn a_decision_holds_all_that_it_rests_on() {
         }],
         "votes": {"agreeing": 2, "needed": 2, "strong": true},
         "fused": {"name": "Ann", "distance": 0.31, "raw_distance": 0.41},
-        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "liveness": null, "reason": null, "why": decision["why"],
+        "second": {"name": "Bob", "distance": 0.7}, "margin": 0.39, "reason": null, "why": decision["why"],
     });
     assert_eq!(decision, expected);
     assert!(
