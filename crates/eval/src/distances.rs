@@ -43,6 +43,14 @@ impl Default for Distances {
 }
 
 impl Distances {
+    /// Those of so many pairs.
+    #[cfg(test)]
+    pub(crate) fn of(raw: &[f32]) -> Self {
+        let mut distances = Self::default();
+        raw.iter().for_each(|raw| distances.add(*raw));
+        distances
+    }
+
     /// One more pair; an infinite distance is a pair of which one photo shows no face.
     pub fn add(&mut self, raw: f32) {
         if raw.is_finite() {
@@ -115,15 +123,9 @@ pub(crate) struct Step {
 mod tests {
     use super::*;
 
-    fn of(raw: &[f32]) -> Distances {
-        let mut distances = Distances::default();
-        raw.iter().for_each(|raw| distances.add(*raw));
-        distances
-    }
-
     #[test]
     fn the_farthest_edge_lets_in_no_more_than_allowed() {
-        let distances = of(&[0.5, 0.6, 0.7, 2.0, f32::INFINITY]);
+        let distances = Distances::of(&[0.5, 0.6, 0.7, 2.0, f32::INFINITY]);
         assert_eq!((distances.all(), distances.compared()), (5, 4));
         let edge = distances.edge_above(1);
         assert_eq!(distances.below(edge), 1);
@@ -134,8 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_merged_counts_together() {
-        let mut distances = of(&[0.1]);
-        distances.merge(&of(&[0.1, f32::INFINITY]));
+        let mut distances = Distances::of(&[0.1]);
+        distances.merge(&Distances::of(&[0.1, f32::INFINITY]));
         assert_eq!((distances.below(Edge::at(0.2)), distances.all()), (2, 3));
     }
 }

@@ -60,14 +60,9 @@ pub struct Times {
     pub embed: Option<f64>,
 }
 
-/// The face that a labelled photo is about: the largest in square pixels less twice the squared distance of its centre from the
-/// photo's, as LFW's photos, centred on the person that they are named after, want it.
+/// The face that a labelled photo is about: the most prominent one.
 pub fn main_face<'a>(found: &'a [Detection], picture: &dyn Picture) -> Option<&'a Detection> {
-    let middle = (picture.width() as f32 / 2.0, picture.height() as f32 / 2.0);
-    let rank = |face: &Detection| {
-        let centre = face.area.centre();
-        face.area.area() - 2.0 * ((centre.x - middle.0).powi(2) + (centre.y - middle.1).powi(2))
-    };
+    let rank = |face: &Detection| face.area.prominence((picture.width(), picture.height()));
     // Of equals the first, as the reference has it.
     found.iter().rev().max_by(|a, b| rank(a).total_cmp(&rank(b)))
 }

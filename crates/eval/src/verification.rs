@@ -90,15 +90,9 @@ mod tests {
 
     use super::*;
 
-    fn of(raw: &[f32]) -> Distances {
-        let mut distances = Distances::default();
-        raw.iter().for_each(|raw| distances.add(*raw));
-        distances
-    }
-
     #[test]
     fn pairs_that_lie_apart_have_no_error() {
-        let (genuine, impostor) = (of(&[0.1, 0.2, 0.3]), of(&[0.7, 0.8]));
+        let (genuine, impostor) = (Distances::of(&[0.1, 0.2, 0.3]), Distances::of(&[0.7, 0.8]));
         assert_eq!(auc(&genuine, &impostor), Some(1.0));
         assert_eq!(equal_error(&genuine, &impostor).unwrap().rate, 0.0);
     }
@@ -106,7 +100,7 @@ mod tests {
     #[test]
     fn a_case_worked_by_hand() {
         // Of 4 × 4 comparisons the genuine pair is nearer in 4 + 4 + 3 + 1.
-        let (genuine, impostor) = (of(&[0.1, 0.2, 0.5, 0.7]), of(&[0.4, 0.6, 0.65, 0.9]));
+        let (genuine, impostor) = (Distances::of(&[0.1, 0.2, 0.5, 0.7]), Distances::of(&[0.4, 0.6, 0.65, 0.9]));
         assert_eq!(auc(&genuine, &impostor), Some(12.0 / 16.0));
         // Below 0.55 one stranger of four is accepted, and one genuine pair of four is not.
         assert_eq!(equal_error(&genuine, &impostor).unwrap().rate, 0.25);
@@ -116,14 +110,14 @@ mod tests {
 
     #[test]
     fn a_missed_face_is_farther_than_everybody() {
-        let (genuine, impostor) = (of(&[0.1, f32::INFINITY]), of(&[0.5, 0.6]));
+        let (genuine, impostor) = (Distances::of(&[0.1, f32::INFINITY]), Distances::of(&[0.5, 0.6]));
         assert_eq!(auc(&genuine, &impostor), Some(0.5));
         assert_eq!(tar(&genuine, Edge::END), 0.5);
     }
 
     #[test]
     fn no_threshold_is_given_for_a_rate_that_too_few_pairs_can_show() {
-        let impostor = of(&[0.5; 100]);
+        let impostor = Distances::of(&[0.5; 100]);
         assert!(edge_at(&impostor, 1e-2, 1.0).is_some());
         assert!(edge_at(&impostor, 1e-2, 3.0).is_none());
         assert!(edge_at(&impostor, 1e-3, 1.0).is_none());
@@ -148,19 +142,19 @@ mod tests {
                 }
             }
             let want = count / (genuine.len() * impostor.len()) as f64;
-            prop_assert!((auc(&of(&genuine), &of(&impostor)).unwrap() - want).abs() < 1e-9);
+            prop_assert!((auc(&Distances::of(&genuine), &Distances::of(&impostor)).unwrap() - want).abs() < 1e-9);
         }
 
         #[test]
         fn a_roc_curve_rises(genuine in raws(), impostor in raws()) {
-            let points = roc(&of(&genuine), &of(&impostor));
+            let points = roc(&Distances::of(&genuine), &Distances::of(&impostor));
             prop_assert!(points.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1));
             prop_assert!(points.len() <= 200);
         }
 
         #[test]
         fn the_equal_error_lies_between_the_errors_around_it(genuine in raws(), impostor in raws()) {
-            let (genuine, impostor) = (of(&genuine), of(&impostor));
+            let (genuine, impostor) = (Distances::of(&genuine), Distances::of(&impostor));
             let found = equal_error(&genuine, &impostor).unwrap();
             prop_assert!((0.0..=1.0).contains(&found.rate));
             let false_matches = impostor.below(found.edge) as f64 / impostor.all() as f64;

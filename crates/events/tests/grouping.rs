@@ -44,9 +44,9 @@ fn faces_in(folder: &Path) -> Vec<Shown> {
     for person in sorted(folder).into_iter().filter(|person| !person.ends_with("groups")) {
         for photo in sorted(&person) {
             let Ok(image) = face::decode(&std::fs::read(&photo).unwrap(), &DecodeLimits::default()) else { continue };
-            let middle = (image.width() as f32 / 2.0, image.height() as f32 / 2.0);
+            let rank = |face: &Face| face.area.prominence((image.width(), image.height()));
             let faces = engine.faces(&image, 1.0).unwrap().faces;
-            let Some(face) = faces.into_iter().max_by(|a, b| share(a, middle).total_cmp(&share(b, middle))) else {
+            let Some(face) = faces.into_iter().max_by(|a, b| rank(a).total_cmp(&rank(b))) else {
                 continue;
             };
             if face.embedding.norm >= pack().embedder.gates.enrol_norm {
@@ -62,13 +62,6 @@ fn faces_in(folder: &Path) -> Vec<Shown> {
 fn set_of(folder: &Path) -> &Path {
     let named = if folder.ends_with("images") { folder.parent().unwrap_or(folder) } else { folder };
     named.file_name().map_or(named, Path::new)
-}
-
-/// Large, and in the middle.
-fn share(face: &Face, (x, y): (f32, f32)) -> f32 {
-    let area = face.area;
-    let (dx, dy) = ((area.left + area.right) / 2.0 - x, (area.top + area.bottom) / 2.0 - y);
-    area.area() - 2.0 * (dx * dx + dy * dy)
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {

@@ -79,6 +79,14 @@ impl Rect {
         if union > 0.0 { overlap / union } else { 0.0 }
     }
 
+    /// How likely this face is the one that a photo of `size` (width and height) is about: its area less twice the squared distance of
+    /// its centre from the photo's, in square pixels. LFW's photos, centred on the person that they are named after, want it.
+    pub fn prominence(&self, size: (u32, u32)) -> f32 {
+        let centre = self.centre();
+        let (dx, dy) = (centre.x - size.0 as f32 / 2.0, centre.y - size.1 as f32 / 2.0);
+        self.area() - 2.0 * (dx * dx + dy * dy)
+    }
+
     /// `[x1, y1, x2, y2]` in whole pixels: the form of the contract.
     pub fn to_pixels(&self) -> [i32; 4] {
         [self.left, self.top, self.right, self.bottom].map(|v| v.round() as i32)

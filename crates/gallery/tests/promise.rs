@@ -65,22 +65,15 @@ fn people_in(folder: &Path) -> Vec<Shown> {
         let mut photos = Vec::new();
         for photo in sorted(&place) {
             let Ok(image) = face::decode(&std::fs::read(&photo).unwrap(), &DecodeLimits::default()) else { continue };
-            let middle = (image.width() as f32 / 2.0, image.height() as f32 / 2.0);
+            let rank = |face: &Face| face.area.prominence((image.width(), image.height()));
             let faces = engine.faces(&image, 1.0).unwrap().faces;
-            let nearest = faces.into_iter().max_by(|a, b| share(a, middle).total_cmp(&share(b, middle)));
+            let nearest = faces.into_iter().max_by(|a, b| rank(a).total_cmp(&rank(b)));
             photos.extend(nearest.map(|face| face.embedding));
         }
         let name = place.file_name().unwrap().to_str().unwrap().to_owned();
         people.push(Shown { name, photos });
     }
     people
-}
-
-/// Large, and in the middle.
-fn share(face: &Face, (x, y): (f32, f32)) -> f32 {
-    let area = face.area;
-    let (dx, dy) = ((area.left + area.right) / 2.0 - x, (area.top + area.bottom) / 2.0 - y);
-    area.area() - 2.0 * (dx * dx + dy * dy)
 }
 
 fn sorted(folder: &Path) -> Vec<PathBuf> {

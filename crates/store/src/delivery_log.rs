@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use crate::{Micros, NewDelivery, Store, StoreError};
+use crate::{Micros, NewDelivery, Store, StoreError, outbox};
 
 /// Rows moved in one transaction: so that none takes longer than a server allows, nor locks others out for long.
 const MOVED_AT_ONCE: i64 = 500;
@@ -150,17 +150,7 @@ impl Store {
         self.within(async {
             let mut session = self.writing().await?;
             let mut transaction = session.begin().await?;
-            let insert = sqlx::query(
-                "INSERT INTO deliveries (id, target, body, facts, camera, created_at, queued_at, next_attempt_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $6, $6) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(&delivery.id)
-            .bind(&delivery.target)
-            .bind(&delivery.body)
-            .bind(&delivery.facts)
-            .bind(&delivery.camera)
-            .bind(delivery.created_at.0);
-            insert.execute(&mut *transaction).await?;
+            outbox::insert(delivery).execute(&mut *transaction).await?;
             let sql = format!("DELETE FROM deliveries WHERE id = $1 RETURNING {MOVED}");
             let row = sqlx::query(AssertSqlSafe(sql)).bind(&delivery.id).fetch_one(&mut *transaction).await?;
             log(&mut transaction, &row, settlement).await?;

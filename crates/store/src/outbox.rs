@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use crate::{Micros, Store, StoreError};
 
@@ -54,6 +55,26 @@ pub struct Delivery {
     pub next_attempt_at: Micros,
 }
 
+impl From<NewDelivery> for Delivery {
+    /// One that nobody has tried, and that is in no outbox.
+    fn from(new: NewDelivery) -> Self {
+        let NewDelivery { id, target, body, facts, camera, created_at } = new;
+        Self {
+            seq: 0,
+            id,
+            target,
+            body,
+            facts,
+            camera,
+            created_at,
+            queued_at: created_at,
+            attempts: 0,
+            last_error: String::new(),
+            next_attempt_at: created_at,
+        }
+    }
+}
+
 /// What waits in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outbox {
@@ -72,19 +93,7 @@ impl Store {
     /// # Errors
     /// What the database said.
     pub async fn push_delivery(&self, delivery: &NewDelivery) -> Result<(), StoreError> {
-        self.write(
-            sqlx::query(
-                "INSERT INTO deliveries (id, target, body, facts, camera, created_at, queued_at, next_attempt_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $6, $6) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(&delivery.id)
-            .bind(&delivery.target)
-            .bind(&delivery.body)
-            .bind(&delivery.facts)
-            .bind(&delivery.camera)
-            .bind(delivery.created_at.0),
-        )
-        .await?;
+        self.write(insert(delivery)).await?;
         Ok(())
     }
 
@@ -247,6 +256,20 @@ async fn lease_oldest(
     let query = sqlx::query(AssertSqlSafe(sql)).bind(owner).bind(lease_until.0).bind(target).bind(now.0);
     let row = query.fetch_optional(connection).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Puts a delivery into the outbox; one that is there already stays as it is.
+pub(crate) fn insert(delivery: &NewDelivery) -> Query<'_, Any, AnyArguments> {
+    sqlx::query(
+        "INSERT INTO deliveries (id, target, body, facts, camera, created_at, queued_at, next_attempt_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $6) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&delivery.id)
+    .bind(&delivery.target)
+    .bind(&delivery.body)
+    .bind(&delivery.facts)
+    .bind(&delivery.camera)
+    .bind(delivery.created_at.0)
 }
 
 fn read(row: &AnyRow) -> Result<Delivery, sqlx::Error> {

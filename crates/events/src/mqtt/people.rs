@@ -102,11 +102,11 @@ impl People {
 #[cfg(test)]
 mod tests {
     use face::Embedding;
-    use gallery::{Distance, PersonName, Strictness};
+    use gallery::PersonName;
     use models::Catalog;
     use store::Store;
 
-    use super::super::settings::{Dialects, MqttSettings};
+    use super::super::settings::MqttSettings;
     use super::*;
 
     fn said(shelf: &mut Shelf) -> BTreeMap<String, String> {
@@ -119,17 +119,7 @@ mod tests {
         let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
         let pack = Catalog::builtin().pack("default").unwrap().clone();
         let gallery = Gallery::load(store, &pack).await.unwrap();
-        let settings = MqttSettings {
-            url: "mqtt://localhost".parse().unwrap(),
-            prefix: "vultus".to_owned(),
-            discovery: Some("homeassistant".to_owned()),
-            dialects: Dialects::default(),
-            node: "gate".to_owned(),
-            process: "serve",
-            version: "1.0.0",
-            page: None,
-            strictness: Strictness::Below(Distance::new(0.45)),
-        };
+        let settings = MqttSettings::made();
         let topics = Topics::new(&settings);
         let mut people = People::new(&topics, Discovery::new(&settings, &topics), gallery.clone());
         let mut shelf = Shelf::default();

@@ -274,24 +274,14 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use camera::CameraStatus;
-    use gallery::{Distance, Strictness};
 
     use super::super::passages::tests::passing;
-    use super::super::settings::{Dialects, MqttSettings};
+    use super::super::settings::MqttSettings;
     use super::*;
 
     fn rooms() -> Rooms {
-        let settings = MqttSettings {
-            url: "mqtt://localhost".parse().unwrap(),
-            prefix: "vultus".to_owned(),
-            discovery: Some("homeassistant".to_owned()),
-            dialects: Dialects::default(),
-            node: "gate".to_owned(),
-            process: "serve",
-            version: "1.0.0",
-            page: Some("http://gate:5000/".to_owned()),
-            strictness: Strictness::Below(Distance::new(0.45)),
-        };
+        let page = Some("http://gate:5000/".to_owned());
+        let settings = MqttSettings { page, ..MqttSettings::made() };
         let topics = Topics::new(&settings);
         let discovery = Discovery::new(&settings, &topics);
         Rooms::new(&topics, discovery, &settings.node, false)

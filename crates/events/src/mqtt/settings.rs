@@ -24,6 +24,24 @@ pub struct MqttSettings {
     pub strictness: Strictness,
 }
 
+#[cfg(test)]
+impl MqttSettings {
+    /// Those of a node that is called gate.
+    pub(crate) fn made() -> Self {
+        Self {
+            url: "mqtt://localhost".parse().expect("an address"),
+            prefix: "vultus".to_owned(),
+            discovery: Some("homeassistant".to_owned()),
+            dialects: Dialects::default(),
+            node: "gate".to_owned(),
+            process: "serve",
+            version: "1.0.0",
+            page: None,
+            strictness: Strictness::Below(gallery::Distance::new(0.45)),
+        }
+    }
+}
+
 /// Programs whose messages are sent as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dialects {

@@ -135,20 +135,7 @@ impl CommandWorker {
     /// What is to be given without the database: first what nobody has tried.
     fn next_in_memory(&mut self, now: Micros) -> Option<Delivery> {
         if let Some(late) = self.memory.take_late() {
-            let NewDelivery { id, target, body, facts, camera, created_at } = late;
-            return Some(Delivery {
-                seq: 0,
-                id,
-                target,
-                body,
-                facts,
-                camera,
-                created_at,
-                queued_at: created_at,
-                attempts: 0,
-                last_error: String::new(),
-                next_attempt_at: created_at,
-            });
+            return Some(late.into());
         }
         let due = self.in_hand.iter().enumerate().filter(|(_, delivery)| wait_before(delivery, now).is_none());
         let (at, _) = due.min_by_key(|(_, delivery)| delivery.attempts)?;

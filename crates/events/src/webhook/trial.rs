@@ -1,5 +1,5 @@
 use reqwest::Url;
-use store::{Delivery, NewDelivery};
+use store::Delivery;
 
 use super::post::Post;
 use super::request::sample;
@@ -29,21 +29,7 @@ pub struct Trial {
 pub async fn try_webhook(settings: &WebhookSettings) -> Result<Trial, EventsError> {
     let post = Post::new(settings)?;
     let kind = settings.wanted.kinds.first().copied().unwrap_or(NoticeKind::Pass);
-    let NewDelivery { id, target, body, facts, camera, created_at } =
-        new_delivery(&settings.target, &settings.request, &sample(kind));
-    let delivery = Delivery {
-        seq: 0,
-        id,
-        target,
-        body,
-        facts,
-        camera,
-        created_at,
-        queued_at: created_at,
-        attempts: 0,
-        last_error: String::new(),
-        next_attempt_at: created_at,
-    };
+    let delivery = Delivery::from(new_delivery(&settings.target, &settings.request, &sample(kind)));
     let request = post
         .request(&delivery)
         .map_err(|error| EventsError::WebhookAddress { url: post.shown(), reason: error.to_string() })?;
