@@ -97,7 +97,7 @@ impl Look {
             engines.with(|engine| {
                 sight.got_engine(&frame);
                 let found = sight.find(engine, settings, picture, scale, &parts)?;
-                let mut embed = |five: &_| sight.embed(engine, picture, five);
+                let mut embed = |found: &_, five: &_| sight.embed(engine, picture, found, five);
                 tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
                 if settings.liveness.is_on() {
                     sight.work.spoofs = tracker.look_alive(&mut |area| sight.liveness(engine, &frame, area))?;
@@ -151,9 +151,9 @@ impl Look {
             sight.got_engine(&frame);
             for found in sight.find(engine, settings, picture, scale, &parts)? {
                 let Some(landmarks) = found.landmarks else { continue };
-                if let face::Embedded::Usable(embedding) = sight.embed(engine, picture, &landmarks)? {
+                if let face::Embedded::Usable(embedding) = sight.embed(engine, picture, &found.detection, &landmarks)? {
                     let nearest = gallery.search(&embedding);
-                    let face::Detection { area, score } = found.detection;
+                    let face::Detection { area, score, .. } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
                     let mut seen = SeenFace::alone(face, nearest, rule);
                     if settings.liveness.is_on() {
@@ -221,10 +221,11 @@ impl Sight {
         &mut self,
         engine: &mut Engine,
         picture: &dyn Picture,
+        found: &face::Detection,
         five: &face::FivePoints,
     ) -> Result<face::Embedded, FaceError> {
         let started = Instant::now();
-        let embedded = engine.embed(picture, five);
+        let embedded = engine.embed(picture, found, five);
         self.work.embeddings += 1;
         self.stages.embed += started.elapsed();
         embedded

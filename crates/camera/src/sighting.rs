@@ -68,7 +68,7 @@ impl SeenFace {
     /// A face of which there is this one picture.
     pub fn alone(face: Face, nearest: Option<Match>, rule: &Rule) -> Self {
         Self {
-            detection: Detection { area: face.area, score: face.score },
+            detection: Detection { area: face.area, score: face.score, five: None },
             landmarks: face.landmarks,
             quality: face.embedding.norm,
             verdict: rule.judge_one(nearest.as_ref()),

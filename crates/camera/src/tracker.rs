@@ -76,7 +76,7 @@ struct Doubt {
 }
 
 /// Turns five points into an embedding; asked only where it is worth its price.
-pub(crate) type Embed<'a> = dyn FnMut(&FivePoints) -> Result<Embedded, FaceError> + 'a;
+pub(crate) type Embed<'a> = dyn FnMut(&Detection, &FivePoints) -> Result<Embedded, FaceError> + 'a;
 
 /// How much the face in a box of the frame looks alive, 0–1.
 pub(crate) type Score<'a> = dyn FnMut(&Rect) -> Result<f32, FaceError> + 'a;
@@ -193,7 +193,7 @@ impl Tracker {
                 Pairing::Doubtful(at) => Some(ids[at]),
                 Pairing::Nobody => None,
             };
-            let shot = found.landmarks.as_ref().map(&mut *embed).transpose()?;
+            let shot = found.landmarks.as_ref().map(|five| embed(&found.detection, five)).transpose()?;
             doubts.push(Doubt { found, likely, in_place, shot });
         }
         self.settle(doubts, frame, gallery);
@@ -322,7 +322,7 @@ impl Tracker {
         let seen = found.seen();
         let wanted = self.tracks[at].wants_shot(&seen, frame.read_at, &self.rule, gallery.gates());
         let shot = match found.landmarks.as_ref().filter(|_| wanted) {
-            Some(landmarks) => Some(embed(landmarks)?),
+            Some(landmarks) => Some(embed(&found.detection, landmarks)?),
             None => None,
         };
         match shot {

@@ -130,7 +130,7 @@ fn look_at(engine: &mut Engine, path: &Path, looking: &Looking) -> Result<Shot, 
     let landmarks = engine.landmarks(&image, main)?;
     times.landmark = Some(lap(started));
     let started = Instant::now();
-    let embedding = engine.embed_ungated(&image, &landmarks)?;
+    let embedding = engine.embed_ungated(&image, main, &landmarks)?;
     times.embed = Some(lap(started));
     Ok(match embedding {
         Some(embedding) => {
@@ -154,6 +154,7 @@ mod tests {
         let face = |left: f32, side: f32| Detection {
             area: Rect { left, top: 100.0 - side / 2.0, right: left + side, bottom: 100.0 + side / 2.0 },
             score: 0.9,
+            five: None,
         };
         let (middle, larger_at_the_edge, much_larger) = (face(70.0, 60.0), face(0.0, 70.0), face(20.0, 120.0));
         assert_eq!(main_face(&[larger_at_the_edge, middle], &picture), Some(&middle));

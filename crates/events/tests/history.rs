@@ -81,7 +81,11 @@ fn watch(history: &History) -> events::CameraHistory {
 fn sighting(name: &str) -> Sighting {
     let image = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).unwrap();
     let face = SeenFace {
-        detection: Detection { area: Rect { left: 20.0, top: 10.0, right: 40.0, bottom: 30.0 }, score: 0.9 },
+        detection: Detection {
+            area: Rect { left: 20.0, top: 10.0, right: 40.0, bottom: 30.0 },
+            score: 0.9,
+            five: None,
+        },
         landmarks: [Point::default(); 5],
         quality: 3.5,
         embedding: None,

@@ -4,8 +4,8 @@ use models::{Gates, InstalledPack, SideRole};
 
 use crate::FaceError;
 use crate::attributes::{AttributeChoice, Attributes, Estimate};
-use crate::detect::{Detection, Detector};
-use crate::embed::{Embedder, Embedding};
+use crate::detect::{Detection, Finder};
+use crate::embed::{self, Embedder, Embedding};
 use crate::geometry::Rect;
 use crate::image::Picture;
 use crate::landmark::{FivePoints, Landmarker};
@@ -96,9 +96,10 @@ impl std::ops::AddAssign for StageTimes {
 /// one for each worker.
 #[derive(Debug)]
 pub struct Engine {
-    detector: Detector,
-    landmarker: Landmarker,
-    embedder: Embedder,
+    finder: Finder,
+    /// None where the detector finds the points.
+    landmarker: Option<Landmarker>,
+    embedder: Box<dyn Embedder>,
     side: SideModels,
     gates: Gates,
 }
@@ -109,10 +110,11 @@ impl Engine {
     /// # Errors
     /// [`FaceError::Model`] when a file cannot be used as the pack describes it.
     pub fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
+        let landmark = installed.pack.landmark.as_ref().zip(installed.landmark.as_ref());
         Ok(Self {
-            detector: Detector::open(runtime, installed)?,
-            landmarker: Landmarker::open(runtime, installed)?,
-            embedder: Embedder::open(runtime, installed)?,
+            finder: Finder::open(runtime, installed)?,
+            landmarker: landmark.map(|(model, path)| Landmarker::open(runtime, model, path)).transpose()?,
+            embedder: embed::open(runtime, installed)?,
             side: SideModels::new(runtime, installed),
             gates: installed.pack.embedder.gates,
         })
@@ -143,9 +145,9 @@ impl Engine {
     pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
         let smoothed = picture.smoothed_if_noisy();
         let picture = smoothed.as_deref().unwrap_or(picture);
-        let mut detections = self.detector.detect(picture, scale, &[Part::Whole])?;
+        let mut detections = self.finder.detect(picture, scale, &[Part::Whole])?;
         if detections.is_empty() {
-            detections = self.detector.detect_with_border(picture, scale)?;
+            detections = self.finder.detect_with_border(picture, scale)?;
         }
         Ok(largest_first(detections))
     }
@@ -163,7 +165,7 @@ impl Engine {
         parts: &[Part],
     ) -> Result<Vec<Detection>, FaceError> {
         let smoothed = picture.smoothed_if_noisy();
-        Ok(largest_first(self.detector.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?))
+        Ok(largest_first(self.finder.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?))
     }
 
     /// The five points of a detected face.
@@ -171,15 +173,26 @@ impl Engine {
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
     pub fn landmarks(&mut self, picture: &dyn Picture, detection: &Detection) -> Result<FivePoints, FaceError> {
-        self.landmarker.find(picture, detection)
+        match (&mut self.landmarker, detection.five) {
+            (Some(landmarker), _) => landmarker.find(picture, detection),
+            (None, Some(five)) => Ok(five),
+            (None, None) => {
+                Err(FaceError::Inference("neither the detector nor a landmark model finds points".to_owned()))
+            }
+        }
     }
 
-    /// The embedding of the face with these points, if the pack's gates let it through.
+    /// The embedding of the face that was `found`, with these points, if the pack's gates let it through.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
-    pub fn embed(&mut self, picture: &dyn Picture, landmarks: &FivePoints) -> Result<Embedded, FaceError> {
-        Ok(match self.embedder.embed(picture, landmarks)? {
+    pub fn embed(
+        &mut self,
+        picture: &dyn Picture,
+        found: &Detection,
+        landmarks: &FivePoints,
+    ) -> Result<Embedded, FaceError> {
+        Ok(match self.embedder.embed(picture, found, landmarks)? {
             Some(embedding) if embedding.norm >= self.gates.drop_norm => Embedded::Usable(embedding),
             useless => Embedded::Useless { norm: useless.map_or(0.0, |embedding| embedding.norm) },
         })
@@ -193,9 +206,10 @@ impl Engine {
     pub fn embed_ungated(
         &mut self,
         picture: &dyn Picture,
+        found: &Detection,
         landmarks: &FivePoints,
     ) -> Result<Option<Embedding>, FaceError> {
-        self.embedder.embed(picture, landmarks)
+        self.embedder.embed(picture, found, landmarks)
     }
 
     /// How much the face in `area` (its box in pixels of the picture) looks alive, 0–1.
@@ -257,7 +271,7 @@ impl Engine {
         let started = Instant::now();
         let landmarks = self.landmarks(picture, detection)?;
         let aligned = Instant::now();
-        let shot = self.embed(picture, &landmarks)?;
+        let shot = self.embed(picture, detection, &landmarks)?;
         found.times.landmark += aligned - started;
         found.times.embed += aligned.elapsed();
         match shot {

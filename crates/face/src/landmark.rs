@@ -1,4 +1,6 @@
-use models::{InstalledPack, LandmarkModel};
+use std::path::Path;
+
+use models::LandmarkModel;
 
 use crate::FaceError;
 use crate::detect::Detection;
@@ -39,10 +41,9 @@ pub(crate) struct Landmarker {
 }
 
 impl Landmarker {
-    pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
-        let settings = installed.pack.landmark.clone();
-        let model = Model::open(runtime, &installed.landmark, shape_of(&settings.input))?;
-        Ok(Self { model, settings, input: Vec::new() })
+    pub(crate) fn open(runtime: &Runtime, settings: &LandmarkModel, path: &Path) -> Result<Self, FaceError> {
+        let model = Model::open(runtime, path, shape_of(&settings.input))?;
+        Ok(Self { model, settings: settings.clone(), input: Vec::new() })
     }
 
     pub(crate) fn find(&mut self, picture: &dyn Picture, face: &Detection) -> Result<FivePoints, FaceError> {

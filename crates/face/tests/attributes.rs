@@ -11,7 +11,7 @@ fn of(photo: &str) -> Attributes {
     let (picture, mut engine) = (image(photo), engine());
     let found = engine.faces(&picture, 1.0).unwrap();
     let face = &found.faces[0];
-    let detection = Detection { area: face.area, score: face.score };
+    let detection = Detection { area: face.area, score: face.score, five: None };
     engine.attributes(&picture, &detection, &face.landmarks, AttributeChoice::ALL).unwrap()
 }
 
@@ -44,7 +44,7 @@ fn only_what_is_wanted_is_estimated() {
     let (picture, mut engine) = (image("obama.jpg"), engine());
     let found = engine.faces(&picture, 1.0).unwrap();
     let face = &found.faces[0];
-    let detection = Detection { area: face.area, score: face.score };
+    let detection = Detection { area: face.area, score: face.score, five: None };
     let age = AttributeChoice { age: true, ..AttributeChoice::OFF };
     let looks = engine.attributes(&picture, &detection, &face.landmarks, age).unwrap();
     assert!(looks.age.is_some() && looks.gender.is_none() && looks.smile.is_none(), "{looks:?}");

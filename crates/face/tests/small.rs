@@ -299,7 +299,7 @@ fn is_usable(engine: &mut Engine, frame: &RgbImage, detection: &Detection) -> bo
         return false;
     }
     let five = engine.landmarks(frame, detection).unwrap();
-    matches!(engine.embed(frame, &five).unwrap(), face::Embedded::Usable(_))
+    matches!(engine.embed(frame, detection, &five).unwrap(), face::Embedded::Usable(_))
 }
 
 const GRIDS: [(u8, u8); 3] = [(2, 2), (3, 2), (4, 3)];

@@ -39,8 +39,9 @@ impl Cache {
         };
         Ok(InstalledPack {
             detector: place("detector", &entry.detector.file)?,
-            landmark: place("landmark", &entry.landmark.file)?,
+            landmark: entry.landmark.as_ref().map(|model| place("landmark", &model.file)).transpose()?,
             embedder: place("embedder", &entry.embedder.file)?,
+            aligner: entry.embedder.aligner.as_ref().map(|file| place("aligner", file)).transpose()?,
             side: entry.side.iter().filter_map(|(role, m)| Some((*role, place(role.key(), &m.file).ok()?))).collect(),
             pack: entry.clone(),
         })

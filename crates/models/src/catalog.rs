@@ -155,6 +155,9 @@ impl Catalog {
             .map_err(|error| ModelsError::CatalogSyntax { file: file.to_owned(), problem: error.to_string() })?;
         for (name, pack) in &mut added.packs {
             pack.name.clone_from(name);
+            if pack.embedder.space.is_empty() {
+                pack.embedder.space.clone_from(name);
+            }
         }
         added.resolve_local(file.parent().unwrap_or(Path::new("")));
         let keys = self.merge(added).and_then(|()| validate::catalog(&self));

@@ -26,8 +26,8 @@ pub use cache::Cache;
 pub use catalog::{Catalog, Notice, PHOTOS, Package, RUNTIME, Registry, WheelTags};
 pub use error::ModelsError;
 pub use pack::{
-    Channels, DetectorKind, DetectorModel, DistanceKind, EmbedderModel, Gates, Input, InstalledPack, LandmarkKind,
-    LandmarkModel, ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
+    Channels, DetectorKind, DetectorModel, DistanceKind, EmbedderKind, EmbedderModel, Gates, Input, InstalledPack,
+    LandmarkKind, LandmarkModel, ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
 };
 pub use pull::{Check, Progress, PullRequest, Pulled, Step, pull};
 pub use verify::{FileState, State, verify};

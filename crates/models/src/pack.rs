@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
@@ -21,8 +22,9 @@ pub struct Pack {
     pub origin: String,
     /// Finds faces in a frame.
     pub detector: DetectorModel,
-    /// Finds the points of a face.
-    pub landmark: LandmarkModel,
+    /// Finds the points of a face; without it they are the detector's, of a kind that gives some.
+    #[serde(default)]
+    pub landmark: Option<LandmarkModel>,
     /// Turns an aligned chip into an embedding.
     pub embedder: EmbedderModel,
     /// Models beside the main path, by what they tell. A pack may lack any of them.
@@ -31,17 +33,20 @@ pub struct Pack {
 }
 
 impl Pack {
-    /// The pack's files with the key of each in the catalogue: first the three of the main path.
+    /// The pack's files with the key of each in the catalogue: first those of the main path.
     pub(crate) fn files(&self) -> Vec<(&'static str, &ModelFile)> {
-        let main =
-            [("detector", &self.detector.file), ("landmark", &self.landmark.file), ("embedder", &self.embedder.file)];
+        let landmark = self.landmark.iter().map(|model| ("landmark", &model.file));
+        let aligner = self.embedder.aligner.iter().map(|file| ("aligner", file));
         let side = self.side.iter().map(|(role, model)| (role.key(), &model.file));
-        main.into_iter().chain(side).collect()
+        let detector = iter::once(("detector", &self.detector.file));
+        detector.chain(landmark).chain([("embedder", &self.embedder.file)]).chain(aligner).chain(side).collect()
     }
 
     pub(crate) fn files_mut(&mut self) -> impl Iterator<Item = &mut ModelFile> {
-        let main = [&mut self.detector.file, &mut self.landmark.file, &mut self.embedder.file];
-        main.into_iter().chain(self.side.values_mut().map(|model| &mut model.file))
+        let landmark = self.landmark.iter_mut().map(|model| &mut model.file);
+        let embedder = iter::once(&mut self.embedder.file).chain(&mut self.embedder.aligner);
+        let side = self.side.values_mut().map(|model| &mut model.file);
+        iter::once(&mut self.detector.file).chain(landmark).chain(embedder).chain(side)
     }
 }
 
@@ -152,6 +157,15 @@ pub enum DetectorKind {
     Ultraface,
 }
 
+impl DetectorKind {
+    /// Whether it finds the five points of a face as well, so that a pack needs no landmark model.
+    pub fn gives_points(self) -> bool {
+        match self {
+            Self::Ultraface => false,
+        }
+    }
+}
+
 /// The model that finds the points of a face.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,6 +244,16 @@ fn half() -> f32 {
 pub struct EmbedderModel {
     /// The model.
     pub file: ModelFile,
+    /// How a face is brought into its input.
+    #[serde(default)]
+    pub kind: EmbedderKind,
+    /// A model of its own that finds the points by which the face is aligned, for kinds that have one.
+    #[serde(default)]
+    pub aligner: Option<ModelFile>,
+    /// Packs whose embeddings lie in the same space can tell each other's people: the name under which templates are stored.
+    /// Without it, the pack's own name.
+    #[serde(default)]
+    pub space: String,
     /// How it is fed.
     pub input: Input,
     /// How many numbers an embedding has.
@@ -245,6 +269,15 @@ pub struct EmbedderModel {
     pub curve: Vec<[f32; 2]>,
     /// How good a shot must be.
     pub gates: Gates,
+}
+
+/// How a face is brought into an embedder's input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmbedderKind {
+    /// A chip: the picture warped by the similarity that takes the five points to `template`.
+    #[default]
+    Chip,
 }
 
 /// How two embeddings are compared.
@@ -283,10 +316,12 @@ pub struct InstalledPack {
     pub pack: Pack,
     /// The detector's file.
     pub detector: PathBuf,
-    /// The landmark model's file.
-    pub landmark: PathBuf,
+    /// The landmark model's file, of a pack that has one.
+    pub landmark: Option<PathBuf>,
     /// The embedder's file.
     pub embedder: PathBuf,
+    /// The file of the embedder's own aligner, of a pack that has one.
+    pub aligner: Option<PathBuf>,
     /// Files of the models beside the main path that the pack has and that are installed.
     pub side: BTreeMap<SideRole, PathBuf>,
 }

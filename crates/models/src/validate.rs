@@ -29,8 +29,7 @@ pub(crate) fn catalog(catalog: &Catalog) -> Checked {
     for (name, entry) in &catalog.packs {
         pack(&format!("packs.{name}"), name, entry)?;
         for (role, model) in entry.files() {
-            let table = if SideRole::ALL.iter().any(|side| side.key() == role) { "side." } else { "" };
-            file(&format!("packs.{name}.{table}{role}.file"), model, catalog, &mut installed)?;
+            file(&format!("packs.{name}.{}", key_of(role)), model, catalog, &mut installed)?;
         }
     }
     let others = [("runtimes", &catalog.runtimes), ("photos", &catalog.photos)];
@@ -42,6 +41,15 @@ pub(crate) fn catalog(catalog: &Catalog) -> Checked {
         ensure(entry.rewrite.is_none(), format!("{key}.rewrite"), "only applies to the models of a pack")?;
     }
     Ok(())
+}
+
+/// Where the file of this role stands in the table of its pack.
+fn key_of(role: &str) -> String {
+    match role {
+        "aligner" => "embedder.aligner".to_owned(),
+        side if SideRole::ALL.iter().any(|known| known.key() == side) => format!("side.{side}.file"),
+        main => format!("{main}.file"),
+    }
 }
 
 fn package(at: &str, key: &str, package: &Package) -> Checked {
@@ -85,7 +93,14 @@ fn pack(at: &str, name: &str, pack: &Pack) -> Checked {
     input(&format!("{at}.detector.input"), &detector.input)?;
     ensure(is_share(detector.min_score), format!("{at}.detector.min_score"), "must be from 0 to 1")?;
     ensure(is_share(detector.nms_iou), format!("{at}.detector.nms_iou"), "must be from 0 to 1")?;
-    input(&format!("{at}.landmark.input"), &pack.landmark.input)?;
+    match &pack.landmark {
+        Some(landmark) => input(&format!("{at}.landmark.input"), &landmark.input)?,
+        None => ensure(
+            detector.kind.gives_points(),
+            format!("{at}.landmark"),
+            "is missing: a detector of this kind finds no points",
+        )?,
+    }
     for (role, model) in &pack.side {
         side(&format!("{at}.side.{}", role.key()), *role, model)?;
     }
@@ -116,6 +131,8 @@ fn side(at: &str, role: SideRole, model: &SideModel) -> Checked {
 
 fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
     input(&format!("{at}.input"), &embedder.input)?;
+    let is_named = embedder.space.is_empty() || is_file_name(&embedder.space);
+    ensure(is_named, format!("{at}.space"), "must be letters, digits and . _ - only")?;
     ensure(embedder.dim > 0, format!("{at}.dim"), "must be the count of numbers in an embedding, at least 1")?;
     let finite = embedder.template.iter().flatten().all(|coordinate| coordinate.is_finite());
     ensure(finite, format!("{at}.template"), "must hold finite numbers")?;

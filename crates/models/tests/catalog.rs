@@ -75,7 +75,7 @@ fn a_users_file_adds_a_pack_whose_paths_are_relative_to_it() {
     let catalog = Catalog::with_file(&file).unwrap();
     let pack = catalog.pack("mine").unwrap();
     assert_eq!(pack.detector.file.local, Some(folder.path().join("detect.onnx")));
-    assert_eq!(pack.landmark.file.local.as_deref(), Some(Path::new("/models/landmark.onnx")));
+    assert_eq!(pack.landmark.as_ref().unwrap().file.local.as_deref(), Some(Path::new("/models/landmark.onnx")));
     assert!(catalog.pack("default").is_ok());
 }
 

@@ -70,7 +70,7 @@ impl Scene {
         let frame = frame(self.start, self.now);
         let found = faces.iter().map(found).collect();
         let mut count = self.embeddings;
-        let mut embed = |five: &FivePoints| {
+        let mut embed = |_: &Detection, five: &FivePoints| {
             count += 1;
             let looks = faces.iter().find(|face| face.x == five[2].x).unwrap().looks;
             Ok(match looks {
@@ -105,7 +105,7 @@ fn found(put: &Put) -> Found {
     let area = Rect { left: put.x - half, top: 200.0 - half, right: put.x + half, bottom: 200.0 + half };
     // The nose, in the middle, tells who it is.
     let landmarks = Some([Point { x: put.x, y: 200.0 }; 5]);
-    Found { detection: Detection { area, score: 0.99 }, landmarks, yaw: 0.0 }
+    Found { detection: Detection { area, score: 0.99, five: None }, landmarks, yaw: 0.0 }
 }
 
 const KATYA: Looks = Looks::Like(0);

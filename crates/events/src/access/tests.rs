@@ -233,7 +233,7 @@ impl Gate {
         frame.captured_at = wall(at);
         let area = Rect { left: 1.0, top: 1.0, right: 30.0, bottom: 30.0 };
         let face = |evidence: &&Arc<Evidence>| SeenFace {
-            detection: Detection { area, score: 0.9 },
+            detection: Detection { area, score: 0.9, five: None },
             landmarks: [Point::default(); 5],
             quality: 4.0,
             embedding: None,

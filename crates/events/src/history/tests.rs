@@ -149,7 +149,7 @@ impl Day {
         let face = |seen: &Seen| {
             let evidence = self.evidence(seen, ms, &frame);
             SeenFace {
-                detection: Detection { area: evidence.shots[0].area, score: 0.9 },
+                detection: Detection { area: evidence.shots[0].area, score: 0.9, five: None },
                 landmarks: [Point::default(); 5],
                 quality: seen.quality,
                 embedding: None,
@@ -358,7 +358,11 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
     let mut at = |ms, verdict| {
         let frame = day.frame(ms);
         let face = SeenFace {
-            detection: Detection { area: Rect { left: 1.0, top: 1.0, right: 20.0, bottom: 20.0 }, score: 0.9 },
+            detection: Detection {
+                area: Rect { left: 1.0, top: 1.0, right: 20.0, bottom: 20.0 },
+                score: 0.9,
+                five: None,
+            },
             landmarks: [Point::default(); 5],
             quality: 3.5,
             embedding: None,
@@ -395,7 +399,7 @@ fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
     let mut evidence = Evidence::clone(&day.evidence(&pass(1, ANN), 0, &frame));
     evidence.verdict = Verdict::Reject(Reason::Suspended);
     let face = SeenFace {
-        detection: Detection { area: evidence.shots[0].area, score: 0.9 },
+        detection: Detection { area: evidence.shots[0].area, score: 0.9, five: None },
         landmarks: [Point::default(); 5],
         quality: 3.5,
         embedding: None,

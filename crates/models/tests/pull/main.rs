@@ -20,7 +20,7 @@ fn a_pack_is_installed_from_a_folder_of_archives() {
     assert_eq!((pulled.installed.len(), pulled.warnings.len()), (5, 0), "three models, a licence, a rewritten model");
     let pack = place.cache().installed(&place.catalog, "tiny").unwrap();
     assert_eq!(fs::read(pack.detector).unwrap(), DETECT);
-    assert_eq!(fs::read(pack.landmark).unwrap(), LANDMARK);
+    assert_eq!(fs::read(pack.landmark.unwrap()).unwrap(), LANDMARK);
     assert_eq!(fs::read(pack.embedder).unwrap(), EMBED);
     assert_eq!(fs::read(place.installed("LICENSE")).unwrap(), b"licence");
     assert_eq!(place.states(), [State::Ok, State::Ok, State::Ok, State::Ok]);

@@ -1,23 +1,15 @@
 use models::{DetectorModel, Input, InstalledPack};
 
+use super::{Detection, Detector};
 use crate::geometry::Rect;
 use crate::image::{Area, Picture};
-use crate::session::{Model, Runtime, shape_of};
+use crate::session::Runtime;
 use crate::{FaceError, Part, RgbImage};
 
 /// What each side of a picture that is looked at with a border gets, as a share of the detector's input. Of 310 faces of LFW's development
 /// set, photos cut to the middle four fifths of the face's box, 29 were missed without a border; of these were found and recognised (cosine above
 /// 0.5 with the whole photo) 28 with 0.15, 22 with 0.1 and 28 with 0.2.
 const BORDER: f32 = 0.15;
-
-/// A face's place in a picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Detection {
-    /// Squared on the longer side and clipped to the picture; whole pixels.
-    pub area: Rect,
-    /// The detector's confidence, 0–1.
-    pub score: f32,
-}
 
 /// Boxes below this many pixels are too small for the landmark model to see anything in.
 const MIN_BOX: f32 = 8.0;
@@ -26,26 +18,21 @@ const MIN_BOX: f32 = 8.0;
 /// pack's own limit, which is for boxes of one look.
 const PARTS_IOU: f32 = 0.3;
 
-/// A box smaller than this share of a face's, of which more than this share lies inside it, is a part of that face.
-const PART_SIZE: f32 = 0.5;
-const PART_INSIDE: f32 = 0.6;
-
 /// A box nearer than this share of a tile's side to an edge that is inside the picture may be of a face that the edge cuts.
 const CUT: f32 = 0.01;
 
-/// Finds faces (UltraFace RFB-320): the whole picture, or a tile of it, is stretched to the model's input.
+/// Finds faces with a pack's detector: the whole picture, or a tile of it, is stretched to the detector's input.
 #[derive(Debug)]
-pub(crate) struct Detector {
-    model: Model,
+pub(crate) struct Finder {
+    detector: Box<dyn Detector>,
     settings: DetectorModel,
     input: Vec<f32>,
 }
 
-impl Detector {
+impl Finder {
     pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
-        let settings = installed.pack.detector.clone();
-        let model = Model::open(runtime, &installed.detector, shape_of(&settings.input))?;
-        Ok(Self { model, settings, input: Vec::new() })
+        let detector = super::open(runtime, installed)?;
+        Ok(Self { detector, settings: installed.pack.detector.clone(), input: Vec::new() })
     }
 
     /// Faces in no particular order, in pixels of the full picture. `scale` is the contract's `SCALE`: of the whole the detector sees
@@ -93,7 +80,7 @@ impl Detector {
         let size = (whole(width, input.width, inner.width), whole(height, input.height, inner.height));
         let (x, y) = (size.0 * x as f32 / input.width as f32, size.1 * y as f32 / input.height as f32);
         let mut found = self.candidates(size)?;
-        found.iter_mut().for_each(|found| found.area = found.area.moved(-x, -y));
+        found.iter_mut().for_each(|found| found.shift(-x, -y));
         Ok(settled(found, self.settings.nms_iou, (width, height)))
     }
 
@@ -107,32 +94,15 @@ impl Detector {
         let mut found = self.candidates((tile.width as f32, tile.height as f32))?;
         found.retain(|found| !is_cut(&found.area, tile, (picture.width(), picture.height())));
         let (x, y) = (tile.left as f32, tile.top as f32);
-        found.iter_mut().for_each(|found| found.area = found.area.moved(x, y));
+        found.iter_mut().for_each(|found| found.shift(x, y));
         Ok(found)
     }
 
-    /// What the model sees in its input, which shows so many pixels across and down.
+    /// What the detector sees in its input, which shows so many pixels across and down.
     fn candidates(&mut self, (width, height): (f32, f32)) -> Result<Vec<Detection>, FaceError> {
-        let (path, min_score) = (self.model.path().to_owned(), self.settings.min_score);
-        self.model.run(&self.input, |outputs| {
-            let [scores, boxes] = outputs else {
-                return Err(Model::unexpected(&path, "a model that gives scores and boxes"));
-            };
-            if boxes.len() != scores.len() * 2 {
-                return Err(Model::unexpected(&path, "a model that gives two scores and four corners a box"));
-            }
-            let face = |(score, corners): (&[f32], &[f32])| Detection {
-                area: Rect {
-                    left: corners[0] * width,
-                    top: corners[1] * height,
-                    right: corners[2] * width,
-                    bottom: corners[3] * height,
-                },
-                score: score[1],
-            };
-            let pairs = scores.chunks_exact(2).zip(boxes.chunks_exact(4));
-            Ok(pairs.filter(|(score, _)| score[1] > min_score).map(face).collect())
-        })
+        let mut found = self.detector.look(&self.input, self.settings.min_score)?;
+        found.iter_mut().for_each(|found| found.stretch(width, height));
+        Ok(found)
     }
 }
 
@@ -202,25 +172,7 @@ fn squared(found: &Detection, (width, height): (u32, u32)) -> Option<Detection> 
         right: (x + half).trunc().min(width as f32 - 1.0),
         bottom: (y + half).trunc().min(height as f32 - 1.0),
     };
-    (area.width() >= MIN_BOX && area.height() >= MIN_BOX).then_some(Detection { area, score: found.score })
-}
-
-impl Detection {
-    /// Whether it is an eye or a mouth that a tile shows of the large face in `face`, which the detector takes for a face by itself (on portraits
-    /// looked at in 4×3 tiles, 54 of 84 false hits): it lies inside that face, and is much smaller.
-    pub fn is_part_of(&self, face: &Rect) -> bool {
-        self.area.area() < PART_SIZE * face.area() && self.area.share_inside(face) > PART_INSIDE
-    }
-
-    /// The box as whole pixels of the picture.
-    pub(crate) fn pixels(&self) -> Area {
-        Area {
-            left: self.area.left as u32,
-            top: self.area.top as u32,
-            width: self.area.width() as u32,
-            height: self.area.height() as u32,
-        }
-    }
+    (area.width() >= MIN_BOX && area.height() >= MIN_BOX).then_some(Detection { area, ..*found })
 }
 
 #[cfg(test)]
@@ -230,7 +182,7 @@ mod tests {
     use super::*;
 
     fn found(left: f32, top: f32, right: f32, bottom: f32, score: f32) -> Detection {
-        Detection { area: Rect { left, top, right, bottom }, score }
+        Detection { area: Rect { left, top, right, bottom }, score, five: None }
     }
 
     #[test]
@@ -261,15 +213,6 @@ mod tests {
         assert!(cut(0, 0, [270.0, 50.0, 299.0, 90.0]) && cut(300, 0, [1.0, 50.0, 40.0, 90.0]));
         assert!(!cut(0, 0, [0.0, 50.0, 40.0, 90.0]) && !cut(0, 0, [100.0, 0.0, 140.0, 199.0]));
         assert!(!cut(300, 0, [270.0, 50.0, 299.0, 90.0]) && !cut(300, 0, [10.0, 50.0, 40.0, 90.0]));
-    }
-
-    #[test]
-    fn an_eye_in_a_face_is_a_part_of_it_and_a_face_beside_it_is_not() {
-        let face = Rect { left: 100.0, top: 100.0, right: 400.0, bottom: 500.0 };
-        let is_part = |left, top, right, bottom| found(left, top, right, bottom, 0.99).is_part_of(&face);
-        assert!(is_part(150.0, 200.0, 240.0, 300.0) && is_part(60.0, 200.0, 200.0, 300.0));
-        assert!(!is_part(380.0, 200.0, 480.0, 300.0), "behind the face's shoulder");
-        assert!(!is_part(90.0, 95.0, 410.0, 490.0), "the face itself, seen in another tile");
     }
 
     #[test]

@@ -1,0 +1,44 @@
+use models::{EmbedderModel, InstalledPack};
+
+use super::{Embedder, Embedding};
+use crate::FaceError;
+use crate::detect::Detection;
+use crate::geometry::{Point, Similarity};
+use crate::image::Picture;
+use crate::landmark::FivePoints;
+use crate::session::{Model, Runtime, shape_of};
+
+/// Aligns a face to the model's template by its five points and shows the model that chip.
+#[derive(Debug)]
+pub(super) struct ChipEmbedder {
+    model: Model,
+    settings: EmbedderModel,
+    template: FivePoints,
+    input: Vec<f32>,
+}
+
+impl ChipEmbedder {
+    pub(super) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
+        let settings = installed.pack.embedder.clone();
+        let model = Model::open(runtime, &installed.embedder, shape_of(&settings.input))?;
+        let template = settings.template.map(|[x, y]| Point { x, y });
+        Ok(Self { model, settings, template, input: Vec::new() })
+    }
+}
+
+impl Embedder for ChipEmbedder {
+    fn embed(
+        &mut self,
+        picture: &dyn Picture,
+        _: &Detection,
+        five: &FivePoints,
+    ) -> Result<Option<Embedding>, FaceError> {
+        let Some(to_chip) = Similarity::between(five, &self.template) else { return Ok(None) };
+        picture.warp_into(&to_chip.inverse(), &self.settings.input, &mut self.input);
+        let (path, dim, distance) = (self.model.path().to_owned(), self.settings.dim, self.settings.distance);
+        self.model.run(&self.input, |outputs| match outputs {
+            [raw] if raw.len() == dim => Ok(Embedding::of(raw, distance)),
+            _ => Err(Model::unexpected(&path, &format!("a model that gives {dim} numbers"))),
+        })
+    }
+}
