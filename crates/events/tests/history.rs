@@ -95,6 +95,7 @@ fn sighting(name: &str) -> Sighting {
         }),
         verdict: Verdict::Pass,
         liveness: None,
+        turn: None,
         attributes: None,
         evidence: None,
     };
