@@ -209,7 +209,7 @@ fn at_a_turned_face_that_is_lost_and_back_soon_the_turn_goes_on() {
         scene.sees(&[katya]);
     }
     scene.sees(&[]);
-    for yaw in [15.0, 18.0, 20.0, 20.0] {
+    for yaw in [15.0, 18.0, 22.0, 24.0, 24.0] {
         scene.yaw = yaw;
         scene.sees(&[katya]);
     }
