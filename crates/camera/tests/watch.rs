@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use camera::{
-    Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Frame, LivenessMode, Look,
+    Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Frame, LivenessRule, Look,
     LookSettings, Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
 use face::{AttributeChoice, EnginePool, Runtime, Tiles, YuvImage};
@@ -42,7 +42,7 @@ fn settings() -> LookSettings {
         tracking: true,
         motion_gate: false,
         tiles: Tiles::Off,
-        liveness: LivenessMode::Off,
+        liveness: LivenessRule::default(),
         attributes: AttributeChoice::OFF,
     }
 }

@@ -99,6 +99,7 @@ fn sighting(name: &str) -> Sighting {
         }),
         verdict: Verdict::Pass,
         liveness: None,
+        turn: None,
         attributes: None,
         evidence: None,
     };

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Once};
 
 use anyhow::Context;
-use camera::{LivenessMode, Rule, SeenFace};
+use camera::{LivenessMode, LivenessRule, Rule, SeenFace};
 use events::Calendar;
 use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
 use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
@@ -81,7 +81,7 @@ impl App {
         let gallery = Gallery::load(store.clone(), &installed.pack).await?;
         let (pool, opener) = (runtime.clone(), installed.clone());
         let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
-        must_follow(settings.liveness, settings.tracking)?;
+        must_follow(settings.liveness_rule(), settings.tracking)?;
         let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
         tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
         let engines = engines.max(1);
@@ -276,13 +276,22 @@ fn largest(file: Megabytes) -> u64 {
     file.bytes() + FORM_BYTES
 }
 
-/// Where faces are not followed each frame is a new try, and a refusal no event: pictures cannot be refused like that.
+/// Where faces are not followed each frame is a new try, and a refusal no event: pictures cannot be refused like that, and no head turns.
 ///
 /// # Errors
 /// Where it is asked for all the same.
-pub fn must_follow(liveness: LivenessMode, tracking: bool) -> anyhow::Result<()> {
+pub fn must_follow(liveness: LivenessRule, tracking: bool) -> anyhow::Result<()> {
     anyhow::ensure!(
-        tracking || liveness != LivenessMode::Enforce,
+        liveness.mode.is_on() || !liveness.turn,
+        "LIVENESS_TURN needs LIVENESS: while that is off nobody looks whether a head turns. Set LIVENESS to enforce (or observe, which only \
+         tells), or LIVENESS_TURN to false; a camera may have a liveness and a liveness_turn of its own"
+    );
+    anyhow::ensure!(
+        tracking || !liveness.turn,
+        "LIVENESS_TURN needs TRACKING: a single frame shows no turn. Set TRACKING to true, or LIVENESS_TURN to false"
+    );
+    anyhow::ensure!(
+        tracking || liveness.mode != LivenessMode::Enforce,
         "LIVENESS = enforce needs TRACKING: without it each frame is a new try for a picture, and nobody hears of those that are \
          refused. Set TRACKING to true, or LIVENESS to observe or off"
     );

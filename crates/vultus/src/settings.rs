@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use camera::{Acceptance, LivenessMode};
+use camera::{Acceptance, LivenessMode, LivenessRule};
 use events::{Calendar, HistorySettings, MqttSettings};
 use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
@@ -85,6 +85,8 @@ settings! {
         tiles: Tiles = "off",
         /// Faces that do not look alive: `off` nobody looks, `observe` tells, `enforce` refuses.
         liveness: LivenessMode = "off",
+        /// Ask people to turn their heads: where LIVENESS is `enforce`, nobody passes before doing so. A single photo is not asked.
+        liveness_turn: bool = "false",
         /// Estimate what faces look like: `off`, `on`, or some of `age,gender,smile`. Errors are large: docs/reference/attributes.md.
         attributes: AttributeChoice = "off",
         /// Seconds between two PASS events of one person on one camera.
@@ -246,6 +248,11 @@ impl Settings {
     /// What makes the rule by which faces are accepted; a camera may have a strictness of its own.
     pub fn acceptance(&self, own: Option<Strictness>) -> Acceptance {
         Acceptance { strictness: own.unwrap_or(self.th_accept), shots: self.pass_shots.0 }
+    }
+
+    /// What is asked of faces that are followed, so that no picture of one passes.
+    pub fn liveness_rule(&self) -> LivenessRule {
+        LivenessRule { mode: self.liveness, turn: self.liveness_turn }
     }
 
     /// Engines for photos, and as many for cameras.

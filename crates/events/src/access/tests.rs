@@ -240,6 +240,7 @@ impl Gate {
             nearest: evidence.nearest.clone(),
             verdict: evidence.verdict,
             liveness: None,
+            turn: None,
             attributes: None,
             evidence: Some(Arc::clone(evidence)),
         };

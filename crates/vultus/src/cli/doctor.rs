@@ -85,7 +85,7 @@ fn models(settings: &Settings) -> Finding {
 fn inference(settings: &Settings) -> Finding {
     let look = || -> anyhow::Result<String> {
         let (runtime, installed) = models_of(settings)?;
-        must_follow(settings.liveness, settings.tracking)?;
+        must_follow(settings.liveness_rule(), settings.tracking)?;
         let mut engine = Engine::open(&runtime, &installed)?;
         let mut beside = Vec::new();
         if settings.liveness.is_on() {
