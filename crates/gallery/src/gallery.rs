@@ -73,13 +73,14 @@ impl Gallery {
     /// highest. `None` without any of weight.
     pub fn fuse<'a>(&self, shots: impl Iterator<Item = (&'a Embedding, f32)> + Clone) -> Option<Embedding> {
         let (used, others) = self.shared.spaces.split_first()?;
-        let vector = used.scale.mean(shots.clone().map(|(shot, weight)| (shot.vector.as_slice(), weight)))?;
-        let norm = shots.clone().map(|(shot, _)| shot.norm).fold(0.0, f32::max);
         let beside = others.iter().filter_map(|space| {
             let of_space = shots.clone().filter_map(|(shot, weight)| Some((shot.in_space(&space.name)?, weight)));
             Some(Beside { space: Arc::clone(&space.name), vector: space.scale.mean(of_space)? })
         });
-        Some(Embedding { vector, norm, beside: beside.collect() })
+        let beside = beside.collect();
+        let norm = shots.clone().map(|(shot, _)| shot.norm).fold(0.0, f32::max);
+        let vector = used.scale.mean(shots.map(|(shot, weight)| (shot.vector.as_slice(), weight)))?;
+        Some(Embedding { vector, norm, beside })
     }
 
     /// Groups, validity and the like of an enrolled person.
