@@ -30,6 +30,7 @@ mod realtime;
 mod recording;
 mod rtsp;
 mod settings;
+mod several_packs;
 mod strictness;
 mod support;
 mod visitors;

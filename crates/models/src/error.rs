@@ -82,6 +82,9 @@ pub enum ModelsError {
         /// The name to give to `vultus models pull`; empty where a plain pull brings it.
         name: String,
     },
+    /// No pack of the catalogue makes such embeddings.
+    #[error("no known model pack makes embeddings of `{0}`: add it to models.toml")]
+    NoSuchSpace(String),
     /// A file that a user's models.toml names by path is not there.
     #[error("{what} should be {}, which is not there: put it there or correct `local` in models.toml", path.display())]
     LocalMissing {

@@ -1,7 +1,7 @@
 //! Which files the face engine needs, and how they get onto this machine.
 //!
 //! Lives here: what a model pack is (`pack`), which packs and packages are known (`catalog`, `catalog.toml`), where their
-//! files lie (`cache`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
+//! files lie (`cache`, `shelf`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
 //! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and the graph rewrite made at install (`rewrite`, [`onnx`]).
 //! Does not live here: running a model (crate `face`), the distance scale (crate `gallery`), drawing a progress bar (the
 //! binary).
@@ -19,6 +19,7 @@ mod onnx_proto;
 mod pack;
 mod pull;
 mod rewrite;
+mod shelf;
 mod validate;
 mod verify;
 
@@ -30,4 +31,5 @@ pub use pack::{
     LandmarkKind, LandmarkModel, ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
 };
 pub use pull::{Check, Progress, PullRequest, Pulled, Step, pull};
+pub use shelf::Shelf;
 pub use verify::{FileState, State, verify};

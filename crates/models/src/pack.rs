@@ -33,6 +33,11 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// The space in which its embeddings lie: the name under which templates are stored.
+    pub fn space(&self) -> &str {
+        if self.embedder.space.is_empty() { &self.name } else { &self.embedder.space }
+    }
+
     /// The pack's files with the key of each in the catalogue: first those of the main path.
     pub(crate) fn files(&self) -> Vec<(&'static str, &ModelFile)> {
         let landmark = self.landmark.iter().map(|model| ("landmark", &model.file));

@@ -52,7 +52,7 @@ pub use micros::Micros;
 pub use movements::Movement;
 pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
-pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Snapshot};
+pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Refuted, Snapshot};
 pub use profile::{Profile, ProfileChange};
 pub use publishing::Publishing;
 pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};

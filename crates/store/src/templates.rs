@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -13,9 +15,9 @@ const PAGE: i64 = 2_000;
 pub struct NewTemplate<'a> {
     /// The model that made it. Embeddings of different models cannot be compared.
     pub model: &'a str,
-    /// Of unit length.
+    /// As its space has it: of unit length where faces are compared by their cosine, else as the model gives it.
     pub embedding: &'a [f32],
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot.
     pub norm: f32,
     /// The event whose face it is; `None` for one of a photo.
     pub event: Option<&'a str>,
@@ -40,9 +42,11 @@ impl NewTemplate<'_> {
 pub struct Template {
     /// Its number in the database.
     pub id: i64,
-    /// Of unit length, bit for bit as it was enrolled.
+    /// The model that made it.
+    pub model: Arc<str>,
+    /// Bit for bit as it was enrolled.
     pub embedding: Vec<f32>,
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot.
     pub norm: f32,
     /// When it was enrolled.
     pub created_at: Micros,
@@ -89,7 +93,7 @@ const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections
 pub(crate) async fn of_people(
     connection: &mut AnyConnection,
     people: &Places<'_>,
-    model: &str,
+    model: &Arc<str>,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
     let sql = format!(
@@ -97,8 +101,8 @@ pub(crate) async fn of_people(
          WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY id",
         people.next()
     );
-    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(model).fetch_all(connection).await? {
-        let (person, template) = read(row)?;
+    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(&**model).fetch_all(connection).await? {
+        let (person, template) = read(row, model)?;
         take(person, template);
     }
     Ok(())
@@ -110,7 +114,7 @@ pub(crate) async fn of_people(
 /// that the server cuts it off.
 pub(crate) async fn each_of_model(
     connection: &mut AnyConnection,
-    model: &str,
+    model: &Arc<str>,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
     let sql = format!(
@@ -120,7 +124,7 @@ pub(crate) async fn each_of_model(
     let mut last = 0_i64;
     loop {
         let page = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(model)
+            .bind(&**model)
             .bind(last)
             .bind(PAGE)
             .fetch_all(&mut *connection)
@@ -129,14 +133,14 @@ pub(crate) async fn each_of_model(
             return Ok(());
         }
         for row in &page {
-            let (person, template) = read(row)?;
+            let (person, template) = read(row, model)?;
             last = template.id;
             take(person, template);
         }
     }
 }
 
-fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
+fn read(row: &AnyRow, model: &Arc<str>) -> Result<(PersonId, Template), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;
@@ -151,7 +155,7 @@ fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
     })?;
     #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
     let norm = norm as f32;
-    Ok((person, Template { id, embedding, norm, created_at }))
+    Ok((person, Template { id, model: Arc::clone(model), embedding, norm, created_at }))
 }
 
 /// Little-endian numbers.

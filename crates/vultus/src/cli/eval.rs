@@ -208,15 +208,16 @@ fn print_curve(installed: &InstalledPack, impostor: &Distances) -> anyhow::Resul
 }
 
 async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let pack = catalog_of(settings)?.pack(&settings.model_pack)?.clone();
+    let catalog = catalog_of(settings)?;
+    let pack = catalog.pack(&settings.model_pack)?.clone();
     let scale = Scale::of(&pack.embedder);
     // Whoever is enrolled is told apart by TH_ACCEPT.
     must_be_known(settings.th_accept, &scale)?;
     let html = command.html.as_deref().map(Page::begin).transpose()?;
     let store = Store::open(&settings.database()).await?;
     // What people are searched by is what the gallery makes of their templates.
-    let index = Gallery::load(store.clone(), &pack).await?.index();
-    let snapshot = store.people(&pack.name).await?;
+    let index = Gallery::load(store.clone(), &pack, &catalog).await?.index();
+    let snapshot = store.people(&[pack.space()]).await?;
     let people: Vec<EnrolledPerson> = snapshot
         .people
         .into_iter()

@@ -194,7 +194,7 @@ async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<Exi
 }
 
 async fn profile_of(store: &Store, settings: &Settings, name: &PersonName) -> anyhow::Result<Value> {
-    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
+    let model = catalog_of(settings)?.pack(&settings.model_pack)?.space().to_owned();
     Ok(serde_json::to_value(people::one(store, &settings.calendar(), &model, name.as_str()).await?)?)
 }
 
