@@ -118,7 +118,13 @@ impl Gallery {
     pub async fn enrol(&self, name: &PersonName, embeddings: &[Embedding]) -> Result<Enrolled, EnrolError> {
         let templates: Vec<NewTemplate<'_>> = embeddings
             .iter()
-            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm, event: None })
+            .map(|e| NewTemplate {
+                model: &self.shared.model,
+                embedding: &e.vector,
+                norm: e.norm,
+                event: None,
+                photo: None,
+            })
             .collect();
         let done = self.shared.store.enrol(name.as_str(), &templates).await?;
         self.refresh_or_warn().await;
