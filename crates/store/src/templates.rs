@@ -14,9 +14,9 @@ const PAGE: i64 = 2_000;
 pub struct NewTemplate<'a> {
     /// The model that made it. Embeddings of different models cannot be compared.
     pub model: &'a str,
-    /// Of unit length.
+    /// As the model's space has it: of unit length where faces are compared by angle.
     pub embedding: &'a [f32],
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot where it is one.
     pub norm: f32,
     /// The event whose face it is; `None` for one of a photo.
     pub event: Option<&'a str>,
@@ -43,9 +43,9 @@ impl NewTemplate<'_> {
 pub struct Template {
     /// Its number in the database.
     pub id: i64,
-    /// Of unit length, bit for bit as it was enrolled.
+    /// Bit for bit as it was enrolled.
     pub embedding: Vec<f32>,
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot where it is one.
     pub norm: f32,
     /// When it was enrolled.
     pub created_at: Micros,

@@ -6,6 +6,7 @@ mod bulk;
 mod cameras;
 mod cli;
 mod http;
+mod moving;
 mod nodes;
 mod people;
 mod settings;

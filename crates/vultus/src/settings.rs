@@ -10,7 +10,7 @@ use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
 
 pub use definition::{
-    Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
+    Definition, FileTables, Flags, Given, Origin, Resolved, Section, TableKind, example_file, file_with, load, nearest,
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
