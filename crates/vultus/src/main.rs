@@ -9,6 +9,7 @@ mod http;
 mod moving;
 mod nodes;
 mod people;
+mod reembedding;
 mod settings;
 mod strictness;
 mod table;

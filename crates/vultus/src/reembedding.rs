@@ -77,11 +77,12 @@ pub async fn embed(
     if (faces.len() as f32) < ENOUGH * tried as f32 {
         return Ok(Outcome::TooFew { usable: faces.len(), tried });
     }
-    let template = |(photo, face): &(PhotoId, Embedding)| {
-        (*photo, NewTemplate { model: space, embedding: &face.vector, norm: face.norm, event: None, photo: None })
-    };
-    let templates: Vec<_> = faces.iter().map(template).collect();
+    let templates: Vec<_> = faces.iter().map(|(photo, face)| (*photo, template(space, face))).collect();
     Ok(if store.embed_photos(person, &templates).await? { Outcome::Embedded(faces.len()) } else { Outcome::Gone })
+}
+
+fn template<'a>(space: &'a str, face: &'a Embedding) -> NewTemplate<'a> {
+    NewTemplate { model: space, embedding: &face.vector, norm: face.norm, event: None, photo: None }
 }
 
 /// The face that each photo is about, where the pack can use it.

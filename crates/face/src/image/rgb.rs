@@ -1,7 +1,7 @@
 use models::{Channels, Input, PerChannel};
 
-use super::{Area, Picture};
 use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use super::{Area, Picture};
 use crate::geometry::{Point, Rect};
 
 /// A photo: 8-bit red, green, blue, interleaved, rows without padding.
@@ -38,12 +38,8 @@ impl RgbImage {
         let until = |at: f32, side: u32| ((at + half).ceil().max(1.0) as u32).min(side);
         let (left, top) = (from(centre.x).min(self.width - 1), from(centre.y).min(self.height - 1));
         let (right, bottom) = (until(centre.x, self.width), until(centre.y, self.height));
-        let part = Area {
-            left,
-            top,
-            width: right.saturating_sub(left).max(1),
-            height: bottom.saturating_sub(top).max(1),
-        };
+        let part =
+            Area { left, top, width: right.saturating_sub(left).max(1), height: bottom.saturating_sub(top).max(1) };
         let shrink = (longest as f32 / part.width.max(part.height) as f32).min(1.0);
         let side = |pixels: u32| ((pixels as f32 * shrink).round() as u32).max(1);
         Self::sampled(self, part, side(part.width), side(part.height))

@@ -7,19 +7,22 @@ use clap::Args;
 use gallery::{EnrolPolicy, Finding};
 use moving::{FaceDb, FaceDbError};
 use serde_json::json;
-use store::Store;
+use store::{Restored, Store};
 
 use super::output::say;
 use super::people::{Leniency, hint, photos_text};
 use super::progress;
 use crate::app::App;
-use crate::bulk::{Entry, ZipPhotos, folder_photos};
+use crate::bulk::{BulkLimits, Entry, ZipPhotos, folder_photos};
 use crate::http::{EntryResult, enrol_all};
-use crate::moving::{Plan, Space, is_pickle, read_bounded};
+use crate::moving::{ArchiveReader, Plan, Space, is_pickle, read_bounded};
 use crate::settings::Settings;
 
 /// Largest face database that is read, in MB: 100,000 people have 110.
 const MOST_MB: u64 = 256;
+
+/// What an archive of people may unpack to: a gallery of 100,000 has some 50 GB with all photos.
+const ARCHIVE_LIMITS: BulkLimits = BulkLimits { photo_bytes: 2 << 20, total_bytes: 200 << 30 };
 
 /// Pairs of names that look alike and are told one by one.
 const MOST_ALIKE: usize = 50;
@@ -27,7 +30,7 @@ const MOST_ALIKE: usize = 50;
 /// Enrols many people at once.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A folder or ZIP file of photos, or a face_db.pkl; told by its content.
+    /// A folder or ZIP file of photos, what `vultus people export` has written, or a face_db.pkl; told by its content.
     source: PathBuf,
     #[command(flatten)]
     leniency: Leniency,
@@ -47,6 +50,10 @@ pub async fn run(import: Import, settings: Settings) -> anyhow::Result<ExitCode>
     let source = &import.source;
     if !source.is_dir() && is_pickle(source).with_context(|| format!("cannot open {}", source.display()))? {
         return face_db(&import, &settings).await;
+    }
+    if let Some(archive) = archive_in(source)? {
+        ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: what is in the archive already is left as it is");
+        return restore(archive, &import, &settings).await;
     }
     ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: photos are judged while they are enrolled");
     let results = photos(settings, source, import.leniency.policy()).await?;
@@ -88,6 +95,60 @@ async fn enrol_with_bar(
     let results = enrol_all(app, entries, policy, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     results
+}
+
+/// What `vultus people export` has written, if it is that.
+fn archive_in(source: &Path) -> anyhow::Result<Option<ArchiveReader>> {
+    if source.is_dir() {
+        return Ok(None);
+    }
+    let shown = source.display();
+    let file = File::open(source).with_context(|| format!("cannot open {shown}"))?;
+    ArchiveReader::open(file, ARCHIVE_LIMITS).with_context(|| shown.to_string())
+}
+
+/// Puts everybody of an archive into the database. No model is needed for that.
+async fn restore(archive: ArchiveReader, import: &Import, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let store = Store::open(&settings.database()).await?;
+    let bar = progress::bar(archive.len() as u64, "importing");
+    let (mut restored, mut failed) = (Vec::new(), 0);
+    for (entry, person) in archive.people() {
+        match person {
+            Ok(person) => {
+                let done = store.restore(&person).await.with_context(|| format!("while storing {}", person.name))?;
+                if let Some(holder) = &done.code_taken_by {
+                    bar.println(format!(
+                        "warning: the code of {} belongs to {holder} here, and was left out",
+                        person.name
+                    ));
+                }
+                restored.push(done);
+            }
+            Err(problem) => {
+                bar.println(format!("{entry}: {problem:#}"));
+                failed += 1;
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    told_of(&restored, failed, import.json)?;
+    Ok(if restored.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn told_of(restored: &[Restored], failed: usize, json: bool) -> anyhow::Result<()> {
+    let new = restored.iter().filter(|person| person.created).count();
+    let more = restored.iter().filter(|person| !person.created && person.templates > 0).count();
+    let templates: u32 = restored.iter().map(|person| person.templates).sum();
+    let same = restored.len() - new - more;
+    if json {
+        say(json!({"new": new, "extended": more, "unchanged": same, "templates": templates, "failed": failed}))?;
+        return Ok(());
+    }
+    say(format!(
+        "{new} new, {more} got more templates, {same} unchanged, {failed} failed; {templates} templates in all"
+    ))?;
+    Ok(())
 }
 
 /// Imports the original's database. No model is needed for that.

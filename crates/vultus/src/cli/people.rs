@@ -7,8 +7,10 @@ use gallery::{Candidate, EnrolError, EnrolPolicy, Finding, PersonName};
 use serde_json::{Map, Value};
 use store::Store;
 
+use super::export::{self, Export};
 use super::import::{self, Import};
 use super::output::say;
+use super::reembed::{self, Reembed};
 use crate::app::{App, catalog_of};
 use crate::http::{in_words, what_overrides};
 use crate::people::{self, ProfilePatch};
@@ -101,6 +103,15 @@ pub enum People {
   vultus people import faces/ --no-strict       poor photos too
   vultus people import face_db.pkl --dry-run    the people of face_recognition, without their photos")]
     Import(Import),
+    /// Write everybody into one ZIP file: profiles, templates of every pack, kept photos. `vultus people import` reads it.
+    #[command(after_help = "Examples:
+  vultus people export people.zip
+  vultus people export people.zip --no-photos
+
+Whoever has the file can recognise these people elsewhere: keep it as you keep the database.")]
+    Export(Export),
+    /// Embed everybody by another model pack, from what is kept of their photos.
+    Reembed(Reembed),
 }
 
 /// `vultus people …`
@@ -115,6 +126,8 @@ pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
             People::Show { name, json } => show(&settings, &name, json).await,
             People::Set { name, fields } => set(&settings, &name, fields).await,
             People::Import(import) => import::run(import, settings).await,
+            People::Export(export) => export::run(&export, &settings).await,
+            People::Reembed(command) => reembed::run(&command, &settings).await,
         }
     })
 }

@@ -141,7 +141,7 @@ impl Plan {
 /// As dlib gives it, with its length beside it.
 fn new_template<'a>(encoding: &'a [f32], space: &'a Space) -> NewTemplate<'a> {
     let norm = encoding.iter().map(|number| number * number).sum::<f32>().sqrt();
-    NewTemplate { model: &space.name, embedding: encoding, norm, event: None }
+    NewTemplate { model: &space.name, embedding: encoding, norm, event: None, photo: None }
 }
 
 fn unlike(nearest: f32) -> String {

@@ -204,8 +204,13 @@ impl ArchiveReader {
         if head.form > FORM {
             bail!("the archive is of form {}, and this version reads up to {FORM}: use a newer one", head.form);
         }
-        let mut people: Vec<String> =
-            zip.file_names().filter(|name| name.starts_with("people/") && name.ends_with(".json")).map(str::to_owned).collect();
+        let mut people = Vec::new();
+        for name in zip.file_names() {
+            let name = name.context("an entry has a name that cannot be read")?;
+            if name.starts_with("people/") && name.ends_with(".json") {
+                people.push(name.into_owned());
+            }
+        }
         people.sort();
         Ok(Some(Self { zip, people, left }))
     }
@@ -254,12 +259,7 @@ impl ArchiveReader {
 }
 
 /// An entry's content, which may have `most` bytes, and takes them from what is `left` for all.
-fn unpacked(
-    zip: &mut ZipArchive<BufReader<File>>,
-    name: &str,
-    most: u64,
-    left: &mut u64,
-) -> anyhow::Result<Vec<u8>> {
+fn unpacked(zip: &mut ZipArchive<BufReader<File>>, name: &str, most: u64, left: &mut u64) -> anyhow::Result<Vec<u8>> {
     let entry = zip.by_name(name).with_context(|| format!("{name} is missing or cannot be read"))?;
     let most = most.min(*left);
     let mut bytes = Vec::new();
