@@ -22,6 +22,7 @@ mod hostile;
 mod liveness;
 mod logs;
 mod metrics;
+mod moving_in;
 mod mqtt;
 mod network_camera;
 mod outage;

@@ -44,6 +44,22 @@ pub struct Enrolled {
     pub templates: u32,
 }
 
+/// A face that is to be enrolled.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFace<'a> {
+    /// What the person will be recognised by.
+    pub embedding: &'a Embedding,
+    /// What is to be kept of its photo: an image file.
+    pub photo: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Embedding> for NewFace<'a> {
+    /// A face of which nothing else is kept.
+    fn from(embedding: &'a Embedding) -> Self {
+        Self { embedding, photo: None }
+    }
+}
+
 impl Gallery {
     /// Loads everybody who has a template of this pack, or else of another one of the catalogue.
     ///
@@ -133,11 +149,20 @@ impl Gallery {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn enrol(&self, name: &PersonName, embeddings: &[Embedding]) -> Result<Enrolled, EnrolError> {
-        let templates: Vec<NewTemplate<'_>> = embeddings
-            .iter()
-            .map(|e| NewTemplate { model: self.model(), embedding: &e.vector, norm: e.norm, event: None })
-            .collect();
+    pub async fn enrol<'a, F: Into<NewFace<'a>>>(
+        &self,
+        name: &PersonName,
+        faces: impl IntoIterator<Item = F>,
+    ) -> Result<Enrolled, EnrolError> {
+        let faces: Vec<NewFace<'a>> = faces.into_iter().map(Into::into).collect();
+        let template = |face: &NewFace<'a>| NewTemplate {
+            model: self.model(),
+            embedding: &face.embedding.vector,
+            norm: face.embedding.norm,
+            event: None,
+            photo: face.photo,
+        };
+        let templates: Vec<NewTemplate<'_>> = faces.iter().map(template).collect();
         let done = self.shared.store.enrol(name.as_str(), &templates).await?;
         self.refresh_or_warn().await;
         Ok(Enrolled { created: done.created, templates: done.templates })

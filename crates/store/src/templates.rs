@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::error::Fault;
+use crate::photos::{self, PhotoId};
 use crate::places::Places;
 use crate::{Micros, PersonId, StoreError};
 
@@ -21,6 +22,8 @@ pub struct NewTemplate<'a> {
     pub norm: f32,
     /// The event whose face it is; `None` for one of a photo.
     pub event: Option<&'a str>,
+    /// What is to be kept of the photo: an image file; `None` where nothing is.
+    pub photo: Option<&'a [u8]>,
 }
 
 impl NewTemplate<'_> {
@@ -52,15 +55,31 @@ pub struct Template {
     pub created_at: Micros,
 }
 
+/// Stores a template, and what is to be kept of its photo.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     person: PersonId,
     template: &NewTemplate<'_>,
     now: Micros,
 ) -> Result<(), sqlx::Error> {
+    let photo = match template.photo {
+        Some(image) => Some(photos::insert(connection, person, image, now).await?),
+        None => None,
+    };
+    insert_of_photo(connection, person, template, photo, now).await
+}
+
+/// Stores a template of a photo that is kept already, or of none.
+pub(crate) async fn insert_of_photo(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    template: &NewTemplate<'_>,
+    photo: Option<PhotoId>,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id, photo_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(person.0)
     .bind(template.model)
@@ -69,6 +88,7 @@ pub(crate) async fn insert(
     .bind(f64::from(template.norm))
     .bind(now.0)
     .bind(template.event)
+    .bind(photo.map(|photo| photo.0))
     .execute(connection)
     .await?;
     Ok(())
@@ -140,7 +160,7 @@ pub(crate) async fn each_of_model(
     }
 }
 
-fn read(row: &AnyRow, model: &Arc<str>) -> Result<(PersonId, Template), Fault> {
+pub(crate) fn read(row: &AnyRow, model: &Arc<str>) -> Result<(PersonId, Template), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;

@@ -10,7 +10,7 @@ use store::{NewTemplate, PersonId, StoreError, Version};
 async fn a_person_enrolled_twice_is_one_person_with_more_templates() {
     on_each_engine(async |database| {
         let store = database.open().await;
-        let template = NewTemplate { model: MODEL, embedding: &[1.0, 0.0], norm: 7.0, event: None };
+        let template = NewTemplate { model: MODEL, embedding: &[1.0, 0.0], norm: 7.0, event: None, photo: None };
         let first = store.enrol("Ann", &[template, template]).await.expect("enrolled");
         let second = store.enrol("Ann", &[template]).await.expect("enrolled");
         assert!(first.created && !second.created);
@@ -56,8 +56,8 @@ async fn everybody_is_listed_with_the_templates_of_one_model_bit_for_bit() {
     on_each_engine(async |database| {
         let store = database.open().await;
         let embedding = [f32::MIN_POSITIVE, -0.0, 0.1, 1.0 - f32::EPSILON];
-        let of_a = NewTemplate { model: MODEL, embedding: &embedding, norm: 12.345_679, event: None };
-        let of_b = NewTemplate { model: "model-b", embedding: &[1.0, 0.0, 0.0], norm: 3.0, event: None };
+        let of_a = NewTemplate { model: MODEL, embedding: &embedding, norm: 12.345_679, event: None, photo: None };
+        let of_b = NewTemplate { model: "model-b", embedding: &[1.0, 0.0, 0.0], norm: 3.0, event: None, photo: None };
         let ann = store.enrol("Ann", &[of_a]).await.expect("enrolled").person;
         store.enrol("Bob", &[of_b]).await.expect("enrolled");
         store.enrol("Ann", &[of_b]).await.expect("enrolled");
@@ -105,8 +105,10 @@ async fn a_gallery_of_more_than_one_page_is_read_whole() {
         let store = database.open().await;
         let numbers: Vec<[f32; 1]> = (0_u16..4_500).map(|n| [f32::from(n)]).collect();
         for (person, part) in numbers.chunks(1_500).enumerate() {
-            let templates: Vec<_> =
-                part.iter().map(|x| NewTemplate { model: MODEL, embedding: x, norm: 1.0, event: None }).collect();
+            let templates: Vec<_> = part
+                .iter()
+                .map(|x| NewTemplate { model: MODEL, embedding: x, norm: 1.0, event: None, photo: None })
+                .collect();
             store.enrol(&person.to_string(), &templates).await.expect("enrolled");
         }
         let people = store.people(&[MODEL]).await.expect("people").people;
@@ -135,7 +137,7 @@ async fn a_template_with_too_few_bytes_is_an_error_that_names_it() {
 async fn a_template_that_is_no_number_is_refused_and_nothing_is_written() {
     on_each_engine(async |database| {
         let store = database.open().await;
-        let good = NewTemplate { model: MODEL, embedding: &[1.0], norm: 1.0, event: None };
+        let good = NewTemplate { model: MODEL, embedding: &[1.0], norm: 1.0, event: None, photo: None };
         for bad in [
             NewTemplate { embedding: &[], ..good },
             NewTemplate { embedding: &[f32::NAN], ..good },

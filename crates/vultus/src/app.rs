@@ -4,7 +4,7 @@ use anyhow::Context;
 use camera::{LivenessMode, LivenessRule, Rule, SeenFace};
 use events::Calendar;
 use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, OtherPacks, Runtime};
-use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, NewFace, PersonName, Scale};
 use models::{Cache, Catalog, InstalledPack, Shelf};
 use store::Store;
 use tokio::sync::{Mutex, Semaphore};
@@ -206,11 +206,17 @@ impl App {
         let _in_turn = self.shared.enrolling.lock().await;
         self.compare(name, candidates, policy).await;
         let fit: Vec<_> =
-            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| face.embedding.clone()).collect();
+            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| self.to_enrol(face)).collect();
         match fit.as_slice() {
             [] => Ok(None),
-            fit => self.gallery().enrol(name, fit).await.map(Some),
+            fit => self.gallery().enrol(name, fit.iter().copied()).await.map(Some),
         }
+    }
+
+    /// What is stored of a photo: by the setting `KEEP_PHOTOS`, the face itself too.
+    pub fn to_enrol<'a>(&self, candidate: &'a Candidate) -> NewFace<'a> {
+        let photo = self.settings().keep_photos.then_some(candidate.kept.as_slice());
+        NewFace { embedding: &candidate.embedding, photo }
     }
 
     /// Finds and names every face of a photo.
