@@ -49,7 +49,7 @@ impl Gallery {
     pub async fn load(store: Store, pack: &Pack) -> Result<Self, StoreError> {
         let shared = Shared {
             store,
-            model: pack.name.clone(),
+            model: pack.embedder.space.clone(),
             scale: Scale::of(&pack.embedder),
             gates: pack.embedder.gates,
             index: ArcSwap::from_pointee(Index::empty(pack.embedder.dim)),
