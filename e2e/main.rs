@@ -25,6 +25,7 @@ mod metrics;
 mod mqtt;
 mod network_camera;
 mod outage;
+mod packs;
 mod page;
 mod realtime;
 mod recording;

@@ -194,8 +194,8 @@ async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<Exi
 }
 
 async fn profile_of(store: &Store, settings: &Settings, name: &PersonName) -> anyhow::Result<Value> {
-    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
-    Ok(serde_json::to_value(people::one(store, &settings.calendar(), &model, name.as_str()).await?)?)
+    let space = catalog_of(settings)?.pack(&settings.model_pack)?.embedder.space.clone();
+    Ok(serde_json::to_value(people::one(store, &settings.calendar(), &space, name.as_str()).await?)?)
 }
 
 fn say_fields(shown: &Value) -> anyhow::Result<ExitCode> {
