@@ -26,6 +26,7 @@ mod moving_in;
 mod mqtt;
 mod network_camera;
 mod outage;
+mod packs;
 mod page;
 mod realtime;
 mod recording;

@@ -93,6 +93,19 @@ pub enum ModelsError {
         /// The path that models.toml names.
         path: PathBuf,
     },
+    /// A file that a user's models.toml names by path is another one than its sha256 says.
+    #[error(
+        "{} is not the file that models.toml means (sha256 {found} instead of {expected}): put the right one there, or correct \
+         `sha256`", path.display()
+    )]
+    WrongLocal {
+        /// The path that models.toml names.
+        path: PathBuf,
+        /// The sha256 that it gives.
+        expected: String,
+        /// The sha256 of what is there.
+        found: String,
+    },
     /// npm is needed and not found.
     #[error(
         "npm was not found and is needed to fetch {archive}: install it (Debian: `apt install npm`), or run \

@@ -25,7 +25,21 @@ impl RgbImage {
         Self { width, height, pixels }
     }
 
-    /// `picture` sampled down to the given size.
+    /// `picture` as large as it fits into a frame of this size, in the middle, with black around it.
+    pub fn framed(picture: &dyn Picture, width: u32, height: u32) -> Self {
+        let ratio = (width as f32 / picture.width() as f32).min(height as f32 / picture.height() as f32);
+        let side = |pixels: u32, most: u32| ((pixels as f32 * ratio).round() as u32).clamp(1, most);
+        let inner = Self::shrunk(picture, side(picture.width(), width), side(picture.height(), height));
+        let (left, top) = (((width - inner.width) / 2) as usize, ((height - inner.height) / 2) as usize);
+        let (row, inner_row) = (width as usize * 3, inner.width as usize * 3);
+        let mut pixels = vec![0; row * height as usize];
+        for (line, of_inner) in pixels.chunks_exact_mut(row).skip(top).zip(inner.pixels.chunks_exact(inner_row)) {
+            line[left * 3..left * 3 + inner_row].copy_from_slice(of_inner);
+        }
+        Self::from_decoded(width, height, pixels)
+    }
+
+    /// `picture` sampled to the given size.
     pub(crate) fn shrunk(picture: &dyn Picture, width: u32, height: u32) -> Self {
         Self::sampled(picture, picture.whole(), width, height)
     }

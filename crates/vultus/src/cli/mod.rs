@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and who answers.
 
 mod attendance;
+mod bench;
 mod cameras;
 mod config;
 mod doctor;
