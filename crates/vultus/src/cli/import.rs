@@ -43,10 +43,10 @@ pub struct Import {
 }
 
 /// `vultus people import`
-pub async fn run(import: Import, settings: Settings) -> anyhow::Result<ExitCode> {
+pub async fn run(import: &Import, settings: Settings) -> anyhow::Result<ExitCode> {
     let source = &import.source;
     if !source.is_dir() && is_pickle(source).with_context(|| format!("cannot open {}", source.display()))? {
-        return face_db(&import, &settings).await;
+        return face_db(import, &settings).await;
     }
     ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: photos are judged while they are enrolled");
     let results = photos(settings, source, import.leniency.policy()).await?;
@@ -160,5 +160,8 @@ fn summarise(plan: &Plan, space: &Space, import: &Import) -> anyhow::Result<()> 
     let done = if import.dry_run { "would be imported" } else { "imported" };
     let already = if plan.already > 0 { format!(", {} already there", plan.already) } else { String::new() };
     say(format!("{people} {noun} with {encodings} encoding{plural} {done}, {left_out} skipped{already}"))?;
-    hint.map_or(Ok(()), |hint| Ok(say(hint)?))
+    if let Some(hint) = hint {
+        say(hint)?;
+    }
+    Ok(())
 }
