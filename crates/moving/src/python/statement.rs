@@ -101,17 +101,16 @@ fn literal(words: &[Word<'_>]) -> Result<Option<Literal>, String> {
         [Word::Sign("-"), Word::Number(digits)] => number(digits, "-")?,
         [Word::Sign("+"), Word::Number(digits)] => number(digits, "")?,
         [Word::Sign("("), inner @ .., Word::Sign(")")] if closes_at_the_end(words) => return literal(inner),
-        [first, ..] if words.iter().all(|word| matches!(word, Word::Text(_))) => {
-            debug_assert!(matches!(first, Word::Text(_)));
-            Literal::Text(
-                words
-                    .iter()
-                    .filter_map(|w| if let Word::Text(text) = w { Some(text.as_str()) } else { None })
-                    .collect(),
-            )
-        }
-        _ => return Ok(None),
+        [_, ..] => match words.iter().map(as_text).collect() {
+            Some(text) => Literal::Text(text),
+            None => return Ok(None),
+        },
+        [] => return Ok(None),
     }))
+}
+
+fn as_text<'w>(word: &'w Word<'_>) -> Option<&'w str> {
+    if let Word::Text(text) = word { Some(text) } else { None }
 }
 
 /// Whether the bracket that opens first closes last.

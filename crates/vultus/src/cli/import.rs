@@ -46,10 +46,10 @@ pub struct Import {
 }
 
 /// `vultus people import`
-pub async fn run(import: Import, settings: Settings) -> anyhow::Result<ExitCode> {
+pub async fn run(import: &Import, settings: Settings) -> anyhow::Result<ExitCode> {
     let source = &import.source;
     if !source.is_dir() && is_pickle(source).with_context(|| format!("cannot open {}", source.display()))? {
-        return face_db(&import, &settings).await;
+        return face_db(import, &settings).await;
     }
     if let Some(archive) = archive_in(source)? {
         ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: what is in the archive already is left as it is");
@@ -221,5 +221,8 @@ fn summarise(plan: &Plan, space: &Space, import: &Import) -> anyhow::Result<()> 
     let done = if import.dry_run { "would be imported" } else { "imported" };
     let already = if plan.already > 0 { format!(", {} already there", plan.already) } else { String::new() };
     say(format!("{people} {noun} with {encodings} encoding{plural} {done}, {left_out} skipped{already}"))?;
-    hint.map_or(Ok(()), |hint| Ok(say(hint)?))
+    if let Some(hint) = hint {
+        say(hint)?;
+    }
+    Ok(())
 }

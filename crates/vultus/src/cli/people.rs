@@ -125,7 +125,7 @@ pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
             People::List { json } => list(settings, json).await,
             People::Show { name, json } => show(&settings, &name, json).await,
             People::Set { name, fields } => set(&settings, &name, fields).await,
-            People::Import(import) => import::run(import, settings).await,
+            People::Import(import) => import::run(&import, settings).await,
             People::Export(export) => export::run(&export, &settings).await,
             People::Reembed(command) => reembed::run(&command, &settings).await,
         }

@@ -9,8 +9,8 @@ pub struct Alike {
     pub name: String,
     /// The other.
     pub other: String,
-    /// How near they are, at their nearest.
-    pub distance: f32,
+    /// How near they are, at their nearest, to four digits.
+    pub distance: f64,
 }
 
 /// Nearer than this are two shots of one person: dlib's networks were trained so that a person's lie within 0.6.
@@ -41,7 +41,10 @@ pub fn alike(shown: &[Shown<'_>]) -> Vec<Alike> {
     }
     let mut pairs: Vec<Alike> = nearest
         .into_iter()
-        .map(|((name, other), distance)| Alike { name: name.to_owned(), other: other.to_owned(), distance })
+        .map(|((name, other), distance)| {
+            let distance = f64::from((distance * 10_000.0).round()) / 10_000.0;
+            Alike { name: name.to_owned(), other: other.to_owned(), distance }
+        })
         .collect();
     pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     pairs

@@ -72,7 +72,7 @@ impl Draft {
             return;
         }
         let shown = definition.shown(&text);
-        if !(definition.check)(&text) {
+        if !(definition.check)(&text) || is_no_camera(definition, &assigned.literal) {
             let said = format!("= {shown:?} is not allowed: use {}", definition.allowed);
             self.wrong.push(Place { line, name, said });
             return;
@@ -81,6 +81,12 @@ impl Draft {
         self.taken.push(Place { line, name, said: format!("= {shown:?}{unless}") });
         self.given.insert(definition.key, Given { text, line });
     }
+}
+
+/// OpenCV takes the number -1 for any camera; as a text it would be a file of that name.
+fn is_no_camera(definition: &Definition, literal: &Literal) -> bool {
+    let is_number = matches!(literal, Literal::Number(digits) if digits.parse::<u32>().is_ok());
+    definition.key == "video_source" && matches!(literal, Literal::Number(_)) && !is_number
 }
 
 /// What became of `os.getenv("X", default)`.
