@@ -64,16 +64,28 @@ pub struct ModelFile {
     pub size: u64,
     /// Where a local file lies. A relative path in models.toml is relative to that file's folder.
     pub local: Option<PathBuf>,
-    /// What is done to the file when it is installed, so that it runs faster.
+    /// What is done to the file when it is installed, so that it runs, or runs faster.
     pub rewrite: Option<Rewrite>,
 }
 
-/// A change of a model's graph that leaves its outputs as they are and makes it faster.
+/// What is done to a model when it is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
-    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]).
+    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]): its outputs stay as they are, and it is faster.
     PreluF32,
+    /// A network of dlib becomes ONNX ([`crate::dlib::to_onnx`]), without which it cannot be used.
+    DlibOnnx,
+}
+
+impl Rewrite {
+    /// Whether the original is of no use by itself.
+    pub(crate) fn is_needed(self) -> bool {
+        match self {
+            Self::PreluF32 => false,
+            Self::DlibOnnx => true,
+        }
+    }
 }
 
 /// What a model wants to be fed: a picture of `width` × `height` pixels whose values are (pixel − `mean`) × `scale`,
@@ -155,13 +167,23 @@ pub struct DetectorModel {
 pub enum DetectorKind {
     /// Scores 1×N×2 and normalised corners 1×N×4.
     Ultraface,
+    /// dlib's max-margin CNN: a plane of scores over all sizes of the picture side by side.
+    Mmod,
 }
 
 impl DetectorKind {
     /// Whether it finds the five points of a face as well, so that a pack needs no landmark model.
     pub fn gives_points(self) -> bool {
         match self {
-            Self::Ultraface => false,
+            Self::Ultraface | Self::Mmod => false,
+        }
+    }
+
+    /// Whether a picture of other proportions is stretched to the input; otherwise it fills as much of it as it can.
+    pub fn stretches(self) -> bool {
+        match self {
+            Self::Ultraface => true,
+            Self::Mmod => false,
         }
     }
 }
@@ -259,7 +281,7 @@ pub struct EmbedderModel {
     /// How many numbers an embedding has.
     pub dim: usize,
     /// Where five points of the face belong in the chip, in pixels: left eye, right eye, nose, left and right corner of
-    /// the mouth, as seen.
+    /// the mouth, as seen; for a kind with an aligner of its own, that aligner's points.
     #[serde(deserialize_with = "five_points")]
     pub template: [[f32; 2]; 5],
     /// How two embeddings are compared.
@@ -278,6 +300,19 @@ pub enum EmbedderKind {
     /// A chip: the picture warped by the similarity that takes the five points to `template`.
     #[default]
     Chip,
+    /// As dlib does: the aligner is its shape predictor of five points, which take the place of those of the pack's landmarks,
+    /// and the chip is taken from a pyramid of the picture.
+    Dlib,
+}
+
+impl EmbedderKind {
+    /// Whether it finds the points by which it aligns the face with a model of its own.
+    pub(crate) fn has_aligner(self) -> bool {
+        match self {
+            Self::Chip => false,
+            Self::Dlib => true,
+        }
+    }
 }
 
 /// How two embeddings are compared.

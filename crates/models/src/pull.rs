@@ -281,17 +281,20 @@ impl Run<'_> {
     }
 
     fn rewrite(&mut self, what: &str, file: &ModelFile) -> Result<(), ModelsError> {
-        let Some(target) = rewrite::target(self.cache, file) else { return Ok(()) };
+        let Some((kind, target)) = file.rewrite.zip(rewrite::target(self.cache, file)) else { return Ok(()) };
         if let Some(record) = rewrite::record(&target, file)
             && hash::matches(&target, &record.rewritten, |_| ())
         {
             return Ok(());
         }
         (self.progress)(Progress { what, step: Step::Rewriting, done: 0, total: 0 });
-        match rewrite::install(self.cache, file, &target, self.request.check)? {
+        let original = self.cache.path(file);
+        match rewrite::install(self.cache, file, kind, &target, self.request.check)? {
             Ok(()) => self.pulled.installed.push(target),
+            Err(problem) if kind.is_needed() => {
+                return Err(ModelsError::Unconvertible { what: what.to_owned(), path: original, problem });
+            }
             Err(reason) => {
-                let original = self.cache.path(file);
                 self.pulled.warnings.push(format!(
                     "{what} was not rewritten and stays slower: {} is used as it is ({reason})",
                     original.display()

@@ -21,7 +21,8 @@ const PARTS_IOU: f32 = 0.3;
 /// A box nearer than this share of a tile's side to an edge that is inside the picture may be of a face that the edge cuts.
 const CUT: f32 = 0.01;
 
-/// Finds faces with a pack's detector: the whole picture, or a tile of it, is stretched to the detector's input.
+/// Finds faces with a pack's detector: the whole picture, or a tile of it, is stretched to the detector's input, or fills as much of it as
+/// it can where the detector's kind wants faces undistorted.
 #[derive(Debug)]
 pub(crate) struct Finder {
     detector: Box<dyn Detector>,
@@ -72,30 +73,51 @@ impl Finder {
         let border = |side: u32| (side as f32 * BORDER).round() as u32;
         let (x, y) = (border(input.width), border(input.height));
         let inner = Input { width: input.width - 2 * x, height: input.height - 2 * y, ..*input };
+        let size = (picture.width(), picture.height());
+        let inner = self.filled(&inner, size);
         stretch(picture, scale, &inner, &mut self.input);
-        self.input = bordered(&self.input, &inner, x as usize, y as usize);
-        // As many pixels of the picture as the whole input would show.
-        let whole = |side: u32, input: u32, inner: u32| side as f32 * input as f32 / inner as f32;
-        let (width, height) = (picture.width(), picture.height());
-        let size = (whole(width, input.width, inner.width), whole(height, input.height, inner.height));
-        let (x, y) = (size.0 * x as f32 / input.width as f32, size.1 * y as f32 / input.height as f32);
-        let mut found = self.candidates(size)?;
+        let shown = self.place(&inner, (x, y), size);
+        let input = &self.settings.input;
+        let (x, y) = (shown.0 * x as f32 / input.width as f32, shown.1 * y as f32 / input.height as f32);
+        let mut found = self.candidates(shown)?;
         found.iter_mut().for_each(|found| found.shift(-x, -y));
-        Ok(settled(found, self.settings.nms_iou, (width, height)))
+        Ok(settled(found, self.settings.nms_iou, size))
     }
 
     fn in_whole(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        stretch(picture, scale, &self.settings.input, &mut self.input);
-        self.candidates((picture.width() as f32, picture.height() as f32))
+        let size = (picture.width(), picture.height());
+        let inner = self.filled(&self.settings.input, size);
+        stretch(picture, scale, &inner, &mut self.input);
+        let shown = self.place(&inner, (0, 0), size);
+        self.candidates(shown)
     }
 
     fn in_tile(&mut self, picture: &dyn Picture, tile: Area) -> Result<Vec<Detection>, FaceError> {
-        picture.resize_into(tile, &self.settings.input, &mut self.input);
-        let mut found = self.candidates((tile.width as f32, tile.height as f32))?;
+        let size = (tile.width, tile.height);
+        let inner = self.filled(&self.settings.input, size);
+        picture.resize_into(tile, &inner, &mut self.input);
+        let shown = self.place(&inner, (0, 0), size);
+        let mut found = self.candidates(shown)?;
         found.retain(|found| !is_cut(&found.area, tile, (picture.width(), picture.height())));
         let (x, y) = (tile.left as f32, tile.top as f32);
         found.iter_mut().for_each(|found| found.shift(x, y));
         Ok(found)
+    }
+
+    /// The part of `input` that a picture of this size fills: all of it, or what has the picture's proportions.
+    fn filled(&self, input: &Input, size: (u32, u32)) -> Input {
+        if self.settings.kind.stretches() { *input } else { fitted(input, size) }
+    }
+
+    /// Places what was sampled for `inner` at (`x`, `y`) of the detector's input, around which is the model's zero: an even grey. Returns how
+    /// many pixels across and down of the picture of this size, which fills `inner`, the whole input would show.
+    fn place(&mut self, inner: &Input, (x, y): (u32, u32), (width, height): (u32, u32)) -> (f32, f32) {
+        let input = &self.settings.input;
+        if (inner.width, inner.height) != (input.width, input.height) {
+            self.input = placed(&self.input, inner, input, (x as usize, y as usize));
+        }
+        let whole = |side: u32, input: u32, inner: u32| side as f32 * input as f32 / inner as f32;
+        (whole(width, input.width, inner.width), whole(height, input.height, inner.height))
     }
 
     /// What the detector sees in its input, which shows so many pixels across and down.
@@ -114,10 +136,17 @@ fn stretch(picture: &dyn Picture, scale: f32, input: &Input, out: &mut Vec<f32>)
     }
 }
 
-/// The planes of `inner` with `x` columns at the left and right and `y` rows above and below of the model's zero: an even grey.
-fn bordered(planes: &[f32], inner: &Input, x: usize, y: usize) -> Vec<f32> {
+/// The largest part of `input` with the proportions of a picture of this size.
+fn fitted(input: &Input, (width, height): (u32, u32)) -> Input {
+    let scale = (input.width as f32 / width as f32).min(input.height as f32 / height as f32);
+    let side = |pixels: u32, most: u32| ((pixels as f32 * scale).round() as u32).clamp(1, most);
+    Input { width: side(width, input.width), height: side(height, input.height), ..*input }
+}
+
+/// The planes of `inner` in planes of `input`, `x` columns and `y` rows from its upper left corner; the rest is 0.
+fn placed(planes: &[f32], inner: &Input, input: &Input, (x, y): (usize, usize)) -> Vec<f32> {
     let (width, height) = (inner.width as usize, inner.height as usize);
-    let whole = (width + 2 * x, height + 2 * y);
+    let whole = (input.width as usize, input.height as usize);
     let mut out = vec![0.0; planes.len() / (width * height) * whole.0 * whole.1];
     for (plane, out) in planes.chunks_exact(width * height).zip(out.chunks_exact_mut(whole.0 * whole.1)) {
         for (row, out) in plane.chunks_exact(width).zip(out.chunks_exact_mut(whole.0).skip(y)) {
@@ -215,18 +244,23 @@ mod tests {
         assert!(!cut(300, 0, [270.0, 50.0, 299.0, 90.0]) && !cut(300, 0, [10.0, 50.0, 40.0, 90.0]));
     }
 
+    fn input(width: u32, height: u32) -> Input {
+        Input { width, height, channels: Channels::Rgb, mean: PerChannel::All(0.0), scale: PerChannel::All(1.0) }
+    }
+
     #[test]
     fn a_border_lies_around_each_plane() {
-        let input = Input {
-            width: 2,
-            height: 1,
-            channels: Channels::Rgb,
-            mean: PerChannel::All(0.0),
-            scale: PerChannel::All(1.0),
-        };
-        let planes = bordered(&[1.0, 2.0, 3.0, 4.0], &input, 1, 1);
+        let planes = placed(&[1.0, 2.0, 3.0, 4.0], &input(2, 1), &input(4, 3), (1, 1));
         let row = |a, b| [[0.0; 4], [0.0, a, b, 0.0], [0.0; 4]].concat();
         assert_eq!(planes, [row(1.0, 2.0), row(3.0, 4.0)].concat());
+    }
+
+    #[test]
+    fn a_picture_that_is_not_stretched_keeps_its_proportions() {
+        let of = |width, height| fitted(&input(640, 480), (width, height));
+        assert_eq!(of(1280, 720), input(640, 360));
+        assert_eq!(of(300, 600), input(240, 480));
+        assert_eq!(of(1, 9000), input(1, 480));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! one (`finder`).
 
 mod finder;
+mod mmod;
 mod ultraface;
 
 use std::fmt::Debug;
@@ -40,6 +41,7 @@ pub(crate) trait Detector: Debug + Send {
 fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Detector>, FaceError> {
     Ok(match installed.pack.detector.kind {
         DetectorKind::Ultraface => Box::new(ultraface::Ultraface::open(runtime, installed)?),
+        DetectorKind::Mmod => Box::new(mmod::Mmod::open(runtime, installed)?),
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use face::{DecodeLimits, Engine, RgbImage, Runtime};
 use models::{Cache, Catalog};
 
-const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default runtime photos`";
+const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod runtime photos`";
 
 fn cache() -> Cache {
     let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);
@@ -18,6 +18,19 @@ pub fn engine() -> Engine {
     let catalog = Catalog::builtin();
     let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
     Engine::open(&runtime, &cache().installed(&catalog, "default").expect(HINT)).expect(HINT)
+}
+
+/// An engine of another pack, where that one is installed.
+pub fn engine_of(pack: &str) -> Option<Engine> {
+    let catalog = Catalog::builtin();
+    let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
+    match cache().installed(&catalog, pack) {
+        Ok(installed) => Some(Engine::open(&runtime, &installed).expect(pack)),
+        Err(error) => {
+            println!("skipped: {error}");
+            None
+        }
+    }
 }
 
 /// The default pack's gates.
