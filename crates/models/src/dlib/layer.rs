@@ -49,6 +49,7 @@ impl Layer {
         match reader.text()? {
             "con_4" => convolution(reader),
             "affine_" => affine(reader),
+            "bn_con2" => batch_norm(reader),
             "relu_" => Ok(Self::Relu),
             "max_pool_2" => Ok(Self::MaxPool(Window::read(reader)?)),
             "avg_pool_2" => Ok(Self::AveragePool(Window::read(reader)?)),
@@ -77,6 +78,36 @@ fn affine(reader: &mut Reader<'_>) -> Result<Layer, ModelsError> {
     reader.version("affine layer", 0)?;
     let [factors, offsets] = split(parameters, [factors, offsets]).ok_or_else(|| misfit("affine layer"))?;
     Ok(Layer::Affine { factors, offsets })
+}
+
+/// Batch normalisation as it is once a network has learnt: each channel less its mean, over its deviation, times its factor, plus
+/// its offset.
+fn batch_norm(reader: &mut Reader<'_>) -> Result<Layer, ModelsError> {
+    let parameters = reader.tensor()?.values;
+    let (factors, offsets) = (reader.part()?, reader.part()?);
+    // Those of the last batch.
+    reader.tensor()?;
+    reader.tensor()?;
+    let (means, variances) = (reader.tensor()?.values, reader.tensor()?.values);
+    // How much it has seen, and how much it remembers.
+    reader.integer()?;
+    reader.integer()?;
+    learning(reader, 4)?;
+    let least = reader.float32()?;
+    let parts = split(parameters, [factors, offsets]);
+    let parts = parts.filter(|[factors, _]| factors.len() == means.len() && factors.len() == variances.len());
+    let [mut factors, mut offsets] = parts.ok_or_else(|| misfit("batch normalisation"))?;
+    for (factor, variance) in factors.iter_mut().zip(&variances) {
+        *factor /= (variance + least).sqrt();
+    }
+    for ((offset, factor), mean) in offsets.iter_mut().zip(&factors).zip(&means) {
+        *offset -= factor * mean;
+    }
+    if factors.iter().chain(&offsets).all(|number| number.is_finite()) {
+        Ok(Layer::Affine { factors, offsets })
+    } else {
+        Err(not_dlib("a batch normalisation in it divides by nothing"))
+    }
 }
 
 fn linear(reader: &mut Reader<'_>) -> Result<Layer, ModelsError> {
