@@ -25,10 +25,8 @@ def described(image, box):
 
 def detected(image, width=640, height=480):
     """What the CNN sees in two parts of the picture that are as large as the pack's input: no pixel is resampled before."""
-    parts = []
-    for left, top in [(0, 0), (image.shape[1] - width, image.shape[0] - height)]:
-        if min(left, top) < 0:
-            continue
+    parts, right, bottom = [], image.shape[1] - width, image.shape[0] - height
+    for left, top in [(0, 0), (right, bottom)] if min(right, bottom) >= 0 else []:
         found = cnn(image[top:top + height, left:left + width].copy(), 0)
         faces = [{"box": edges(face.rect), "score": round(face.confidence, 4)} for face in found]
         parts.append({"left": left, "top": top, "faces": faces})

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use face::{DecodeLimits, Engine, RgbImage, Runtime};
 use models::{Cache, Catalog};
 
-const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod runtime photos`";
+const HINT: &str =
+    "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod runtime photos`";
 
 fn cache() -> Cache {
     let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);

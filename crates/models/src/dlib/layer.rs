@@ -36,9 +36,8 @@ pub(super) struct Window {
 
 impl Window {
     fn read(reader: &mut Reader<'_>) -> Result<Self, ModelsError> {
-        let mut pair = || -> Result<[usize; 2], ModelsError> {
-            Ok([reader.size(LARGEST_WINDOW)?, reader.size(LARGEST_WINDOW)?])
-        };
+        let mut pair =
+            || -> Result<[usize; 2], ModelsError> { Ok([reader.size(LARGEST_WINDOW)?, reader.size(LARGEST_WINDOW)?]) };
         let window = Self { size: pair()?, stride: pair()?, padding: pair()? };
         if window.stride.contains(&0) { Err(not_dlib("a layer of it goes nowhere")) } else { Ok(window) }
     }

@@ -103,10 +103,11 @@ impl BoxFit {
     /// dlib's box for the squared box of a face in a picture of this size.
     fn apply(&self, area: &Rect, size: (u32, u32)) -> FaceBox {
         let area = unclipped(area, size);
-        let (side, centre) = (area.width(), area.centre());
-        let (x, y, reach) = (centre.x + self.right * side, centre.y + self.below * side, self.side * side / 2.0);
+        let (width, height, centre) = (area.width(), area.height(), area.centre());
+        let (x, y) = (centre.x + self.right * width, centre.y + self.below * height);
+        let (across, down) = (self.side * width / 2.0, self.side * height / 2.0);
         let edge = |place: f32| place.round() as i32;
-        FaceBox { left: edge(x - reach), top: edge(y - reach), right: edge(x + reach), bottom: edge(y + reach) }
+        FaceBox { left: edge(x - across), top: edge(y - down), right: edge(x + across), bottom: edge(y + down) }
     }
 }
 
@@ -119,7 +120,8 @@ fn unclipped(area: &Rect, (width, height): (u32, u32)) -> Rect {
         match (at_start, at_end) {
             (true, true) => (first - missing / 2.0, last + missing / 2.0),
             (true, false) => (first - missing, last),
-            (false, _) => (first, last + missing),
+            (false, true) => (first, last + missing),
+            (false, false) => (first, last),
         }
     };
     let ((left, right), (top, bottom)) = (along(area.left, area.right, width), along(area.top, area.bottom, height));
