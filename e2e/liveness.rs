@@ -121,6 +121,56 @@ async fn the_living_person_passes_where_pictures_are_refused_once_seen_alive() {
 }
 
 #[tokio::test]
+async fn who_is_asked_to_turn_is_refused_until_the_head_was_seen_turning() {
+    let home = home(Scene::Person, "liveness-person", "enforce").with("LIVENESS_TURN", "true");
+    let vultus = home.start(&["serve"]).await;
+    let mut viewer = vultus.viewer().await;
+    let mut unturned = 0;
+    for _ in 0..FRAMES_TO_DECIDE / 4 {
+        let event = viewer.event().await;
+        assert_ne!(event["status"], "PASS", "{}", event["faces"]);
+        let face = main_face(&event);
+        unturned += u32::from(face["reason"] == "head_not_turned" && face["turn"].as_u64().unwrap() < 20);
+    }
+    assert!(unturned > FRAMES_TO_DECIDE / 8, "{unturned} frames say what is asked");
+    let event = until("an event that is told", async || events(&vultus).await.pop()).await;
+    let id = event["id"].as_str().unwrap();
+    let decision = vultus.get(&format!("/api/v1/events/{id}")).await.ok()["decision"].clone();
+    assert_eq!((&decision["reason"], &decision["liveness"]["state"]), (&"head_not_turned".into(), &"alive".into()));
+    assert!(decision["why"].as_str().unwrap().contains("turn your head to one side and back"), "{decision}");
+
+    let home = home.with("VIDEO_SOURCE", video_of(Scene::Turning, "liveness-turning").to_str().unwrap());
+    let vultus = home.start(&["serve"]).await;
+    let passed = vultus.viewer().await.sees("PASS", Some("obama")).await;
+    assert!(main_face(&passed)["turn"].as_u64().unwrap() >= 20, "{}", passed["faces"]);
+}
+
+#[tokio::test]
+async fn a_turn_is_asked_only_where_somebody_looks_and_faces_are_followed() {
+    let home = Home::new().with("VIDEO_SOURCE", "none").with("LIVENESS_TURN", "true");
+    let said = home.run(&["serve"]).failed_with(1);
+    assert!(said.contains("LIVENESS_TURN needs LIVENESS") && said.contains("Set LIVENESS to enforce"), "{said}");
+    let home = home.with("LIVENESS", "observe").with("TRACKING", "false");
+    let said = home.run(&["serve"]).failed_with(1);
+    assert!(said.contains("LIVENESS_TURN needs TRACKING"), "{said}");
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(doctor.contains("LIVENESS_TURN needs TRACKING"), "{doctor}");
+
+    // A camera is asked for itself, and one that nobody looks at is not asked by the setting.
+    let home = home.with("TRACKING", "true");
+    let cameras = "[[camera]]\nid = \"off\"\nsource = \"testsrc\"\nliveness = \"off\"\n\
+                   [[camera]]\nid = \"asked\"\nsource = \"testsrc\"\nliveness = \"off\"\nliveness_turn = true\n";
+    fs::write(home.file("vultus.toml"), cameras).unwrap();
+    let vultus = home.start(&["serve"]).await;
+    let says = async |camera: &str, what: &str| {
+        let camera = vultus.get(&format!("/api/v1/cameras/{camera}")).await.ok().to_string();
+        camera.contains(what).then_some(())
+    };
+    until("a camera that has failed", async || says("asked", "LIVENESS_TURN needs LIVENESS").await).await;
+    until("a camera that is live", async || says("off", "\"live\"").await).await;
+}
+
+#[tokio::test]
 async fn observe_tells_and_refuses_nobody_and_off_does_not_even_tell() {
     let vultus = home(PRINT, "liveness-print", "observe").start(&["serve"]).await;
     let mut viewer = vultus.viewer().await;

@@ -18,12 +18,18 @@ pub const HEIGHT: u32 = 480;
 /// it does.
 const SAMPLES: usize = 4;
 
+/// How far the thing is from the lens, in pixels of the picture (where a face's pixel is as large as the picture's): a field of view of 60°.
+const FOCAL: f32 = 554.0;
+
+/// A print that somebody bends sits so on the sheet: 25° to each side.
+const BENT: f32 = 25.0 * PI / 180.0;
+
 /// What is held before the camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Species {
     /// A whole photo printed on a sheet with a white margin, held flat.
     FlatPrint,
-    /// The same, bent around a vertical axis by 25° to each side.
+    /// The same, bent around a vertical axis, by 25° to each side unless told otherwise.
     BentPrint,
     /// The head alone, cut out of a print along its outline.
     CutOutPrint,
@@ -73,6 +79,10 @@ pub struct Take {
     pub centre: (f32, f32),
     /// Turned in the plane, in radians.
     pub roll: f32,
+    /// Turned about the vertical axis, in radians: + moves the right edge away.
+    pub turn: f32,
+    /// How far a print that is bent is bent to each side, in radians.
+    pub bend: f32,
     /// Which noise, and where the light and a screen's refresh are at this moment.
     pub moment: u32,
 }
@@ -90,10 +100,19 @@ impl Take {
                     HEIGHT as f32 / 2.0 + 10.0 * (1.1 * t + 2.0 * phase).cos(),
                 ),
                 roll: 0.07 * (0.5 * t + phase).sin(),
+                turn: 0.0,
+                bend: BENT,
                 moment: seed.wrapping_mul(1000).wrapping_add(i),
             }
         };
         (0..count).map(take).collect()
+    }
+
+    /// The same by somebody who wants it to look like a head that turns: about the vertical axis to one side, to the other, and back, once
+    /// in `period` takes, by up to `most` radians.
+    pub fn turned(takes: Vec<Self>, period: u32, most: f32) -> Vec<Self> {
+        let angle = |i: usize| most * (2.0 * PI * i as f32 / period as f32).sin();
+        takes.into_iter().enumerate().map(|(i, take)| Self { turn: angle(i), ..take }).collect()
     }
 }
 
@@ -117,7 +136,23 @@ pub fn person(portrait: &Portrait<'_>, take: &Take) -> RgbImage {
     let sway = [take.centre.0 - WIDTH as f32 / 2.0, take.centre.1 - HEIGHT as f32 / 2.0].map(|by| 0.5 * by * scale);
     let left = (middle.x - across / 2.0 + sway[0]).clamp(0.0, width - across);
     let top = (middle.y - down / 2.0 + sway[1]).clamp(0.0, height - down);
-    render(take, |x, y| pixel(portrait.photo, left + x * scale, top + y * scale))
+    render(take, |x, y| {
+        let (u, v) = (left + x * scale, top + y * scale);
+        pixel(portrait.photo, behind_relief(portrait, take.turn, u, v), v)
+    })
+}
+
+/// Which column of the photo is seen at `u`, `v` when the head in it turns: nearer parts move farther. The face is an arch of 0.45 of its width
+/// with a nose of 0.15.
+fn behind_relief(portrait: &Portrait<'_>, turn: f32, u: f32, v: f32) -> f32 {
+    let (face, middle) = (portrait.face.width(), portrait.face.centre());
+    let depth = |u: f32| {
+        let (dx, dy) = ((u - middle.x) / face, (v - middle.y) / face);
+        let arch = (1.0 - (dx / 0.75).powi(2) - (dy / 0.95).powi(2)).max(0.0).powi(2);
+        let nose = (-(dx / 0.11).powi(2) - ((dy - 0.08) / 0.14).powi(2)).exp();
+        face * (0.45 * arch + 0.15 * nose)
+    };
+    (0..8).fold(u, |found, _| u - depth(found) * turn.sin())
 }
 
 /// The camera: area sampling, a lens' blur of about 0.7 pixels, noise of 2.5 grey levels.
@@ -211,22 +246,47 @@ fn shown(species: Species, portrait: &Portrait<'_>) -> [f32; 4] {
     }
 }
 
+/// Which place of the photo is seen where a flat one that faces the camera would show `u`, `v`, and by how much the sheet faces away there, in
+/// radians. A `bend` is a radius in the photo's pixels, and the column in which the sheet is nearest. `None` beside a bent sheet.
+fn onto_sheet(
+    bend: Option<(f32, f32)>,
+    portrait: &Portrait<'_>,
+    take: &Take,
+    (u, v): (f32, f32),
+) -> Option<(f32, f32, f32)> {
+    let focal = FOCAL * portrait.face.width() / take.face_width;
+    let centre = portrait.face.centre();
+    let axis = bend.map_or(centre.x, |(_, axis)| axis);
+    let (mut depth, mut along, mut angle) = (0.0, 0.0, take.turn);
+    // How far away a place is says where it is seen, and the other way round: that settles quickly.
+    for _ in 0..4 {
+        let across = (u - axis) * (1.0 + depth / focal);
+        match bend {
+            Some((radius, _)) => {
+                let sine = across / radius + take.turn.sin();
+                if sine.abs() >= 1.0 {
+                    return None;
+                }
+                angle = sine.asin();
+                along = radius * (angle - take.turn);
+                depth = radius * (take.turn.cos() - angle.cos());
+            }
+            None => {
+                along = across / take.turn.cos();
+                depth = along * take.turn.sin();
+            }
+        }
+    }
+    Some((axis + along, centre.y + (v - centre.y) * (1.0 + depth / focal), angle))
+}
+
 /// What is seen of the thing itself at a place of the camera's picture; `None` beside it.
 fn show(species: Species, portrait: &Portrait<'_>, take: &Take, x: f32, y: f32) -> Option<[f32; 3]> {
-    let (mut u, v) = onto_photo(portrait, take, x, y);
     let [left, top, right, bottom] = shown(species, portrait);
-    let mut shade = 1.0;
-    if species == Species::BentPrint {
-        let (middle, half, bend) = ((left + right) / 2.0, (right - left) / 2.0, 25.0 * PI / 180.0);
-        let across = (u - middle) / half * bend.sin();
-        if across.abs() >= 1.0 {
-            return None;
-        }
-        let angle = across.asin();
-        u = middle + half * angle / bend;
-        // Lit from the left.
-        shade = (angle + 0.35).cos() / 0.35f32.cos();
-    }
+    let bend = (species == Species::BentPrint).then(|| ((right - left) / 2.0 / take.bend, (left + right) / 2.0));
+    let (u, v, angle) = onto_sheet(bend, portrait, take, onto_photo(portrait, take, x, y))?;
+    // Lit from the left.
+    let shade = (angle + 0.35).cos().max(0.0) / 0.35f32.cos();
     let beyond = (left - u).max(top - v).max(u - right).max(v - bottom);
     let face = portrait.face.width();
     let border = match species {

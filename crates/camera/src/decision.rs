@@ -104,6 +104,8 @@ pub enum Reason {
     Spoof,
     /// It has not been seen to be alive, yet.
     NotSeenAlive,
+    /// It looks alive, and its head has not been seen turning, yet.
+    HeadNotTurned,
     /// Known, and may not pass anywhere before a later day.
     NotYetValid,
     /// Known, and may not pass anywhere any more.

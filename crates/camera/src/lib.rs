@@ -53,7 +53,7 @@ pub use error::VideoError;
 pub use evidence::{BestShot, Evidence, Shot, TrackId};
 pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
 pub use frame::{Buffers, Frame};
-pub use liveness::{LIVE_FROM, Liveness, LivenessMode, LivenessState};
+pub use liveness::{LIVE_FROM, Liveness, LivenessMode, LivenessRule, LivenessState};
 pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};

@@ -1,4 +1,5 @@
 //! Whether a face is alive or a picture of one.
+mod turn;
 mod votes;
 
 pub use votes::{Liveness, LivenessState};
@@ -10,7 +11,7 @@ use crate::sighting::SeenFace;
 
 /// From this score on a face is taken to be alive; of a track the mean of its shots. Chosen by bench/liveness: docs/reference/liveness.md has the
 /// curve.
-pub const LIVE_FROM: f32 = 0.7;
+pub const LIVE_FROM: f32 = 0.8;
 
 /// What is done with a face that does not look alive: the setting `LIVENESS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,15 @@ impl LivenessMode {
     }
 }
 
+/// What is asked of a face that is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LivenessRule {
+    /// What is done with one that does not look alive.
+    pub mode: LivenessMode,
+    /// Whether it has to be seen turning where pictures are refused: the setting `LIVENESS_TURN`.
+    pub turn: bool,
+}
+
 impl SeenFace {
     /// A face of which there is this one picture, after a look at whether it is alive: the one score decides.
     #[must_use]
@@ -55,3 +65,6 @@ impl SeenFace {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::motion::{Change, MotionGate};
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
 use crate::tracker::{Found, Tracker};
 use crate::turns::Turns;
-use crate::{Frame, LivenessMode, Region};
+use crate::{Frame, LivenessRule, Region};
 
 /// Even where nothing moves a frame is looked at so often: against what the motion gate cannot see.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -35,8 +35,8 @@ pub struct LookSettings {
     pub motion_gate: bool,
     /// How the frame is divided where faces are small.
     pub tiles: Tiles,
-    /// What is done with faces that do not look alive.
-    pub liveness: LivenessMode,
+    /// What is done with faces that do not look alive, and whether they have to turn.
+    pub liveness: LivenessRule,
     /// Which attributes of followed faces are estimated.
     pub attributes: AttributeChoice,
 }
@@ -99,7 +99,7 @@ impl Look {
                 let found = sight.find(engine, settings, picture, scale, &parts)?;
                 let mut embed = |found: &_, five: &_| sight.embed(engine, picture, found, five);
                 tracker.follow(&frame, found, change == Change::Scene, gallery, &mut embed)?;
-                if settings.liveness.is_on() {
+                if settings.liveness.mode.is_on() {
                     sight.work.spoofs = tracker.look_alive(&mut |area| sight.liveness(engine, &frame, area))?;
                 }
                 if settings.attributes == AttributeChoice::OFF {
@@ -156,8 +156,8 @@ impl Look {
                     let face::Detection { area, score, .. } = found.detection;
                     let face = face::Face { area, score, landmarks, embedding };
                     let mut seen = SeenFace::alone(face, nearest, rule);
-                    if settings.liveness.is_on() {
-                        seen = seen.looked_at(sight.liveness(engine, &frame, &area)?, settings.liveness);
+                    if settings.liveness.mode.is_on() {
+                        seen = seen.looked_at(sight.liveness(engine, &frame, &area)?, settings.liveness.mode);
                     }
                     faces.push(seen);
                 }

@@ -58,6 +58,8 @@ pub struct SeenFace {
     pub verdict: Verdict,
     /// How much it looks alive, 0–1: of a track by all its shots. `None` where nobody looked.
     pub liveness: Option<f32>,
+    /// How far its head was seen turning, in whole degrees. `None` where nobody looked, and where faces are not followed.
+    pub turn: Option<u32>,
     /// What it looks like; `None` where nobody looked.
     pub attributes: Option<Attributes>,
     /// The track that it belongs to; `None` where each picture is judged by itself.
@@ -75,6 +77,7 @@ impl SeenFace {
             embedding: Some(face.embedding),
             nearest,
             liveness: None,
+            turn: None,
             attributes: None,
             evidence: None,
         }

@@ -5,12 +5,12 @@ use face::{Attributes, Embedding, Rect};
 use gallery::{Gallery, Match};
 use models::Gates;
 
+use crate::Frame;
 use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::{BestShot, Evidence, TrackId};
 use crate::kalman::BoxFilter;
-use crate::liveness::LivenessVotes;
+use crate::liveness::{LivenessRule, LivenessVotes};
 use crate::votes::{View, Votes};
-use crate::{Frame, LivenessMode};
 
 /// A track with so many usable shots has been seen well enough; more only when they are likely to be better.
 const ENOUGH: usize = 5;
@@ -90,12 +90,14 @@ pub(crate) struct Track {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub area: Rect,
+    /// The detector's confidence, 0–1.
+    pub score: f32,
     pub yaw: f32,
     pub is_small: bool,
 }
 
 impl Track {
-    pub(crate) fn new(id: TrackId, area: &Rect, frame: &Frame, liveness: LivenessMode) -> Self {
+    pub(crate) fn new(id: TrackId, area: &Rect, frame: &Frame, liveness: LivenessRule) -> Self {
         Self {
             id,
             filter: BoxFilter::new(area),
@@ -138,6 +140,16 @@ impl Track {
         self.frames += 1;
         self.only_small &= seen.is_small;
         self.stays(frame);
+        // A small face has no yaw, and whose head it is that turns stays open after a stranger's shot.
+        if !seen.is_small && self.stranger.is_none() && self.liveness.saw(seen.yaw, seen.score, frame.read_at) {
+            self.evidence = None;
+        }
+    }
+
+    /// A shot is far from all others: whose head has turned since the last one is open.
+    pub(crate) fn met_stranger(&mut self) {
+        self.liveness.doubt_turn();
+        self.evidence = None;
     }
 
     /// The face is taken to be where it was: nothing has moved.

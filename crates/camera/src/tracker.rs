@@ -11,7 +11,7 @@ use crate::sighting::SeenFace;
 use crate::track::{Seen, Track};
 use crate::turns::shows;
 use crate::votes::View;
-use crate::{Frame, LivenessMode};
+use crate::{Frame, LivenessRule};
 
 /// A face that is not seen for so long has gone. Until then it is the same track when it is back.
 const GONE_AFTER: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ const MOST_TRACKS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Tracker {
     rule: Rule,
-    liveness: LivenessMode,
+    liveness: LivenessRule,
     tracks: Vec<Track>,
     next_id: TrackId,
     /// Faces of the frame that was looked at last.
@@ -87,7 +87,7 @@ impl Found {
     }
 
     fn seen(&self) -> Seen {
-        Seen { area: self.area(), yaw: self.yaw, is_small: self.landmarks.is_none() }
+        Seen { area: self.area(), score: self.detection.score, yaw: self.yaw, is_small: self.landmarks.is_none() }
     }
 
     fn view(&self, frame: &Frame) -> View {
@@ -116,7 +116,7 @@ impl Present {
 }
 
 impl Tracker {
-    pub(crate) fn new(rule: Rule, liveness: LivenessMode) -> Self {
+    pub(crate) fn new(rule: Rule, liveness: LivenessRule) -> Self {
         let (tracks, present, sure, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { rule, liveness, tracks, next_id: 1, present, sure, ended, looked_at: None }
     }
@@ -295,6 +295,7 @@ impl Tracker {
                     nearest: evidence.nearest.clone(),
                     verdict,
                     liveness: evidence.liveness.map(|liveness| liveness.score),
+                    turn: evidence.liveness.and_then(|liveness| liveness.turn),
                     attributes: evidence.attributes,
                     evidence: Some(evidence),
                 })
@@ -377,6 +378,7 @@ impl Tracker {
                 track.shot_taken(frame.read_at);
                 // Whose face it is stays open: the track keeps its place, and says nothing for this frame.
                 track.saw(&found.seen(), frame);
+                track.met_stranger();
             }
         }
     }

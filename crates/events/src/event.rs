@@ -76,6 +76,9 @@ pub struct FaceView {
     /// How much it looks alive, 0–1; absent where LIVENESS is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<f64>,
+    /// How far the head was seen turning within a few seconds, in whole degrees; absent where LIVENESS or TRACKING is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
     /// What it looks like (of a track: by a few clear shots); absent where ATTRIBUTES is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<AttributesView>,
@@ -100,6 +103,7 @@ impl FaceView {
             score: rounded(seen.detection.score),
             quality: rounded(seen.quality),
             liveness: seen.liveness.map(rounded),
+            turn: seen.turn,
             attributes: seen.attributes.as_ref().map(AttributesView::of),
             track: seen.evidence.as_ref().map(|evidence| evidence.track),
             landmarks: seen.landmarks.map(|p| [rounded(p.x), rounded(p.y)]),

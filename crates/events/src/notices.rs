@@ -28,8 +28,8 @@ impl Notices {
         let Some(id) = seen.event.clone() else { return Vec::new() };
         let person = news.event.person_id();
         let mut is_watched = person.is_some_and(|person| self.look_up(person, &mut seen));
-        // Who walks by too quickly to be seen alive is somebody all the same; whoever shows a picture is told of as `spoof`.
-        if seen.reason == Some(Reason::NotSeenAlive)
+        // Who walks by too quickly to be seen alive, or to turn, is somebody all the same; whoever shows a picture is told of as `spoof`.
+        if matches!(seen.reason, Some(Reason::NotSeenAlive | Reason::HeadNotTurned))
             && let Some(likeness) = news.event.likeness()
             && let Some(person) = self.person_named(likeness)
             && self.gallery.profile(person).is_some_and(|profile| profile.watched)

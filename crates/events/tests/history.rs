@@ -94,11 +94,13 @@ fn sighting(name: &str) -> Sighting {
             name: name.into(),
             distance: Distance::new(0.3),
             raw: RawDistance(0.4),
+            space: "default".into(),
             runner_up: None,
             refuted: false,
         }),
         verdict: Verdict::Pass,
         liveness: None,
+        turn: None,
         attributes: None,
         evidence: None,
     };

@@ -4,6 +4,11 @@
 #[path = "../../../e2e/support/attack.rs"]
 mod attack;
 mod support;
+#[allow(dead_code, reason = "a track asks more of it than a measurement")]
+#[path = "../../camera/src/liveness/turn.rs"]
+mod turn;
+#[path = "liveness/turned.rs"]
+mod turned;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -200,6 +205,16 @@ fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&mut Engine, &T) -> R + Syn
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// A photo of one large face that has something around it, and its box.
+fn portrait_in(engine: &mut Engine, file: &Path) -> Option<(RgbImage, Rect)> {
+    let photo = open(file)?;
+    let found = engine.detect(&photo, 1.0).unwrap();
+    let [only] = found.as_slice() else { return None };
+    let area = only.area;
+    let room = area.left.min(area.top);
+    (area.width() >= 64.0 && room >= 0.1 * area.width()).then_some((photo, area))
+}
+
 /// A photo made worse, as cameras do.
 fn worse(photo: &RgbImage, how: &str) -> RgbImage {
     let (width, height) = (photo.width(), photo.height());
@@ -290,8 +305,13 @@ fn measure_liveness() {
         .filter_map(|set| set.split_once('='))
         .map(|(label, folder)| (label.to_owned(), photos_in(Path::new(folder))))
         .collect();
+    let (videos, photos): (Vec<_>, Vec<_>) = sets.iter().partition(|(label, _)| label.contains("video"));
+    // Photos of one large face, from all sets in turn.
+    let some: Vec<&PathBuf> =
+        photos.iter().flat_map(|(_, set)| set.iter().step_by((set.len() * 2 / portraits).max(1))).collect();
+    turned::measure(&some, &videos.iter().map(|(_, frames)| frames.as_slice()).collect::<Vec<_>>());
     bona_fide(&sets);
-    attacks(&sets, portraits);
+    attacks(&some);
 }
 
 /// BPCER a shot: photos of people as they are, and made worse.
@@ -322,22 +342,11 @@ fn bona_fide(sets: &[(String, Vec<PathBuf>)]) {
 }
 
 /// APCER of each species, a shot and a track, and BPCER of the same photos as people.
-fn attacks(sets: &[(String, Vec<PathBuf>)], portraits: usize) {
-    // Photos of one large face, from all sets in turn.
-    let mut files: Vec<&PathBuf> = Vec::new();
-    for (_, set) in sets.iter().filter(|(label, _)| !label.contains("video")) {
-        files.extend(set.iter().step_by((set.len() * 2 / portraits).max(1)));
-    }
+fn attacks(files: &[&PathBuf]) {
     let took = Mutex::new((Duration::ZERO, 0u32));
-    let results = each(&files, |engine, file| {
-        let photo = open(file)?;
-        let found = engine.detect(&photo, 1.0).unwrap();
-        let [only] = found.as_slice() else { return None };
-        let room = only.area.left.min(only.area.top);
-        if only.area.width() < 64.0 || room < 0.1 * only.area.width() {
-            return None;
-        }
-        let portrait = Portrait { photo: &photo, face: only.area };
+    let results = each(files, |engine, file| {
+        let (photo, face) = portrait_in(engine, file)?;
+        let portrait = Portrait { photo: &photo, face };
         let mut table = Vec::new();
         for (i, width) in WIDTHS.iter().enumerate() {
             let takes = Take::of_a_hand(*width, TAKES, file.as_os_str().len() as u32 + i as u32);
@@ -350,7 +359,7 @@ fn attacks(sets: &[(String, Vec<PathBuf>)], portraits: usize) {
             }
         }
         let started = Instant::now();
-        engine.liveness(&photo, &only.area).unwrap();
+        engine.liveness(&photo, &face).unwrap();
         let mut took = took.lock().unwrap();
         *took = (took.0 + started.elapsed(), took.1 + 1);
         Some(table)

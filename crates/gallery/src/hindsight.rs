@@ -1,4 +1,5 @@
 //! What is learned about faces that were seen: who an unknown one is, and who one was not.
+use face::Embedding;
 use store::{Corrected, RegisteredVisitor, Registration, StoreError, TakenBack};
 
 use crate::{Distance, Gallery, PersonName};
@@ -25,10 +26,10 @@ impl Gallery {
     /// # Errors
     /// When the database cannot be read.
     pub async fn unlike(&self, visitor: &str, name: &PersonName) -> Result<Option<Unlike>, StoreError> {
-        let Some(face) = self.shared.store.visitor_face(visitor, &self.shared.model).await? else { return Ok(None) };
+        let Some(face) = self.shared.store.visitor_face(visitor, self.model()).await? else { return Ok(None) };
         // Another process may have enrolled that person a moment ago.
         self.refresh_or_warn().await;
-        let near = self.index().near_to(name.as_str(), &face, self.scale());
+        let near = self.index().near_to(name.as_str(), &Embedding::new(face, 0.0));
         Ok(near.and_then(|(distance, refuted)| match () {
             () if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
             () => refuted.then_some(Unlike::Refuted),
@@ -43,7 +44,7 @@ impl Gallery {
     pub async fn register_visitor(&self, id: &str, name: &PersonName) -> Result<RegisteredVisitor, StoreError> {
         let registration = Registration {
             name: name.as_str(),
-            model: &self.shared.model,
+            model: self.model(),
             faces: FACES,
             quality: self.shared.gates.enrol_norm,
         };

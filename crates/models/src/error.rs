@@ -82,6 +82,9 @@ pub enum ModelsError {
         /// The name to give to `vultus models pull`; empty where a plain pull brings it.
         name: String,
     },
+    /// No pack of the catalogue makes such embeddings.
+    #[error("no known model pack makes embeddings of `{0}`: add it to models.toml")]
+    NoSuchSpace(String),
     /// A file that a user's models.toml names by path is not there.
     #[error("{what} should be {}, which is not there: put it there or correct `local` in models.toml", path.display())]
     LocalMissing {
@@ -89,6 +92,19 @@ pub enum ModelsError {
         what: String,
         /// The path that models.toml names.
         path: PathBuf,
+    },
+    /// A file that a user's models.toml names by path is another one than its sha256 says.
+    #[error(
+        "{} is not the file that models.toml means (sha256 {found} instead of {expected}): put the right one there, or correct \
+         `sha256`", path.display()
+    )]
+    WrongLocal {
+        /// The path that models.toml names.
+        path: PathBuf,
+        /// The sha256 that it gives.
+        expected: String,
+        /// The sha256 of what is there.
+        found: String,
     },
     /// npm is needed and not found.
     #[error(

@@ -1,4 +1,4 @@
-//! Rewritten models in the cache: `{stem}.prelu-f32.onnx` or `{stem}.onnx` beside the original, and a record beside that of what
+//! Rewritten models in the cache: `{stem}.{rewrite}.onnx` beside the original, and a record beside that of what
 //! it was made from. A rewritten file without a record that fits is as good as none, and the original is used if it can be.
 
 use std::path::{Path, PathBuf};
@@ -39,16 +39,13 @@ pub(crate) fn ready(cache: &Cache, file: &ModelFile) -> Option<PathBuf> {
 
 /// Where the file's rewritten form goes, where it has one.
 pub(crate) fn target(cache: &Cache, file: &ModelFile) -> Option<PathBuf> {
-    let ending = match file.rewrite? {
-        Rewrite::PreluF32 => "prelu-f32.onnx",
-        Rewrite::DlibOnnx => "onnx",
-    };
+    let kind = file.rewrite?.key();
     let original = cache.path(file);
     let stem = original.file_stem()?.to_string_lossy();
     Some(match file.local {
         // Two local files may share a name, and their folders are not ours to write to.
-        Some(_) => cache.root().join(LOCAL).join(format!("{stem}-{}.{ending}", &file.sha256[..16])),
-        None => original.with_file_name(format!("{stem}.{ending}")),
+        Some(_) => cache.root().join(LOCAL).join(format!("{stem}-{}.{kind}.onnx", &file.sha256[..16])),
+        None => original.with_file_name(format!("{stem}.{kind}.onnx")),
     })
 }
 
@@ -65,14 +62,15 @@ pub(crate) fn record(path: &Path, file: &ModelFile) -> Option<Record> {
 pub(crate) fn install(
     cache: &Cache,
     file: &ModelFile,
-    rewrite: Rewrite,
+    kind: Rewrite,
     target: &Path,
     check: &Check<'_>,
 ) -> Result<Result<(), String>, ModelsError> {
     let original = cache.path(file);
     let bytes = std::fs::read(&original).map_err(|source| ModelsError::reading(&original, source))?;
-    let rewritten = match rewrite {
+    let rewritten = match kind {
         Rewrite::PreluF32 => onnx::rewrite_prelu(&bytes),
+        Rewrite::AnySize => onnx::free_sizes(&bytes),
         Rewrite::DlibOnnx => dlib::to_onnx(&bytes),
     };
     let rewritten = match rewritten {

@@ -64,6 +64,19 @@ fn verify_file(cache: &Cache, file: &ModelFile, what: &str, states: &mut Vec<Fil
     Ok(())
 }
 
+/// That a user's own file is the one that models.toml means, where that gives its sha256. `progress` is told of bytes read.
+///
+/// # Errors
+/// Another file, or one that cannot be read.
+pub(crate) fn local(path: &Path, expected: &str, progress: impl FnMut(u64)) -> Result<(), ModelsError> {
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let found = hash::of_file(path, progress).map_err(|source| ModelsError::reading(path, source))?;
+    let expected = expected.to_owned();
+    if found == expected { Ok(()) } else { Err(ModelsError::WrongLocal { path: path.to_owned(), expected, found }) }
+}
+
 /// A local file for which the catalogue has no sha256 only needs to be there.
 fn state_of(path: &Path, expected: &str) -> Result<State, ModelsError> {
     match hash::of_file(path, |_| ()) {

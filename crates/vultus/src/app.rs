@@ -1,11 +1,11 @@
 use std::sync::{Arc, Once};
 
 use anyhow::Context;
-use camera::{LivenessMode, Rule, SeenFace};
+use camera::{LivenessMode, LivenessRule, Rule, SeenFace};
 use events::Calendar;
-use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
-use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
-use models::{Cache, Catalog, InstalledPack};
+use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, OtherPacks, Runtime};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, NewFace, PersonName, Scale};
+use models::{Cache, Catalog, InstalledPack, Shelf};
 use store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -49,6 +49,8 @@ struct Shared {
     attributes_failed: Once,
     runtime: Runtime,
     installed: InstalledPack,
+    /// For people who are known by embeddings of another pack only.
+    others: OtherPacks,
 }
 
 /// Attributes are estimated of so many faces of a photo, the largest: a smile takes as long as ten embeddings.
@@ -78,10 +80,14 @@ impl App {
         let (runtime, installed) = models_of(&settings)?;
         strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
         let store = Store::open(&settings.database()).await?;
-        let gallery = Gallery::load(store.clone(), &installed.pack).await?;
-        let (pool, opener) = (runtime.clone(), installed.clone());
-        let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
-        must_follow(settings.liveness, settings.tracking)?;
+        let catalog = catalog_of(&settings)?;
+        let gallery = Gallery::load(store.clone(), &installed.pack, &catalog).await?;
+        let shelf = Shelf::new(catalog, Cache::new(settings.models_folder()));
+        let others = OtherPacks::new(shelf, gallery.wanted_spaces().clone());
+        let (pool, opener, beside) = (runtime.clone(), installed.clone(), Some(others.clone()));
+        let open = move || EnginePool::open(&pool, &opener, engines, beside);
+        let engines_pool = tokio::task::spawn_blocking(open).await??;
+        must_follow(settings.liveness_rule(), settings.tracking)?;
         let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
         tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
         let engines = engines.max(1);
@@ -101,6 +107,7 @@ impl App {
             attributes_failed: Once::new(),
             runtime,
             installed,
+            others,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -145,7 +152,8 @@ impl App {
     /// # Errors
     /// When a model cannot be loaded.
     pub fn camera_engines(&self) -> Result<EnginePool, FaceError> {
-        EnginePool::open(&self.shared.runtime, &self.shared.installed, self.settings().engines())
+        let Shared { runtime, installed, others, .. } = &*self.shared;
+        EnginePool::open(runtime, installed, self.settings().engines(), Some(others.clone()))
     }
 
     /// Limits for archives and folders of photos.
@@ -198,11 +206,17 @@ impl App {
         let _in_turn = self.shared.enrolling.lock().await;
         self.compare(name, candidates, policy).await;
         let fit: Vec<_> =
-            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| face.embedding.clone()).collect();
+            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| self.to_enrol(face)).collect();
         match fit.as_slice() {
             [] => Ok(None),
-            fit => self.gallery().enrol(name, fit).await.map(Some),
+            fit => self.gallery().enrol(name, fit.iter().copied()).await.map(Some),
         }
+    }
+
+    /// What is stored of a photo: by the setting `KEEP_PHOTOS`, the face itself too.
+    pub fn to_enrol<'a>(&self, candidate: &'a Candidate) -> NewFace<'a> {
+        let photo = self.settings().keep_photos.then_some(candidate.kept.as_slice());
+        NewFace { embedding: &candidate.embedding, photo }
     }
 
     /// Finds and names every face of a photo.
@@ -276,13 +290,22 @@ fn largest(file: Megabytes) -> u64 {
     file.bytes() + FORM_BYTES
 }
 
-/// Where faces are not followed each frame is a new try, and a refusal no event: pictures cannot be refused like that.
+/// Where faces are not followed each frame is a new try, and a refusal no event: pictures cannot be refused like that, and no head turns.
 ///
 /// # Errors
 /// Where it is asked for all the same.
-pub fn must_follow(liveness: LivenessMode, tracking: bool) -> anyhow::Result<()> {
+pub fn must_follow(liveness: LivenessRule, tracking: bool) -> anyhow::Result<()> {
     anyhow::ensure!(
-        tracking || liveness != LivenessMode::Enforce,
+        liveness.mode.is_on() || !liveness.turn,
+        "LIVENESS_TURN needs LIVENESS: while that is off nobody looks whether a head turns. Set LIVENESS to enforce (or observe, which only \
+         tells), or LIVENESS_TURN to false; a camera may have a liveness and a liveness_turn of its own"
+    );
+    anyhow::ensure!(
+        tracking || !liveness.turn,
+        "LIVENESS_TURN needs TRACKING: a single frame shows no turn. Set TRACKING to true, or LIVENESS_TURN to false"
+    );
+    anyhow::ensure!(
+        tracking || liveness.mode != LivenessMode::Enforce,
         "LIVENESS = enforce needs TRACKING: without it each frame is a new try for a picture, and nobody hears of those that are \
          refused. Set TRACKING to true, or LIVENESS to observe or off"
     );

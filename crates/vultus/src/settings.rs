@@ -4,13 +4,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use camera::{Acceptance, LivenessMode};
+use camera::{Acceptance, LivenessMode, LivenessRule};
 use events::{Calendar, HistorySettings, MqttSettings};
 use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
 
 pub use definition::{
-    Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
+    Definition, FileTables, Flags, Given, Origin, Resolved, Section, TableKind, example_file, file_with, load, nearest,
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
@@ -85,10 +85,14 @@ settings! {
         tiles: Tiles = "off",
         /// Faces that do not look alive: `off` nobody looks, `observe` tells, `enforce` refuses.
         liveness: LivenessMode = "off",
+        /// Ask people to turn their heads: where LIVENESS is `enforce`, nobody passes before doing so. A single photo is not asked.
+        liveness_turn: bool = "false",
         /// Estimate what faces look like: `off`, `on`, or some of `age,gender,smile`. Errors are large: docs/reference/attributes.md.
         attributes: AttributeChoice = "off",
         /// Seconds between two PASS events of one person on one camera.
         cooldown: Cooldown = "5",
+        /// Keep the faces of enrolled photos, so that people need not be enrolled again for another model pack.
+        keep_photos: bool = "true",
         /// The model pack (see `vultus models list`).
         model_pack: String = "default",
         /// A `models.toml` with packs of your own; by default `models.toml` in VULTUS_HOME, where there is one.
@@ -246,6 +250,11 @@ impl Settings {
     /// What makes the rule by which faces are accepted; a camera may have a strictness of its own.
     pub fn acceptance(&self, own: Option<Strictness>) -> Acceptance {
         Acceptance { strictness: own.unwrap_or(self.th_accept), shots: self.pass_shots.0 }
+    }
+
+    /// What is asked of faces that are followed, so that no picture of one passes.
+    pub fn liveness_rule(&self) -> LivenessRule {
+        LivenessRule { mode: self.liveness, turn: self.liveness_turn }
     }
 
     /// Engines for photos, and as many for cameras.

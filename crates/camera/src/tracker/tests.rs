@@ -6,10 +6,10 @@ use gallery::Distance;
 use proptest::prelude::*;
 
 use super::{Found, Tracker};
-use crate::LivenessMode;
 use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::TrackId;
 use crate::made::{Enrolled, frame, person, rule, shot};
+use crate::{LivenessMode, LivenessRule};
 
 mod liveness;
 
@@ -50,6 +50,8 @@ struct Scene {
     is_other_scene: bool,
     /// How much every face looks alive, where that is asked.
     liveness: Option<f32>,
+    /// How far every face is turned to a side, in degrees.
+    yaw: f32,
 }
 
 /// What is told of a face: its track, verdict and nearest person.
@@ -57,18 +59,18 @@ type Told = (TrackId, Verdict, String);
 
 impl Scene {
     fn new(names: &[&str]) -> Self {
-        let (tracker, start) = (Tracker::new(rule(), LivenessMode::Off), Instant::now());
+        let (tracker, start) = (Tracker::new(rule(), LivenessRule::default()), Instant::now());
         let enrolled = Enrolled::of(names);
         let pace = Duration::from_millis(100);
         let now = Duration::ZERO;
-        Self { enrolled, tracker, start, now, pace, embeddings: 0, is_other_scene: false, liveness: None }
+        Self { enrolled, tracker, start, now, pace, embeddings: 0, is_other_scene: false, liveness: None, yaw: 0.0 }
     }
 
     /// A frame later.
     fn sees(&mut self, faces: &[Put]) -> Vec<Told> {
         self.now += self.pace;
         let frame = frame(self.start, self.now);
-        let found = faces.iter().map(found).collect();
+        let found = faces.iter().map(|face| Found { yaw: self.yaw, ..found(face) }).collect();
         let mut count = self.embeddings;
         let mut embed = |_: &Detection, five: &FivePoints| {
             count += 1;

@@ -99,12 +99,15 @@ struct LivenessView {
     /// `alive`, `spoof`, or `unsure` while there are too few shots.
     #[schema(example = "alive")]
     state: &'static str,
+    /// How far the head was seen turning within a few seconds, in whole degrees; absent where faces are not followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<u32>,
 }
 
 impl LivenessView {
     fn of(liveness: Liveness) -> Self {
-        let Liveness { score, shots, state } = liveness;
-        Self { score: rounded(score), shots, threshold: rounded(LIVE_FROM), state: state.as_str() }
+        let Liveness { score, shots, state, turn } = liveness;
+        Self { score: rounded(score), shots, threshold: rounded(LIVE_FROM), state: state.as_str(), turn }
     }
 }
 

@@ -177,5 +177,5 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting) -> Evidence {
 /// One score is all that there is.
 fn liveness_of(score: f32) -> Liveness {
     let state = if score >= LIVE_FROM { LivenessState::Alive } else { LivenessState::Spoof };
-    Liveness { score, shots: 1, state }
+    Liveness { score, shots: 1, state, turn: None }
 }

@@ -70,6 +70,7 @@ fn match_of(face: usize, distance: f32) -> Match {
         name: NAMES[face % 3].into(),
         distance: Distance::new(distance),
         raw: RawDistance(distance + 0.1),
+        space: "default".into(),
         runner_up: Some(RunnerUp { name: NAMES[(face + 1) % 3].into(), distance: Distance::new(0.7) }),
         refuted: false,
     }
@@ -110,7 +111,7 @@ impl Day {
         let mut vector = vec![0.0; 64];
         vector[seen.face] = 1.0;
         let is_like = match seen.verdict {
-            Verdict::Pass | Verdict::Reject(Reason::Spoof | Reason::NotSeenAlive) => true,
+            Verdict::Pass | Verdict::Reject(Reason::Spoof | Reason::NotSeenAlive | Reason::HeadNotTurned) => true,
             Verdict::Reject(_) => false,
         };
         let distance = if is_like { 0.31 } else { 0.6 };
@@ -130,7 +131,7 @@ impl Day {
             last_seen_at: at,
             frames: seen.frames,
             shots: vec![shot],
-            fused: seen.usable.then_some(Embedding { vector, norm: seen.quality }),
+            fused: seen.usable.then_some(Embedding::new(vector, seen.quality)),
             nearest,
             agreeing: 2,
             strong: seen.verdict == Verdict::Pass,
@@ -156,6 +157,7 @@ impl Day {
                 nearest: evidence.nearest.clone(),
                 verdict: seen.verdict,
                 liveness: None,
+                turn: None,
                 attributes: None,
                 evidence: Some(evidence),
             }
@@ -369,6 +371,7 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
             nearest: Some(match_of(ANN, 0.3)),
             verdict,
             liveness: None,
+            turn: None,
             attributes: None,
             evidence: None,
         };
@@ -406,6 +409,7 @@ fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
         nearest: evidence.nearest,
         verdict: evidence.verdict,
         liveness: None,
+        turn: None,
         attributes: None,
         evidence: None,
     };
@@ -465,11 +469,21 @@ fn a_decision_holds_all_that_it_rests_on() {
 #[test]
 fn every_reason_is_explained_with_what_to_do() {
     use Reason::{
-        BelowThreshold, Blurred, NobodyEnrolled, NotSeenAlive, Spoof, TooFewShots, TooNearToTwo, TooSmall, TurnedAway,
+        BelowThreshold, Blurred, HeadNotTurned, NobodyEnrolled, NotSeenAlive, Spoof, TooFewShots, TooNearToTwo,
+        TooSmall, TurnedAway,
     };
-    for reason in
-        [TooSmall, Blurred, TurnedAway, NobodyEnrolled, BelowThreshold, TooNearToTwo, TooFewShots, Spoof, NotSeenAlive]
-    {
+    for reason in [
+        TooSmall,
+        Blurred,
+        TurnedAway,
+        NobodyEnrolled,
+        BelowThreshold,
+        TooNearToTwo,
+        TooFewShots,
+        Spoof,
+        NotSeenAlive,
+        HeadNotTurned,
+    ] {
         let event = only(Day::new().at(1_000, &[], &[seen(1, ANN, Verdict::Reject(reason))])).event;
         let decision: Value = serde_json::from_str(&event.decision).unwrap();
         assert_eq!(decision["reason"].as_str(), event.reason.as_deref());

@@ -125,9 +125,9 @@ impl EventView {
     }
 }
 
-/// Of a spoof, or of a face that was not seen to be alive, who is near enough to be accepted, by what its decision rests on.
+/// Of a spoof, or of a face that was not seen to be alive or to turn, who is near enough to be accepted, by what its decision rests on.
 fn likeness(event: &Event) -> Option<String> {
-    if !matches!(event.reason.as_deref(), Some("spoof" | "not_seen_alive")) {
+    if !matches!(event.reason.as_deref(), Some("spoof" | "not_seen_alive" | "head_not_turned")) {
         return None;
     }
     let decision: serde_json::Value = serde_json::from_str(&event.decision).ok()?;

@@ -1,6 +1,6 @@
 //! Decisions in words: what a reason means, and what to do.
 
-use camera::{Evidence, LivenessState, Reason};
+use camera::{Evidence, Liveness, LivenessState, Reason};
 
 /// Why a passage was decided as it was.
 pub(super) fn sentence(evidence: &Evidence, followed: bool) -> String {
@@ -78,6 +78,13 @@ fn refused(evidence: &Evidence, reason: Reason) -> String {
         Reason::NotSeenAlive => {
             "The face has not been seen to be alive in enough shots. Let people stay in view longer, nearer to the camera."
                 .to_owned()
+        }
+        Reason::HeadNotTurned => {
+            let turned = evidence.liveness.and_then(|liveness| liveness.turn).unwrap_or_default();
+            format!(
+                "The face looks alive, and the head has turned by {turned}° only: turn your head to one side and back, slowly, so that                  it turns by {}°. LIVENESS_TURN asks for that.",
+                Liveness::TURNED_FROM
+            )
         }
         Reason::NotYetValid
         | Reason::Expired

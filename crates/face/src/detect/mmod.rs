@@ -1,7 +1,9 @@
 //! dlib's CNN detector (max-margin object detection): it looks at all sizes of a picture at once, laid out side by side, and
 //! finds faces of about 80 pixels in each. From `dlib/dnn/{input,loss}.h` and `dlib/image_transforms/image_pyramid.h`.
 
-use models::InstalledPack;
+use std::path::Path;
+
+use models::Input;
 
 use super::{Detection, Detector};
 use crate::FaceError;
@@ -62,11 +64,10 @@ struct Found {
 }
 
 impl Mmod {
-    pub(super) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
-        let input = &installed.pack.detector.input;
+    pub(super) fn open(runtime: &Runtime, input: &Input, path: &Path) -> Result<Self, FaceError> {
         let layout = Layout::of(input.width as usize, input.height as usize);
         let shape = [1, 3, layout.height as i64, layout.width as i64];
-        let model = Model::open(runtime, &installed.detector, shape)?;
+        let model = Model::open(runtime, path, shape)?;
         let grid = output_len(layout.width).zip(output_len(layout.height));
         let grid =
             grid.ok_or_else(|| Model::unexpected(model.path(), "for an input as small as its pack describes"))?;

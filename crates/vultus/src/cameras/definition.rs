@@ -53,6 +53,9 @@ pub struct Definition {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "enforce")]
     pub liveness: Option<String>,
+    /// As LIVENESS_TURN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness_turn: Option<bool>,
     /// Which way people go whom it sees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -72,7 +75,7 @@ pub struct Definition {
 }
 
 /// Every field's name.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "id",
     "name",
     "source",
@@ -85,6 +88,7 @@ const FIELDS: [&str; 17] = [
     "min_face_px",
     "tiles",
     "liveness",
+    "liveness_turn",
     "direction",
     "access",
     "door_group",
@@ -154,6 +158,7 @@ impl Definition {
             })?,
             tiles: checked("tiles", Tiles::ALLOWED, &|text| Tiles::parse(text).is_some())?,
             liveness: checked("liveness", LivenessMode::ALLOWED, &|text| LivenessMode::parse(text).is_some())?,
+            liveness_turn: fields.setting::<bool>("liveness_turn")?,
             direction,
             access: fields.access()?,
             door_group: fields
@@ -178,6 +183,7 @@ impl Definition {
             min_face_px: None,
             tiles: None,
             liveness: None,
+            liveness_turn: None,
             direction: None,
             access: Vec::new(),
             door_group: None,

@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 
 use anyhow::Context;
 use camera::{
-    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, Look, LookSettings, Pace, Stop, VideoError,
-    Watch,
+    CameraState, CameraStatus, FfmpegOptions, FfmpegSource, LivenessMode, LivenessRule, Look, LookSettings, Pace, Stop,
+    VideoError, Watch,
 };
 use events::{
     Access, Calendar, CameraPlace, Flow, History, LastPasses, Live, Mqtt, Outlet, Policy, Presence, Visitors, Webhook,
@@ -90,7 +90,7 @@ impl Watching {
         let source = FfmpegSource::new(&camera.source, options)?;
         let look = look_of(camera, settings);
         must_follow(look.liveness, look.tracking)?;
-        if look.liveness.is_on() {
+        if look.liveness.mode.is_on() {
             let opened = tokio::task::block_in_place(|| shared.engines.with(face::Engine::open_liveness));
             opened.context("liveness is on, and nothing can tell whether a face is alive")?;
         }
@@ -168,9 +168,15 @@ fn look_of(camera: &Definition, settings: &Settings) -> LookSettings {
         tracking: settings.tracking,
         motion_gate: settings.motion_gate,
         tiles: camera.tiles.as_deref().and_then(Tiles::parse).unwrap_or(settings.tiles),
-        liveness: camera.liveness.as_deref().and_then(LivenessMode::parse).unwrap_or(settings.liveness),
+        liveness: liveness_of(camera, settings),
         attributes: settings.attributes,
     }
+}
+
+/// A camera that switches LIVENESS off is not asked for LIVENESS_TURN by the setting, only by a field of its own.
+fn liveness_of(camera: &Definition, settings: &Settings) -> LivenessRule {
+    let mode = camera.liveness.as_deref().and_then(LivenessMode::parse).unwrap_or(settings.liveness);
+    LivenessRule { mode, turn: camera.liveness_turn.unwrap_or(settings.liveness_turn && mode.is_on()) }
 }
 
 /// An ffmpeg source by the settings, for a recording that is read as fast as it goes.

@@ -3,12 +3,13 @@
 use super::*;
 
 const UNSEEN: Verdict = Verdict::Reject(Reason::NotSeenAlive);
+const UNTURNED: Verdict = Verdict::Reject(Reason::HeadNotTurned);
 const SPOOF: Verdict = Verdict::Reject(Reason::Spoof);
 
 /// A door at which pictures of people are refused; its model gives every face this score.
 fn door(score: f32) -> Scene {
     let mut scene = Scene::new(&["katya"]);
-    scene.tracker = Tracker::new(rule(), LivenessMode::Enforce);
+    scene.tracker = Tracker::new(rule(), LivenessRule { mode: LivenessMode::Enforce, turn: false });
     scene.liveness = Some(score);
     scene
 }
@@ -134,4 +135,83 @@ fn where_frames_are_looked_at_seldom_a_picture_does_not_pass_for_her_either() {
         let seen = [first, verdicts(&mut scene, 12, &[put(300.0, KATYA)])].concat();
         assert!(seen.iter().all(|verdict| *verdict != Verdict::Pass), "{doubt}: {seen:?}");
     }
+}
+
+/// A door at which people have to turn their heads.
+fn turning_door() -> Scene {
+    let mut scene = door(0.95);
+    scene.tracker = Tracker::new(rule(), LivenessRule { mode: LivenessMode::Enforce, turn: true });
+    scene
+}
+
+/// The verdicts while the face turns to a side by 30° and back, in three seconds.
+fn turning(scene: &mut Scene, face: Put) -> Vec<Verdict> {
+    let there = (0..15u8).map(f32::from);
+    let seen = there.clone().chain(there.rev()).flat_map(|step| {
+        scene.yaw = 2.0 * step;
+        verdicts(scene, 1, &[face])
+    });
+    seen.collect()
+}
+
+#[test]
+fn who_turns_passes_and_who_stands_still_is_told_to_turn() {
+    let mut scene = turning_door();
+    let katya = put(300.0, KATYA);
+    let still = verdicts(&mut scene, 100, &[katya]);
+    assert!(still[2..].iter().all(|verdict| *verdict == UNTURNED), "{still:?}");
+    assert!(scene.embeddings <= 45, "{} embeddings in 10 s", scene.embeddings);
+    let seen = turning(&mut scene, katya);
+    let first = seen.iter().position(|verdict| *verdict == Verdict::Pass).expect("she has turned");
+    assert!((7..15).contains(&first), "in frame {first}");
+    assert!(seen[first..].iter().all(|verdict| *verdict == Verdict::Pass), "{seen:?}");
+    // Long after the window of the turn.
+    assert!(verdicts(&mut scene, 300, &[katya]).iter().all(|verdict| *verdict == Verdict::Pass));
+}
+
+#[test]
+fn a_photo_that_takes_the_place_of_who_has_turned_does_not_pass_for_it() {
+    for is_cut in [true, false] {
+        let mut scene = turning_door();
+        let katya = put(300.0, KATYA);
+        assert_eq!(turning(&mut scene, katya).last(), Some(&Verdict::Pass));
+        if !is_cut {
+            scene.keeps_seeing(12, &[]);
+        }
+        // The photo looks alive to the model, too.
+        scene.is_other_scene = is_cut;
+        let first = verdicts(&mut scene, 1, &[katya]);
+        scene.is_other_scene = false;
+        let seen = [first, verdicts(&mut scene, 60, &[katya])].concat();
+        assert!(seen.iter().all(|verdict| *verdict != Verdict::Pass), "cut {is_cut}: {seen:?}");
+        assert_eq!(seen.last(), Some(&UNTURNED));
+    }
+}
+
+#[test]
+fn an_accomplice_who_turns_in_the_place_of_the_photo_does_not_make_it_pass() {
+    for accomplice in [STRANGER, Looks::Unclear(60)] {
+        let mut scene = turning_door();
+        assert_eq!(verdicts(&mut scene, 20, &[put(300.0, KATYA)]).last(), Some(&UNTURNED));
+        turning(&mut scene, put(300.0, accomplice));
+        let seen = verdicts(&mut scene, 60, &[put(300.0, KATYA)]);
+        assert!(seen.iter().all(|verdict| *verdict != Verdict::Pass), "{accomplice:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn at_a_turned_face_that_is_lost_and_back_soon_the_turn_goes_on() {
+    let mut scene = turning_door();
+    let katya = put(300.0, KATYA);
+    scene.keeps_seeing(10, &[katya]);
+    for yaw in [3.0, 6.0, 9.0, 12.0] {
+        scene.yaw = yaw;
+        scene.sees(&[katya]);
+    }
+    scene.sees(&[]);
+    for yaw in [15.0, 18.0, 22.0, 24.0, 24.0] {
+        scene.yaw = yaw;
+        scene.sees(&[katya]);
+    }
+    assert_eq!(verdicts(&mut scene, 1, &[katya]), [Verdict::Pass]);
 }
