@@ -37,8 +37,13 @@ impl Cache {
         let entry = catalog.pack(pack)?;
         let name = if pack == "default" { "" } else { pack };
         let place = |role: &str, file| {
-            let path = self.present(file, &format!("the {role} of pack `{pack}`"), name)?;
-            Ok(rewrite::ready(self, file).unwrap_or(path))
+            let what = format!("the {role} of pack `{pack}`");
+            let path = self.present(file, &what, name)?;
+            match (rewrite::ready(self, file), file.rewrite.filter(|kind| kind.is_needed())) {
+                (Some(rewritten), _) => Ok(rewritten),
+                (None, None) => Ok(path),
+                (None, Some(_)) => Err(ModelsError::NotConverted { what, path, name: name.to_owned() }),
+            }
         };
         Ok(InstalledPack {
             detector: place("detector", &entry.detector.file)?,

@@ -50,13 +50,15 @@ pub enum DetectorKind {
     Yunet,
     /// SCRFD with points, as InsightFace exports it: score, box and points for two anchors on the same three grids.
     Scrfd,
+    /// dlib's max-margin CNN: a plane of scores over all sizes of the picture side by side.
+    Mmod,
 }
 
 impl DetectorKind {
     /// Whether it finds the five points of a face as well, so that a pack needs no landmark model.
     pub fn gives_points(self) -> bool {
         match self {
-            Self::Ultraface => false,
+            Self::Ultraface | Self::Mmod => false,
             Self::Centerface | Self::Yunet | Self::Scrfd => true,
         }
     }
@@ -64,7 +66,7 @@ impl DetectorKind {
     /// Width and height of its input are multiples of this many pixels.
     pub fn step(self) -> u32 {
         match self {
-            Self::Ultraface => 1,
+            Self::Ultraface | Self::Mmod => 1,
             Self::Centerface | Self::Yunet | Self::Scrfd => 32,
         }
     }
@@ -76,6 +78,7 @@ impl DetectorKind {
             Self::Centerface => "centerface",
             Self::Yunet => "yunet",
             Self::Scrfd => "scrfd",
+            Self::Mmod => "mmod",
         }
     }
 
@@ -83,7 +86,7 @@ impl DetectorKind {
     fn fit(self) -> Fit {
         match self {
             Self::Ultraface => Fit::Stretch,
-            Self::Centerface | Self::Yunet | Self::Scrfd => Fit::Letterbox,
+            Self::Centerface | Self::Yunet | Self::Scrfd | Self::Mmod => Fit::Letterbox,
         }
     }
 }

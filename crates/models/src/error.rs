@@ -236,6 +236,32 @@ pub enum ModelsError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file of the catalogue is in the cache, and what it becomes at install is not.
+    #[error("{what} is not ready to run ({} was not converted): run `vultus models pull{}`", path.display(), argument(name))]
+    NotConverted {
+        /// What the file is for.
+        what: String,
+        /// The file that should have been converted.
+        path: PathBuf,
+        /// The name to give to `vultus models pull`; empty where a plain pull makes it.
+        name: String,
+    },
+    /// A file that only runs converted cannot be.
+    #[error("{what} cannot be used, {} was not converted: {problem}; if it is a file of your own, it is of a kind that is not known", path.display())]
+    Unconvertible {
+        /// What the file is for.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// Why it was not converted.
+        problem: String,
+    },
+    /// The bytes are not a model of dlib.
+    #[error("this is not a model of dlib that is known: {problem}")]
+    NotDlib {
+        /// What is wrong.
+        problem: String,
+    },
     /// The bytes are not an ONNX model.
     #[error("this is not an ONNX model: {problem}")]
     NotOnnx {

@@ -70,27 +70,38 @@ pub struct ModelFile {
     pub size: u64,
     /// Where a local file lies. A relative path in models.toml is relative to that file's folder.
     pub local: Option<PathBuf>,
-    /// What is done to the file when it is installed.
+    /// What is done to the file when it is installed, so that it runs, or runs faster.
     pub rewrite: Option<Rewrite>,
 }
 
-/// A change of a model's graph that leaves its outputs as they are.
+/// What is done to a model when it is installed; its outputs stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
-    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]).
+    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]): its outputs stay as they are, and it is faster.
     PreluF32,
     /// Inputs and outputs lose their fixed sizes, so that a network without layers of a fixed size takes a picture of any
     /// ([`crate::onnx::free_sizes`]).
     AnySize,
+    /// A network of dlib becomes ONNX ([`crate::dlib::to_onnx`]), without which it cannot be used.
+    DlibOnnx,
 }
 
 impl Rewrite {
+    /// Whether the original is of no use by itself.
+    pub(crate) fn is_needed(self) -> bool {
+        match self {
+            Self::PreluF32 | Self::AnySize => false,
+            Self::DlibOnnx => true,
+        }
+    }
+
     /// Its name in a catalogue and in the name of the rewritten file.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::PreluF32 => "prelu-f32",
             Self::AnySize => "any-size",
+            Self::DlibOnnx => "dlib-onnx",
         }
     }
 }
@@ -245,7 +256,7 @@ pub struct EmbedderModel {
     /// How many numbers an embedding has.
     pub dim: usize,
     /// Where five points of the face belong in the chip, in pixels: left eye, right eye, nose, left and right corner of
-    /// the mouth, as seen.
+    /// the mouth, as seen; for a kind with an aligner of its own, that aligner's points.
     #[serde(deserialize_with = "five_points")]
     pub template: [[f32; 2]; 5],
     /// How two embeddings are compared.
@@ -265,6 +276,19 @@ pub enum EmbedderKind {
     /// A chip: the picture warped by the similarity that takes the five points to `template`.
     #[default]
     Chip,
+    /// As dlib does: the aligner is its shape predictor of five points, which take the place of those of the pack's landmarks,
+    /// and the chip is taken from a pyramid of the picture.
+    Dlib,
+}
+
+impl EmbedderKind {
+    /// Whether it finds the points by which it aligns the face with a model of its own.
+    pub(crate) fn has_aligner(self) -> bool {
+        match self {
+            Self::Chip => false,
+            Self::Dlib => true,
+        }
+    }
 }
 
 /// How two embeddings are compared.

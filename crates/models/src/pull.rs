@@ -283,13 +283,17 @@ impl Run<'_> {
             return Ok(());
         }
         (self.progress)(Progress { what, step: Step::Rewriting, done: 0, total: 0 });
+        let original = self.cache.path(file);
         match rewrite::install(self.cache, file, kind, &target, self.request.check)? {
             Ok(()) => self.pulled.installed.push(target),
+            Err(problem) if kind.is_needed() => {
+                return Err(ModelsError::Unconvertible { what: what.to_owned(), path: original, problem });
+            }
             Err(reason) => {
-                let original = self.cache.path(file);
                 let follows = match kind {
                     Rewrite::PreluF32 => "stays slower",
                     Rewrite::AnySize => "takes pictures of one size only",
+                    Rewrite::DlibOnnx => "cannot be used",
                 };
                 self.pulled.warnings.push(format!(
                     "{what} was not rewritten and {follows}: {} is used as it is ({reason})",

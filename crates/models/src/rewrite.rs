@@ -1,5 +1,5 @@
-//! Rewritten models in the cache: `{stem}.{rewrite}.onnx` beside the original, and a record beside that of what it was made
-//! from. A rewritten file without a record that fits is as good as none, and the original is used.
+//! Rewritten models in the cache: `{stem}.{rewrite}.onnx` beside the original, and a record beside that of what
+//! it was made from. A rewritten file without a record that fits is as good as none, and the original is used if it can be.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::cache::Cache;
+use crate::dlib;
 use crate::error::ModelsError;
 use crate::hash;
 use crate::onnx;
@@ -54,10 +55,10 @@ pub(crate) fn record(path: &Path, file: &ModelFile) -> Option<Record> {
     toml::from_str(&text).ok().filter(|record: &Record| record.revision == REVISION && record.original == file.sha256)
 }
 
-/// Rewrites the installed `original` to `target` if `check` finds both equal.
+/// Makes the rewritten form of the installed original at `target`, if `check` finds both equal where both can be run.
 ///
 /// # Errors
-/// `Ok(Err(reason))` where the original must do; an error where the cache cannot be read or written.
+/// `Ok(Err(reason))` where there is none and the original has to do, if it can; an error where the cache cannot be read or written.
 pub(crate) fn install(
     cache: &Cache,
     file: &ModelFile,
@@ -70,13 +71,16 @@ pub(crate) fn install(
     let rewritten = match kind {
         Rewrite::PreluF32 => onnx::rewrite_prelu(&bytes),
         Rewrite::AnySize => onnx::free_sizes(&bytes),
+        Rewrite::DlibOnnx => dlib::to_onnx(&bytes),
     };
     let rewritten = match rewritten {
         Ok(rewritten) => rewritten,
         Err(error) => return Ok(Err(error.to_string())),
     };
     let unfinished = atomic::written(cache, &rewritten)?;
-    if let Err(reason) = check(&original, unfinished.path()) {
+    if !rewrite.is_needed()
+        && let Err(reason) = check(&original, unfinished.path())
+    {
         return Ok(Err(reason));
     }
     let record = Record {

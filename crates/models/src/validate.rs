@@ -161,6 +161,11 @@ fn side(at: &str, role: SideRole, model: &SideModel) -> Checked {
 
 fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
     input(&format!("{at}.input"), &embedder.input)?;
+    let (has, needs) = (embedder.aligner.is_some(), embedder.kind.has_aligner());
+    let problem = if needs { "is missing: this kind finds points of its own" } else { "does not apply to this kind" };
+    ensure(has == needs, format!("{at}.aligner"), problem)?;
+    let square = embedder.input.width == embedder.input.height && embedder.input.channels == Channels::Rgb;
+    ensure(!needs || square, format!("{at}.input"), "must be square and `rgb` for this kind")?;
     let is_named = embedder.space.is_empty() || is_file_name(&embedder.space);
     ensure(is_named, format!("{at}.space"), "must be letters, digits and . _ - only")?;
     ensure(embedder.dim > 0, format!("{at}.dim"), "must be the count of numbers in an embedding, at least 1")?;

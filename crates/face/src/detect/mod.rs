@@ -4,6 +4,7 @@
 mod centerface;
 mod finder;
 mod grid;
+mod mmod;
 mod scrfd;
 mod ultraface;
 mod view;
@@ -44,9 +45,13 @@ pub(crate) trait Detector: Debug + Send {
 /// The pack's detector.
 fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Detector>, FaceError> {
     let (settings, path) = (&installed.pack.detector, &installed.detector);
+    if settings.kind == DetectorKind::Mmod {
+        // Its model is fed with all sizes of the input, side by side.
+        return Ok(Box::new(mmod::Mmod::open(runtime, &settings.input, path)?));
+    }
     let model = Model::open(runtime, path, shape_of(&settings.input))?;
     Ok(match settings.kind {
-        DetectorKind::Ultraface => Box::new(ultraface::Ultraface::of(model)?),
+        DetectorKind::Ultraface | DetectorKind::Mmod => Box::new(ultraface::Ultraface::of(model)?),
         DetectorKind::Centerface => Box::new(centerface::Centerface::of(model, &settings.input)?),
         DetectorKind::Yunet => Box::new(yunet::Yunet::of(model, &settings.input)?),
         DetectorKind::Scrfd => Box::new(scrfd::Scrfd::of(model, &settings.input)?),

@@ -1,6 +1,7 @@
 //! What a face is recognised by: an [`Embedding`], what makes one ([`Embedder`]), and the kinds of them.
 
 mod chip;
+mod dlib;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub(crate) trait Embedder: Debug + Send {
 pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Embedder>, FaceError> {
     Ok(match installed.pack.embedder.kind {
         EmbedderKind::Chip => Box::new(chip::ChipEmbedder::open(runtime, installed)?),
+        EmbedderKind::Dlib => Box::new(dlib::DlibEmbedder::open(runtime, installed)?),
     })
 }
 

@@ -44,6 +44,11 @@ impl RgbImage {
         Self::sampled(picture, picture.whole(), width, height)
     }
 
+    /// The pixels of this part of `picture`.
+    pub(crate) fn cut(picture: &dyn Picture, area: Area) -> Self {
+        Self::sampled(picture, area, area.width, area.height)
+    }
+
     /// What lies around the face in `area` (its box in pixels of this photo): the box `times` as large about its centre, as far as the photo goes,
     /// sampled down where its longer side has more than `longest` pixels.
     pub fn around(&self, area: &Rect, times: f32, longest: u32) -> Self {
@@ -67,6 +72,31 @@ impl RgbImage {
         let plane = planes.len() / 3;
         let pixels = (0..planes.len()).map(|i| planes[i % 3 * plane + i / 3].round() as u8).collect();
         Self::from_decoded(width, height, pixels)
+    }
+
+    /// The picture at half its size, as dlib's `pyramid_down<2>` makes it: every other pixel of those smoothed by a Gaussian of five pixels
+    /// (1 4 6 4 1 in each direction), fractions cut off. `None` for one that is too small for it.
+    pub(crate) fn halved(&self) -> Option<Self> {
+        const TAPS: [u32; 5] = [1, 4, 6, 4, 1];
+        let (width, height) = (self.width as usize, self.height as usize);
+        if width <= 8 || height <= 8 {
+            return None;
+        }
+        let (columns, rows) = ((width - 3) / 2, (height - 3) / 2);
+        let mut across = vec![0; height * columns * 3];
+        for (row, out) in self.pixels.chunks_exact(width * 3).zip(across.chunks_exact_mut(columns * 3)) {
+            for (at, out) in out.iter_mut().enumerate() {
+                let start = at / 3 * 6 + at % 3;
+                *out = TAPS.iter().enumerate().map(|(i, tap)| tap * u32::from(row[start + i * 3])).sum::<u32>();
+            }
+        }
+        let line = columns * 3;
+        let value = |at: usize| {
+            let start = at / line * 2 * line + at % line;
+            let sum: u32 = TAPS.iter().enumerate().map(|(i, tap)| tap * across[start + i * line]).sum();
+            (sum / 256) as u8
+        };
+        Some(Self::from_decoded(columns as u32, rows as u32, (0..rows * line).map(value).collect()))
     }
 
     /// Width in pixels.
