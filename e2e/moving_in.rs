@@ -53,7 +53,7 @@ async fn encodings_are_kept_to_the_bit_with_their_length() {
     let home = without_models();
     home.run(&["people", "import", &fixture("protocol0")]).succeeded();
     let store = store::Store::open(&format!("sqlite:{}", home.file("vultus.db").display())).await.unwrap();
-    let people = store.people("dlib").await.unwrap().people;
+    let people = store.people(&["dlib"]).await.unwrap().people;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../moving/tests/fixtures/encodings.json");
     let known: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     for person in people {

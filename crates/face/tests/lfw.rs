@@ -86,7 +86,7 @@ fn accuracy_on_lfw_is_that_of_the_reference_program() {
 /// Not worse than dlib: a face that its detector misses is found by the pack's.
 #[test]
 fn the_dlib_pack_is_as_accurate_on_lfw_as_dlib_is() {
-    let Some(mut engine) = support::engine_of("dlib") else { return };
+    let mut engine = support::engine_of("dlib");
     let Some(pairs) = pairs(&mut engine, euclidean_distance) else { return };
     let accuracy = ten_fold_accuracy(&pairs) * 100.0;
     println!("10-fold accuracy {accuracy:.2} %, dlib {DLIB_ACCURACY:.2} %");

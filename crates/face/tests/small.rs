@@ -46,6 +46,10 @@ impl Picture for AsItIs<'_> {
         self.0.warp_into(chip_to_picture, input, out);
     }
 
+    fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        self.0.pixel(x, y)
+    }
+
     fn brightened_if_dark(&self) -> Option<Box<dyn Picture>> {
         None
     }

@@ -173,10 +173,6 @@ mod tests {
         assert!(!cut(300, 0, [270.0, 50.0, 299.0, 90.0]) && !cut(300, 0, [10.0, 50.0, 40.0, 90.0]));
     }
 
-    fn input(width: u32, height: u32) -> Input {
-        Input { width, height, channels: Channels::Rgb, mean: PerChannel::All(0.0), scale: PerChannel::All(1.0) }
-    }
-
     #[test]
     fn a_speck_is_no_face() {
         assert!(squared(&found(10.0, 10.0, 15.0, 15.0, 0.9), (640, 480)).is_none());

@@ -160,7 +160,7 @@ async fn face_db(import: &Import, settings: &Settings) -> anyhow::Result<ExitCod
         bail!("{source}: nobody is in it");
     }
     let store = Store::open(&settings.database()).await?;
-    let plan = Plan::of(db, &store.people(&space.name).await?.people, import.leniency.is_forced());
+    let plan = Plan::of(db, &store.people(&[&space.name]).await?.people, import.leniency.is_forced());
     warn_of(&plan);
     if !import.dry_run {
         let bar = progress::bar(plan.people.len() as u64, "importing");

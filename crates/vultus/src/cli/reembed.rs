@@ -51,7 +51,7 @@ pub async fn run(command: &Reembed, settings: &Settings) -> anyhow::Result<ExitC
     let cache = Cache::new(settings.models_folder());
     let installed = cache.installed(&catalog, name)?;
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
-    let engines = EnginePool::open(&runtime, &installed, 1)?;
+    let engines = EnginePool::open(&runtime, &installed, 1, None)?;
     let limits = DecodeLimits { megapixels: settings.max_image_mp.0 };
     embed_all(&store, &engines, pack, limits, plan).await
 }
