@@ -21,8 +21,9 @@ impl ElementKind {
         // An object's code may come without the size, which means nothing here.
         let count: usize = if kind == b'O' { 8 } else { code.get(1..)?.parse().ok()? };
         let size = match (kind, count) {
-            (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) | (b'O', _) => count,
-            (b'S', 1..=LONGEST_NAME) => count,
+            (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1) | (b'O', _) | (b'S', 1..=LONGEST_NAME) => {
+                count
+            }
             (b'U', 1..=LONGEST_NAME) => 4 * count,
             _ => return None,
         };

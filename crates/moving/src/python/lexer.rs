@@ -71,7 +71,7 @@ impl<'a> Lexer<'a> {
                     }
                     Err(problem) => {
                         line.problem = Some(problem);
-                        self.to_next_line();
+                        self.pass_line();
                         break;
                     }
                 },
@@ -106,7 +106,7 @@ impl<'a> Lexer<'a> {
         skipped
     }
 
-    fn to_next_line(&mut self) {
+    fn pass_line(&mut self) {
         let end = self.rest.find('\n').map_or(self.rest.len(), |at| at + 1);
         self.skip(end);
     }

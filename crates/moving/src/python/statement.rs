@@ -97,9 +97,8 @@ fn literal(words: &[Word<'_>]) -> Result<Option<Literal>, String> {
         [Word::Name("None")] => Literal::None,
         [Word::Name("True")] => Literal::Bool(true),
         [Word::Name("False")] => Literal::Bool(false),
-        [Word::Number(digits)] => number(digits, "")?,
         [Word::Sign("-"), Word::Number(digits)] => number(digits, "-")?,
-        [Word::Sign("+"), Word::Number(digits)] => number(digits, "")?,
+        [Word::Number(digits)] | [Word::Sign("+"), Word::Number(digits)] => number(digits, "")?,
         [Word::Sign("("), inner @ .., Word::Sign(")")] if closes_at_the_end(words) => return literal(inner),
         [_, ..] => match words.iter().map(as_text).collect() {
             Some(text) => Literal::Text(text),
