@@ -53,7 +53,7 @@ pub async fn run(import: &Import, settings: Settings) -> anyhow::Result<ExitCode
     }
     if let Some(archive) = archive_in(source)? {
         ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: what is in the archive already is left as it is");
-        return restore(archive, &import, &settings).await;
+        return restore(archive, import, &settings).await;
     }
     ensure!(!import.dry_run, "--dry-run is for a face_db.pkl: photos are judged while they are enrolled");
     let results = photos(settings, source, import.leniency.policy()).await?;
