@@ -42,7 +42,7 @@ impl Enrolled {
 
     /// Somebody who is known by this face of another space only.
     pub(crate) fn enrol_elsewhere(&self, name: &str, space: &str, face: &[f32]) {
-        let template = NewTemplate { model: space, embedding: face, norm: 1.4, event: None };
+        let template = NewTemplate { model: space, embedding: face, norm: 1.4, event: None, photo: None };
         self.runtime.block_on(self.store.enrol(name, &[template])).unwrap();
         // The gallery looks at the database again, as that of a service does all the time.
         let nobody = PersonName::parse("nobody").unwrap();

@@ -47,7 +47,7 @@ impl Place {
 
     /// Enrols somebody by the other pack, before this one came.
     async fn enrol_old(&self, who: &str, face: &[f32]) {
-        let template = NewTemplate { model: OLD, embedding: face, norm: 1.5, event: None };
+        let template = NewTemplate { model: OLD, embedding: face, norm: 1.5, event: None, photo: None };
         self.store.enrol(who, &[template]).await.unwrap();
         self.gallery.remove(&name("nobody, to have the gallery look")).await.unwrap();
     }
@@ -221,6 +221,7 @@ fn candidate(embedding: Embedding) -> Candidate {
     let quality =
         Quality { norm: 4.0, side: 200, whole: 1.0, at_edge: false, between_edges: false, pose, surface: None };
     Candidate {
+        kept: Vec::new(),
         embedding,
         area: Rect { left: 0.0, top: 0.0, right: 200.0, bottom: 200.0 },
         quality,
@@ -255,7 +256,7 @@ async fn photos_are_compared_with_people_of_either_layer() {
 async fn people_of_an_unknown_pack_are_not_found_and_harm_nobody() {
     let place = Place::new().await;
     place.enrol("zero", 1).await;
-    let template = NewTemplate { model: "never heard of", embedding: &[1.0], norm: 4.0, event: None };
+    let template = NewTemplate { model: "never heard of", embedding: &[1.0], norm: 4.0, event: None, photo: None };
     place.store.enrol("katya", &[template]).await.unwrap();
     place.enrol("ema", 2).await;
     assert_eq!((place.gallery.people(), place.gallery.index().known_elsewhere()), (2, Vec::new()));

@@ -80,7 +80,7 @@ async fn everybody_is_listed_with_the_templates_of_one_model_bit_for_bit() {
 async fn templates_of_several_models_are_read_at_one_moment_one_model_after_the_other() {
     on_each_engine(async |database| {
         let store = database.open().await;
-        let template = |model, embedding| NewTemplate { model, embedding, norm: 3.0, event: None };
+        let template = |model, embedding| NewTemplate { model, embedding, norm: 3.0, event: None, photo: None };
         store.enrol("Ann", &[template("model-b", &[1.0, 0.0, 0.0])]).await.expect("enrolled");
         store.enrol("Ann", &[template(MODEL, &[1.0])]).await.expect("enrolled");
         let bob = store.enrol("Bob", &[template("model-b", &[0.0, 2.0])]).await.expect("enrolled").person;

@@ -1,5 +1,7 @@
 //! What is kept of photos, and people as a whole.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 use common::{MODEL, enrol, on_each_engine, runtime};

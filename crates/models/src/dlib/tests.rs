@@ -117,14 +117,12 @@ fn a_tensor_larger_than_the_file_is_refused_before_it_is_allocated() {
 
 /// Two points, one stage, one tree with one split.
 fn predictor(second_probe: i64) -> Vec<u8> {
-    let shape = |writer: Writer, values: [f64; 4]| {
-        values.into_iter().fold(writer.integers(&[-4, -1]), |writer, value| writer.float(value))
-    };
+    let shape = |writer: Writer, values: [f64; 4]| values.into_iter().fold(writer.integers(&[-4, -1]), Writer::float);
     let writer = shape(Writer::default().integer(1), [0.25, 0.5, 0.75, 0.5]);
     let writer = writer.integers(&[1, 1, 1, 0, second_probe]).float(7.0).integer(2);
     let writer = shape(shape(writer, [0.0, 0.25, 0.0, 0.25]), [0.25, 0.0, 0.25, 0.0]);
     let writer = writer.integers(&[1, 2, 0, 1]);
-    [0.25, 0.0, -0.25, 0.5].into_iter().fold(writer.integers(&[1, 2]), |writer, value| writer.float(value)).0
+    [0.25, 0.0, -0.25, 0.5].into_iter().fold(writer.integers(&[1, 2]), Writer::float).0
 }
 
 #[test]
