@@ -30,6 +30,7 @@ mod packs;
 mod page;
 mod realtime;
 mod recording;
+mod reembedding;
 mod rtsp;
 mod settings;
 mod several_packs;

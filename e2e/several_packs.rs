@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Home, Service, clip, embedder_path, parse, photo, photo_path, until};
 
 /// A second pack of the default pack's models, whose embeddings are said to lie in a space of their own.
-fn old_pack() -> String {
+pub fn old_pack() -> String {
     let builtin = include_str!("../crates/models/src/catalog.toml");
     let from = builtin.find("[packs.default]").expect("the default pack");
     let to = builtin.find("[packs.default.side.liveness]").expect("its side models");

@@ -145,9 +145,9 @@ fn told_of(restored: &[Restored], failed: usize, json: bool) -> anyhow::Result<(
         say(json!({"new": new, "extended": more, "unchanged": same, "templates": templates, "failed": failed}))?;
         return Ok(());
     }
-    say(format!(
-        "{new} new, {more} got more templates, {same} unchanged, {failed} failed; {templates} templates in all"
-    ))?;
+    let plural = if templates == 1 { "" } else { "s" };
+    let people = format!("{new} new, {more} got more templates, {same} unchanged, {failed} failed");
+    say(format!("{people}; {templates} template{plural} in all"))?;
     Ok(())
 }
 

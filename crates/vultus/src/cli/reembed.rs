@@ -32,6 +32,8 @@ pub struct Reembed {
     dry_run: bool,
 }
 
+const WITHOUT_PHOTO: &str = "left as before, since no photo of them is kept (enrol them again)";
+
 /// Names that are listed at most.
 const LISTED: usize = 10;
 
@@ -87,8 +89,8 @@ async fn embed_all(
     if stopped {
         say(format!("stopped: {} left; the same command goes on where it stopped", people(rest)))?;
     }
-    mention("stay as they are, since the pack can use too few of their photos; enrol them again", &left);
-    mention("have no kept photo and stay as they are; enrol them again to move them", &plan.without_photo);
+    mention("left as before, since the pack can use too few of their photos (enrol them again)", &left);
+    mention(WITHOUT_PHOTO, &plan.without_photo);
     Ok(if stopped { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -109,7 +111,7 @@ async fn undo(store: &Store, pack: &Pack) -> anyhow::Result<ExitCode> {
 fn told(plan: &Plan, pack: &str) -> anyhow::Result<ExitCode> {
     let photos: u32 = plan.to_do.iter().map(|person| person.unembedded).sum();
     say(format!("{} with {photos} photos to embed by pack {pack}; {} done", people(plan.to_do.len()), plan.done))?;
-    mention("have no kept photo; enrol them again to move them", &plan.without_photo);
+    mention(WITHOUT_PHOTO, &plan.without_photo);
     Ok(ExitCode::SUCCESS)
 }
 
