@@ -57,7 +57,7 @@ fn part(image: &RgbImage, left: usize, top: usize) -> RgbImage {
 #[test]
 fn embeddings_are_those_of_dlib() {
     // Its boxes are taken as they are: they are dlib's own.
-    let Some(mut engine) = support::engine_of("dlib-mmod") else { return };
+    let Some(mut engine) = support::installed_engine("dlib-mmod") else { return };
     let (mut compared, mut worst) = (0, 0.0_f32);
     for (photo, want) in expected() {
         let image = support::image(&photo);
@@ -80,7 +80,7 @@ fn embeddings_are_those_of_dlib() {
 /// Boxes within 2 pixels, scores within 0.01.
 #[test]
 fn the_cnn_finds_what_dlibs_finds() {
-    let Some(mut engine) = support::engine_of("dlib-mmod") else { return };
+    let Some(mut engine) = support::installed_engine("dlib-mmod") else { return };
     let mut compared = 0;
     for (photo, want) in expected() {
         let image = support::image(&photo);

@@ -78,7 +78,7 @@ pub(crate) fn install(
         Err(error) => return Ok(Err(error.to_string())),
     };
     let unfinished = atomic::written(cache, &rewritten)?;
-    if !rewrite.is_needed()
+    if !kind.is_needed()
         && let Err(reason) = check(&original, unfinished.path())
     {
         return Ok(Err(reason));

@@ -204,7 +204,8 @@ impl Gate {
         let pack = catalog.pack("default").unwrap();
         let mut vector = vec![0.0; pack.embedder.dim];
         vector[0] = 1.0;
-        let template = NewTemplate { model: &pack.embedder.space, embedding: &vector, norm: 4.0, event: None, photo: None };
+        let template =
+            NewTemplate { model: &pack.embedder.space, embedding: &vector, norm: 4.0, event: None, photo: None };
         let ann = store.enrol("Ann", &[template]).await.unwrap().person;
         store.change_profile("Ann", |profile| profile.groups = vec!["staff".to_owned()]).await.unwrap();
         let gallery = Gallery::load(store.clone(), pack, &catalog).await.unwrap();

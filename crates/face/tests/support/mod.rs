@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use face::{DecodeLimits, Engine, FaceError, RgbImage, Runtime};
 use models::{Cache, Catalog};
 
-const HINT: &str =
-    "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod centerface runtime photos`";
+const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod centerface runtime photos`";
 
 fn cache() -> Cache {
     let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);
@@ -38,11 +37,9 @@ fn runtime() -> Runtime {
 }
 
 /// An engine of another pack, where that one is installed.
-pub fn engine_of(pack: &str) -> Option<Engine> {
-    let catalog = Catalog::builtin();
-    let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
-    match cache().installed(&catalog, pack) {
-        Ok(installed) => Some(Engine::open(&runtime, &installed).expect(pack)),
+pub fn installed_engine(pack: &str) -> Option<Engine> {
+    match cache().installed(&Catalog::builtin(), pack) {
+        Ok(installed) => Some(Engine::open(&runtime(), &installed).expect(pack)),
         Err(error) => {
             println!("skipped: {error}");
             None
