@@ -17,7 +17,7 @@ pub(super) struct FaceBox {
 impl FaceBox {
     /// A place in the box, (0, 0) its first pixel and (1, 1) its last, in pixels of the picture.
     fn place(&self, [x, y]: Place) -> Place {
-        let along = |first: i32, last: i32, share: f64| f64::from(first) + share * f64::from(last - first);
+        let along = |first: i32, last: i32, share: f64| f64::from(first) + share * (f64::from(last) - f64::from(first));
         [along(self.left, self.right, x), along(self.top, self.bottom, y)]
     }
 
