@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use models::Shelf;
+use models::{Gates, Shelf};
 
 use crate::detect::Detection;
 use crate::embed::{self, Beside, Embedder};
@@ -85,15 +85,16 @@ impl OtherPacks {
         self.shared.standing.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(space), standing)
     }
 
-    fn open(&self, runtime: &Runtime, wanted: &WantedSpace) -> Option<Box<dyn Embedder>> {
+    fn open(&self, runtime: &Runtime, wanted: &WantedSpace) -> Option<(Gates, Box<dyn Embedder>)> {
         let WantedSpace { space, people } = wanted;
         let installed = self.shared.shelf.pack_of(space).map_err(|error| self.failed(wanted, &error)).ok()?;
-        let embedder = embed::open(runtime, &installed).map_err(|error| self.failed(wanted, &error)).ok()?;
+        let embedder = embed::open_beside(runtime, &installed).map_err(|error| self.failed(wanted, &error)).ok()?;
+        let gates = installed.pack.embedder.gates;
         if self.stands(space, Standing::Open) != Some(Standing::Open) {
             let pack = installed.pack.name;
             tracing::info!("the model pack {pack} is used as well, for those who are known by {space} only: {people}");
         }
-        Some(embedder)
+        Some((gates, embedder))
     }
 
     fn failed(&self, wanted: &WantedSpace, error: &dyn std::fmt::Display) {
@@ -113,7 +114,7 @@ impl OtherPacks {
 pub(crate) struct EmbeddersBeside {
     runtime: Runtime,
     packs: OtherPacks,
-    open: Vec<(Arc<str>, Box<dyn Embedder>)>,
+    open: Vec<(Arc<str>, Gates, Box<dyn Embedder>)>,
 }
 
 impl EmbeddersBeside {
@@ -125,24 +126,27 @@ impl EmbeddersBeside {
     /// Opens what is wanted and closes what is not wanted any more.
     pub(crate) fn follow(&mut self) {
         let wanted = self.packs.shared.wanted.list.load();
-        self.open.retain(|(space, _)| wanted.iter().any(|wanted| wanted.space == *space));
+        self.open.retain(|(space, ..)| wanted.iter().any(|wanted| wanted.space == *space));
         for wanted in wanted.iter() {
-            let is_open = self.open.iter().any(|(space, _)| *space == wanted.space);
+            let is_open = self.open.iter().any(|(space, ..)| *space == wanted.space);
             if !is_open
                 && self.packs.is_worth_a_try(&wanted.space)
-                && let Some(embedder) = self.packs.open(&self.runtime, wanted)
+                && let Some((gates, embedder)) = self.packs.open(&self.runtime, wanted)
             {
-                self.open.push((Arc::clone(&wanted.space), embedder));
+                self.open.push((Arc::clone(&wanted.space), gates, embedder));
             }
         }
     }
 
-    /// The face that was found, with these five points, in every space whose embedder is open.
+    /// The face that was found, with these five points, in every space whose embedder is open and by whose pack's gates it is a face that can be
+    /// recognised.
     pub(crate) fn embed(&mut self, picture: &dyn Picture, found: &Detection, five: &FivePoints) -> Vec<Beside> {
         let mut beside = Vec::new();
-        self.open.retain_mut(|(space, embedder)| match embedder.embed(picture, found, five) {
+        let side = found.area.longer_side();
+        self.open.retain_mut(|(space, gates, embedder)| match embedder.embed(picture, found, five) {
             Ok(embedding) => {
-                beside.extend(embedding.map(|of| Beside { space: Arc::clone(space), vector: of.vector }));
+                let usable = embedding.filter(|of| of.norm >= gates.drop_norm && side >= gates.min_recognise_px);
+                beside.extend(usable.map(|of| Beside { space: Arc::clone(space), vector: of.vector }));
                 true
             }
             Err(error) => {

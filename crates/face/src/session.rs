@@ -215,6 +215,9 @@ pub fn relative_difference(runtime: &Runtime, original: &Path, rewritten: &Path)
     if before.len() != after.len() {
         return Err(Model::unexpected(rewritten, "a rewrite of the original: its output has another length"));
     }
+    if !after.iter().all(|number| number.is_finite()) {
+        return Err(Model::unexpected(rewritten, "a rewrite of the original: its output holds what is no number"));
+    }
     let largest = before.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
     Ok(before.iter().zip(&after).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs())) / largest)
 }

@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     spaces: Vec<Arc<Space>>,
     pub(crate) gates: Gates,
     index: ArcSwap<Index>,
-    /// What [`Index::known_elsewhere`] says, for those who embed.
+    /// What [`Index::wanted`] says, for those who embed.
     wanted: WantedSpaces,
     /// When the last look at the database began that has succeeded.
     looked_at: ArcSwap<Instant>,
@@ -280,14 +280,14 @@ impl Shared {
 
     /// From now on this is searched.
     fn publish(&self, index: Index) {
-        let wanted = index.known_elsewhere();
+        let (wanted, known) = (index.wanted(), index.known_elsewhere());
         self.index.store(Arc::new(index));
         if *self.wanted.get() == wanted {
             return;
         }
         let before = self.wanted.replace(wanted.clone());
-        let is_new = |wanted: &WantedSpace| before.iter().all(|before| before.space != wanted.space);
-        for WantedSpace { space, people } in wanted.into_iter().filter(is_new) {
+        let is_new = |known: &WantedSpace| before.iter().all(|before| before.space != known.space);
+        for WantedSpace { space, people } in known.into_iter().filter(is_new) {
             tracing::info!(
                 "people known by the model pack {space} only: {people}. Each face is shown to that pack as well, which takes more time; \
                  `vultus people reembed` ends that"

@@ -88,8 +88,25 @@ impl Index {
 
     /// The spaces beside the one in use by which people are found, with how many. A probe without a vector of one cannot find them.
     pub fn known_elsewhere(&self) -> Vec<WantedSpace> {
-        let others = self.layers.iter().skip(1).filter(|layer| !layer.people.is_empty());
-        others.map(|layer| WantedSpace { space: Arc::clone(&layer.space.name), people: layer.people.len() }).collect()
+        self.beside(|number| self.layers[number].people.len())
+    }
+
+    /// The spaces in which faces have to be embedded beside the one in use: those by which people are found, and those in which faces were kept
+    /// that are not somebody's.
+    pub(crate) fn wanted(&self) -> Vec<WantedSpace> {
+        let in_space = |number: usize| self.entries().filter(|e| e.refuted.iter().any(|r| r.layer == number)).count();
+        self.beside(|number| match self.layers[number].people.len() {
+            0 => in_space(number),
+            people => people,
+        })
+    }
+
+    /// Every space but the one in use for which there are so many people, where that is not 0.
+    fn beside(&self, people: impl Fn(usize) -> usize) -> Vec<WantedSpace> {
+        let others = (1..self.layers.len()).map(|number| (number, people(number))).filter(|(_, people)| *people > 0);
+        others
+            .map(|(number, people)| WantedSpace { space: Arc::clone(&self.layers[number].space.name), people })
+            .collect()
     }
 
     /// The nearest person and the second nearest, over all layers. `None` when nobody is enrolled whom the probe could be compared with.

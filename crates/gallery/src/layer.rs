@@ -27,9 +27,13 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// The space of `pack`, and after it, by name, those of the other packs of `catalog`; of packs that share one the first by name.
+    /// The space of `pack`, and after it, by name, those of the other packs of `catalog`; of packs that share one the first by name. A pack
+    /// without a curve is alone: its distances are on no scale that others are on.
     pub(crate) fn of(pack: &Pack, catalog: &Catalog) -> Vec<Self> {
-        let mut others: Vec<&Pack> = catalog.packs.values().filter(|other| other.space() != pack.space()).collect();
+        let is_comparable = |other: &&Pack| {
+            other.space() != pack.space() && !other.embedder.curve.is_empty() && !pack.embedder.curve.is_empty()
+        };
+        let mut others: Vec<&Pack> = catalog.packs.values().filter(is_comparable).collect();
         others.sort_by_key(|other| other.space());
         others.dedup_by_key(|other| other.space());
         std::iter::once(pack).chain(others).map(|pack| Self::new(pack.space(), &pack.embedder)).collect()
@@ -95,7 +99,12 @@ impl Layer {
         let (mut best, mut second) = (None, None);
         let means = self.means.chunks_exact(self.space.dim).zip(&self.handicaps);
         for (at, (mean, handicap)) in means.enumerate() {
-            let candidate = Some(((self.dot)(mean, probe) - handicap, at));
+            let score = (self.dot)(mean, probe) - handicap;
+            // One mean that is none must not hide those after it.
+            if !score.is_finite() {
+                continue;
+            }
+            let candidate = Some((score, at));
             if nearer(candidate, best) {
                 second = best;
                 best = candidate;
@@ -103,7 +112,7 @@ impl Layer {
                 second = candidate;
             }
         }
-        [best, second].map(|found| found.filter(|(score, _)| score.is_finite()).map(|(_, at)| self.near(at, probe)))
+        [best, second].map(|found| found.map(|(_, at)| self.near(at, probe)))
     }
 
     /// How near a person is. The score of a search is not exact enough where vectors are long.

@@ -39,6 +39,7 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ModelFile;
 
     #[test]
     fn the_first_pack_of_a_space_that_is_here_is_taken() {
@@ -50,7 +51,7 @@ mod tests {
             pack.name = name.to_owned();
             pack.embedder.space = space.to_owned();
             let path = folder.path().join(file.unwrap_or("not here"));
-            pack.files_mut().for_each(|file| file.local = Some(path.clone()));
+            pack.files_mut().for_each(|file| *file = ModelFile { local: Some(path.clone()), ..ModelFile::default() });
             catalog.packs.insert(name.to_owned(), pack);
         }
         std::fs::write(folder.path().join("here"), "a model").unwrap();

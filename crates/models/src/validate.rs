@@ -168,7 +168,8 @@ fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
     ensure(!needs || square, format!("{at}.input"), "must be square and `rgb` for this kind")?;
     let is_named = embedder.space.is_empty() || is_file_name(&embedder.space);
     ensure(is_named, format!("{at}.space"), "must be letters, digits and . _ - only")?;
-    ensure(embedder.dim > 0, format!("{at}.dim"), "must be the count of numbers in an embedding, at least 1")?;
+    let is_possible = (1..=MOST_NUMBERS).contains(&embedder.dim);
+    ensure(is_possible, format!("{at}.dim"), "must be the count of numbers in an embedding, from 1 to 8192")?;
     let finite = embedder.template.iter().flatten().all(|coordinate| coordinate.is_finite());
     ensure(finite, format!("{at}.template"), "must hold finite numbers")?;
     curve(&format!("{at}.curve"), &embedder.curve)?;
@@ -194,8 +195,15 @@ fn gates(at: &str, gates: &Gates) -> Checked {
     ensure(gates.min_recognise_px <= gates.min_enrol_px, at, "needs min_recognise_px ≤ min_enrol_px")
 }
 
+/// Pixels of a side of a model's input.
+const MOST_PIXELS: u32 = 4096;
+
+/// Numbers of an embedding.
+const MOST_NUMBERS: usize = 8192;
+
 fn input(at: &str, input: &Input) -> Checked {
-    ensure(input.width > 0 && input.height > 0, at, "needs a width and a height of 1 or more")?;
+    let sides = [input.width, input.height];
+    ensure(sides.iter().all(|side| (1..=MOST_PIXELS).contains(side)), at, "needs a width and a height from 1 to 4096")?;
     for (key, numbers) in [("mean", &input.mean), ("scale", &input.scale)] {
         let fits = input.channels != Channels::Grey || numbers.numbers().len() == 1;
         ensure(fits, format!("{at}.{key}"), "must be a single number: the input has one channel")?;

@@ -82,7 +82,7 @@ fn a_users_file_adds_a_pack_whose_paths_are_relative_to_it() {
 #[test]
 fn an_unknown_pack_is_answered_with_the_known_ones() {
     let error = with(PACK).unwrap().pack("arcface").unwrap_err().to_string();
-    assert!(error.contains("`arcface`") && error.contains("`default`, `mine`"), "{error}");
+    assert!(error.contains("`arcface`") && error.contains("`default`, `dlib`, `dlib-mmod`, `mine`"), "{error}");
 }
 
 #[test]

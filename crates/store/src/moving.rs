@@ -69,7 +69,7 @@ impl Store {
                         name: bare.name,
                         created_at: bare.created_at,
                         profile: bare.profile,
-                        templates: templates_of(&mut transaction, person).await?,
+                        templates: templates_of(&mut transaction, person, templates::UNREFUTED).await?,
                         photos: photos::of_person(&mut transaction, person).await?,
                     })
                 }
@@ -131,7 +131,8 @@ impl WholeTemplate {
 /// Adds the templates that the person does not have yet, and the photos that they belong to; says how many they were. A photo of which nothing is
 /// missing is there already.
 async fn add_missing(connection: &mut AnyConnection, person: PersonId, whole: &WholePerson) -> Result<u32, Fault> {
-    let held = templates_of(connection, person).await?;
+    // Also those that stand refuted: they are not to come back.
+    let held = templates_of(connection, person, "1 = 1").await?;
     let (now, mut added) = (Micros::now(), 0);
     let mut kept: Vec<(PhotoId, PhotoId)> = whole
         .templates
@@ -162,10 +163,16 @@ async fn add_missing(connection: &mut AnyConnection, person: PersonId, whole: &W
     Ok(added)
 }
 
-async fn templates_of(connection: &mut AnyConnection, person: PersonId) -> Result<Vec<WholeTemplate>, Fault> {
-    const SQL: &str = "SELECT id, person_id, dimensions, embedding, norm, created_at, model, photo_id FROM templates \
-         WHERE person_id = $1 ORDER BY id";
-    let rows = sqlx::query(SQL).bind(person.0).fetch_all(connection).await?;
+async fn templates_of(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    which: &'static str,
+) -> Result<Vec<WholeTemplate>, Fault> {
+    let sql = format!(
+        "SELECT id, person_id, dimensions, embedding, norm, created_at, model, photo_id FROM templates \
+         WHERE person_id = $1 AND {which} ORDER BY id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(person.0).fetch_all(connection).await?;
     let mut whole = Vec::with_capacity(rows.len());
     for row in &rows {
         let model: Arc<str> = row.try_get::<String, _>("model")?.into();

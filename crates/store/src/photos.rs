@@ -31,6 +31,8 @@ pub struct Coverage {
     pub photos: u32,
     /// Those of them that have no template of that model.
     pub unembedded: u32,
+    /// Templates of other models of which no photo is kept.
+    pub without_photo: u32,
 }
 
 impl Store {
@@ -43,7 +45,8 @@ impl Store {
              (SELECT COUNT(*) FROM templates WHERE person_id = people.id AND model = $1) AS templates, \
              (SELECT COUNT(*) FROM photos WHERE person_id = people.id) AS photos, \
              (SELECT COUNT(*) FROM photos WHERE person_id = people.id AND NOT EXISTS \
-                 (SELECT 1 FROM templates WHERE photo_id = photos.id AND model = $1)) AS unembedded \
+                 (SELECT 1 FROM templates WHERE photo_id = photos.id AND model = $1)) AS unembedded, \
+             (SELECT COUNT(*) FROM templates WHERE person_id = people.id AND model <> $1 AND photo_id IS NULL) AS without_photo \
              FROM people ORDER BY id";
         self.within_limit(SNAPSHOT_LIMIT, async {
             let mut session = self.reading().await?;
@@ -106,15 +109,14 @@ impl Store {
         .await
     }
 
-    /// Who has templates of `model` that were made of photos of which another model has templates too, in order of registration: whom
-    /// taking those back leaves known.
+    /// Who has templates of `model` that were made again, of photos of which another model had templates before, in order of registration.
+    /// Taking those back leaves everybody known.
     ///
     /// # Errors
     /// When the database cannot answer.
     pub async fn embedded_again(&self, model: &str) -> Result<Vec<PersonId>, StoreError> {
-        let sql = format!(
-            "SELECT DISTINCT person_id FROM templates WHERE model = $1 AND {OF_ANOTHER_MODEL_TOO} ORDER BY person_id"
-        );
+        let sql =
+            format!("SELECT DISTINCT person_id FROM templates WHERE model = $1 AND {MADE_AGAIN} ORDER BY person_id");
         self.within_limit(SNAPSHOT_LIMIT, async {
             let mut session = self.reading().await?;
             let people: Vec<i64> =
@@ -130,7 +132,7 @@ impl Store {
     /// # Errors
     /// What the database said; nothing is changed then.
     pub async fn take_back_embedded(&self, person: PersonId, model: &str) -> Result<u64, StoreError> {
-        let sql = format!("DELETE FROM templates WHERE person_id = $2 AND model = $1 AND {OF_ANOTHER_MODEL_TOO}");
+        let sql = format!("DELETE FROM templates WHERE person_id = $2 AND model = $1 AND {MADE_AGAIN}");
         self.within(async {
             let mut session = self.writing().await?;
             let mut transaction = session.begin().await?;
@@ -150,9 +152,9 @@ impl Store {
     }
 }
 
-/// The template is of a photo of which a model other than $1 has a template too.
-const OF_ANOTHER_MODEL_TOO: &str =
-    "photo_id IN (SELECT photo_id FROM templates WHERE photo_id IS NOT NULL AND model <> $1)";
+/// The template is of a photo of which a model other than $1 had a template before: it was made again, by `embed_photos`.
+const MADE_AGAIN: &str = "EXISTS (SELECT 1 FROM templates AS older WHERE older.photo_id = templates.photo_id \
+     AND older.model <> $1 AND older.id < templates.id)";
 
 /// Keeps a photo of a person.
 pub(crate) async fn insert(
@@ -200,5 +202,6 @@ fn read_coverage(row: &AnyRow) -> Result<Coverage, sqlx::Error> {
         templates: count("templates")?,
         photos: count("photos")?,
         unembedded: count("unembedded")?,
+        without_photo: count("without_photo")?,
     })
 }

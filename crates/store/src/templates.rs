@@ -105,7 +105,7 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
 }
 
 /// A template does not count while it stands that its event was of somebody else.
-const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
+pub(crate) const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
                          AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
 
 /// Hands the templates of `model` that these people have to `take`, oldest first, without those that are refuted. `people`: the

@@ -2,12 +2,12 @@
 //! searched by the templates of the pack before until all that the new one makes of the photos is there, so that a service that runs
 //! meanwhile, with either pack, knows everybody at any moment.
 
-use face::{DecodeLimits, Embedding, Engine, EnginePool, FaceError};
+use face::{DecodeLimits, Embedding, Engine, EnginePool, FaceError, Rect};
 use models::Pack;
-use store::{Coverage, NewTemplate, PersonId, Photo, PhotoId, Store};
+use store::{Coverage, NewTemplate, Photo, PhotoId, Store};
 use tokio::task::spawn_blocking;
 
-/// Of a person's photos at least this share must be usable by the new pack; otherwise the person stays with the old one.
+/// Of what a person is recognised by at least this share must be photos that the new pack can use; otherwise the person stays with the old one.
 const ENOUGH: f32 = 0.5;
 
 /// What became of a person.
@@ -64,25 +64,38 @@ pub async fn embed(
     engines: &EnginePool,
     pack: &Pack,
     limits: DecodeLimits,
-    person: PersonId,
+    person: &Coverage,
 ) -> anyhow::Result<Outcome> {
     let space = &pack.embedder.space;
-    let photos = store.unembedded_photos(person, space).await?;
+    let photos = store.unembedded_photos(person.person, space).await?;
     let tried = photos.len();
     let engines = engines.clone();
     let faces = spawn_blocking(move || engines.with(|engine| faces_of(engine, &photos, limits))).await??;
     if tried == 0 {
         return Ok(Outcome::Gone);
     }
-    if (faces.len() as f32) < ENOUGH * tried as f32 {
+    // Who is known to the pack already only gets more.
+    let known_by = if person.templates == 0 { tried as f32 + person.without_photo as f32 } else { 0.0 };
+    if faces.is_empty() || (faces.len() as f32) < ENOUGH * known_by {
         return Ok(Outcome::TooFew { usable: faces.len(), tried });
     }
     let templates: Vec<_> = faces.iter().map(|(photo, face)| (*photo, template(space, face))).collect();
-    Ok(if store.embed_photos(person, &templates).await? { Outcome::Embedded(faces.len()) } else { Outcome::Gone })
+    Ok(if store.embed_photos(person.person, &templates).await? {
+        Outcome::Embedded(faces.len())
+    } else {
+        Outcome::Gone
+    })
 }
 
 fn template<'a>(space: &'a str, face: &'a Embedding) -> NewTemplate<'a> {
     NewTemplate { model: space, embedding: &face.vector, norm: face.norm, event: None, photo: None }
+}
+
+/// Whether a face is where the enrolled one is in what is kept of a photo, and about as large: in its middle, and a third of it.
+fn is_of_photo(area: &Rect, (width, height): (u32, u32)) -> bool {
+    let (x, y) = (width as f32 / 2.0, height as f32 / 2.0);
+    let is_in_the_middle = (area.left..=area.right).contains(&x) && (area.top..=area.bottom).contains(&y);
+    is_in_the_middle && 3 * area.longer_side() >= width.max(height)
 }
 
 /// The face that each photo is about, where the pack can use it.
@@ -95,10 +108,12 @@ fn faces_of(
     for photo in photos {
         let Ok(image) = face::decode(&photo.image, &limits) else { continue };
         let size = (image.width(), image.height());
-        let found = engine.faces(&image, 1.0)?.faces;
-        // What is kept is centred on the face that was enrolled.
-        let about = found.into_iter().max_by(|a, b| a.area.prominence(size).total_cmp(&b.area.prominence(size)));
-        faces.extend(about.map(|face| (photo.id, face.embedding)));
+        let found = engine.faces(&image, 1.0)?;
+        let about = found.faces.into_iter().filter(|face| is_of_photo(&face.area, size));
+        let about = about.max_by(|a, b| a.area.prominence(size).total_cmp(&b.area.prominence(size)));
+        // Of a larger face that cannot be used, it is a neighbour's that can.
+        let is_passed_over = |side: u32| found.unusable.is_some_and(|larger| larger.side > side);
+        faces.extend(about.filter(|face| !is_passed_over(face.side())).map(|face| (photo.id, face.embedding)));
     }
     Ok(faces)
 }

@@ -282,6 +282,7 @@ mod tests {
         let side = |found: Found| found.right - found.left;
         assert_eq!(side(layout.found(20, 20, 1.0)), 79.0);
         let below = (layout.tiles[1].top + 100) / STRIDE;
-        assert_eq!(side(layout.found(20, below, 1.0)), 95.0);
+        // 79 × 1.2, each edge rounded.
+        assert!((94.0..=95.0).contains(&side(layout.found(20, below, 1.0))));
     }
 }

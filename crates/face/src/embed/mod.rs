@@ -72,6 +72,14 @@ pub(crate) trait Embedder: Debug + Send {
     ) -> Result<Option<Embedding>, FaceError>;
 }
 
+/// The pack's embedder, for faces that another pack's detector has found.
+pub(crate) fn open_beside(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Embedder>, FaceError> {
+    Ok(match installed.pack.embedder.kind {
+        EmbedderKind::Chip => Box::new(chip::ChipEmbedder::open(runtime, installed)?),
+        EmbedderKind::Dlib => Box::new(dlib::DlibEmbedder::open(runtime, installed)?.for_other_boxes()),
+    })
+}
+
 /// The pack's embedder.
 pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Embedder>, FaceError> {
     Ok(match installed.pack.embedder.kind {

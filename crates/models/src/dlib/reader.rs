@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     /// are in no model.
     pub(super) fn float(&mut self) -> Result<f64, ModelsError> {
         let (mantissa, exponent) = (self.integer()?, self.integer()?);
-        let exponent = i32::try_from(exponent).ok().filter(|exponent| exponent.abs() < 1024);
+        let exponent = i32::try_from(exponent).ok().filter(|exponent| exponent.unsigned_abs() < 1024);
         let value = exponent.map(|exponent| mantissa as f64 * f64::from(exponent).exp2());
         value.filter(|value| value.is_finite()).ok_or_else(|| not_dlib("it has a number that is none"))
     }

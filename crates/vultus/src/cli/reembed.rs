@@ -68,7 +68,7 @@ async fn embed_all(
     let bar = progress::bar(plan.to_do.len() as u64, "embedding people");
     let (mut embedded, mut left, mut stopped) = (0, Vec::new(), false);
     for person in &plan.to_do {
-        let work = reembedding::embed(store, engines, pack, limits, person.person);
+        let work = reembedding::embed(store, engines, pack, limits, person);
         let outcome = tokio::select! {
             outcome = work => outcome.with_context(|| format!("while embedding {}", person.name))?,
             // What was not written of this person is as if it had never begun.

@@ -26,16 +26,25 @@ const HEAD: &str = "vultus-people.json";
 const FORM: u32 = 1;
 
 /// What a person's entry may unpack to: thousands of templates.
-const MAX_PERSON_BYTES: u64 = 32 << 20;
+const MAX_PERSON_BYTES: u64 = 16 << 20;
 
-/// What a photo may have: those that are kept have a tenth of it.
-const MAX_PHOTO_BYTES: u64 = 2 << 20;
+/// What a photo may have: those that are kept have at most a third of it.
+const MAX_PHOTO_BYTES: u64 = 512 << 10;
 
 /// Numbers of an embedding: no model is known that gives more.
 const MAX_NUMBERS: usize = 8192;
 
 /// Letters of a model's name.
 const MAX_MODEL: usize = 100;
+
+/// No model gives a larger number; sums of such would not be finite.
+const LARGEST_NUMBER: f32 = 1e6;
+
+/// Templates of a person: a photo a week for years, by a few packs.
+const MOST_TEMPLATES: usize = 1000;
+
+/// Entries of an archive: 100,000 people with nine photos each.
+const MOST_ENTRIES: usize = 1_000_000;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -170,12 +179,16 @@ impl PersonEntry {
 
 impl TemplateEntry {
     fn read(&self, photo: Option<PhotoId>) -> anyhow::Result<WholeTemplate> {
-        ensure!(!self.model.is_empty() && self.model.len() <= MAX_MODEL, "a template names no model");
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_name = (1..=MAX_MODEL).contains(&self.model.len()) && self.model.chars().all(is_plain);
+        ensure!(is_name, "a template names no model");
         let bytes = BASE64.decode(&self.embedding).context("an embedding is not base64")?;
         let (numbers, rest) = bytes.as_chunks::<4>();
         ensure!(rest.is_empty() && (1..=MAX_NUMBERS).contains(&numbers.len()), "an embedding has no sensible length");
         let embedding: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
-        ensure!(embedding.iter().all(|x| x.is_finite()) && self.norm.is_finite(), "an embedding is not finite");
+        let is_sensible =
+            embedding.iter().all(|x| x.abs() <= LARGEST_NUMBER) && (0.0..=LARGEST_NUMBER).contains(&self.norm);
+        ensure!(is_sensible, "an embedding holds a number that no model gives");
         Ok(WholeTemplate { model: self.model.clone(), embedding, norm: self.norm, photo })
     }
 }
@@ -198,6 +211,8 @@ impl ArchiveReader {
         if zip.index_for_name(HEAD).is_none() {
             return Ok(None);
         }
+        ensure!(zip.len() <= MOST_ENTRIES, "it has more than {MOST_ENTRIES} entries");
+        ensure!(!zip.has_overlapping_files()?, "some of its entries share their bytes");
         let mut left = limits.total_bytes;
         let head: Head = serde_json::from_slice(&unpacked(&mut zip, HEAD, 4096, &mut left)?)
             .with_context(|| format!("{HEAD} cannot be read"))?;
@@ -232,6 +247,7 @@ impl ArchiveReader {
         let bytes = unpacked(&mut self.zip, entry, MAX_PERSON_BYTES, &mut self.left)?;
         let read: PersonEntry = serde_json::from_slice(&bytes).context("it is no person")?;
         let name = PersonName::parse(&read.name)?;
+        ensure!(read.templates.len() <= MOST_TEMPLATES, "it has more than {MOST_TEMPLATES} templates");
         let (mut photos, mut known): (Vec<Photo>, BTreeMap<&str, PhotoId>) = Default::default();
         let mut templates = Vec::with_capacity(read.templates.len());
         for template in &read.templates {
@@ -264,7 +280,8 @@ fn unpacked(zip: &mut ZipArchive<BufReader<File>>, name: &str, most: u64, left: 
     let most = most.min(*left);
     let mut bytes = Vec::new();
     entry.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("{name} is damaged"))?;
+    // What is refused counts as well: many entries may point to one bomb.
+    *left = left.saturating_sub(bytes.len() as u64);
     ensure!(bytes.len() as u64 <= most, "{name} is larger than it may be");
-    *left -= bytes.len() as u64;
     Ok(bytes)
 }

@@ -50,6 +50,11 @@ impl DlibEmbedder {
         })
     }
 
+    /// The same, for boxes that are not dlib's own.
+    pub(super) fn for_other_boxes(self) -> Self {
+        Self { has_own_boxes: false, ..self }
+    }
+
     /// The embedding of the face in dlib's box.
     fn embed_box(&mut self, picture: &dyn Picture, face: FaceBox) -> Result<Option<Embedding>, FaceError> {
         let points = points::find(&self.predictor, picture, face);
