@@ -18,6 +18,8 @@ pub enum Unlike {
     Far(Distance),
     /// The face is too much like one of which somebody said that it is not that person's.
     Refuted,
+    /// That person is known by another pack only, of which the visitor has no face: there is no telling.
+    Incomparable,
 }
 
 impl Gallery {
@@ -29,11 +31,12 @@ impl Gallery {
         let Some(face) = self.shared.store.visitor_face(visitor, self.model()).await? else { return Ok(None) };
         // Another process may have enrolled that person a moment ago.
         self.refresh_or_warn().await;
-        let near = self.index().near_to(name.as_str(), &Embedding::new(face, 0.0));
-        Ok(near.and_then(|(distance, refuted)| match () {
-            () if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
-            () => refuted.then_some(Unlike::Refuted),
-        }))
+        let index = self.index();
+        Ok(match index.near_to(name.as_str(), &Embedding::new(face, 0.0)) {
+            Some((distance, _)) if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
+            Some((_, refuted)) => refuted.then_some(Unlike::Refuted),
+            None => index.knows(name.as_str()).then_some(Unlike::Incomparable),
+        })
     }
 
     /// Makes a visitor a person, enrolled from the best faces that were kept of the visitor and are fit to enrol. When this

@@ -167,6 +167,11 @@ impl Index {
         Some((distance, self.is_refuted(&layer.people[at], face, distance)))
     }
 
+    /// Whether somebody of this name can be found, by whatever space.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| layer.named(name).is_some())
+    }
+
     /// This index with one person put in, replaced, moved to another layer, or (with no usable template) taken out.
     pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>) {
         let home = person.and_then(|person| {

@@ -247,9 +247,10 @@ async fn photos_are_compared_with_people_of_either_layer() {
     assert!(said.is_none() && likeness.own.unwrap().value() < 0.11, "{said:?}");
     let (said, _) = compare("katya", both(new_face(3), old_face(9, 1.0))).await;
     assert_eq!(said, Some("unlike_other_photos"));
-    // With nothing to compare with nothing can be said.
+    // With nothing to compare with nothing can be said, but that.
     let (said, likeness) = compare("katya", Embedding::new(new_face(3), 4.0)).await;
-    assert_eq!((said, likeness), (None, Likeness::default()));
+    assert_eq!((said, likeness), (Some("not_comparable"), Likeness::default()));
+    assert_eq!(compare("zoe", Embedding::new(new_face(5), 4.0)).await.0, None);
 }
 
 #[tokio::test]

@@ -69,8 +69,7 @@ impl Detector for Yunet {
 /// cells, sizes are logarithms.
 fn face([cls, obj, bbox, kps]: [&[f32]; 4], grid: &Grid, cell: usize, min_score: f32) -> Option<Detection> {
     let score = (cls[cell].clamp(0.0, 1.0) * obj[cell].clamp(0.0, 1.0)).sqrt();
-    // Also one that is no number.
-    if !(score > min_score) {
+    if score.is_nan() || score <= min_score {
         return None;
     }
     let stride = grid.stride as f32;

@@ -46,8 +46,11 @@ impl Gallery {
         // Another process may have enrolled somebody a moment ago.
         self.refresh_or_warn().await;
         let (index, scale) = (self.index(), self.scale());
-        // Who is known by embeddings of which these photos have none is compared like somebody new.
+        // Who is known by embeddings of which these photos have none is compared like somebody new, and that is said.
         let is_new = candidates.iter().all(|c| index.near_to(name.as_str(), &c.embedding).is_none());
+        if is_new && index.knows(name.as_str()) {
+            candidates.iter_mut().for_each(|candidate| candidate.findings.push(not_comparable(name)));
+        }
         let judged = if is_new {
             let comparable: Vec<_> = candidates.iter().map(|c| !c.is_refused(policy)).collect();
             let faces = candidates.iter().zip(&comparable).filter(|(_, fit)| **fit).map(|(c, _)| &*c.embedding.vector);
@@ -119,6 +122,14 @@ fn duplicate(twin: &Other, name: &PersonName) -> Finding {
          if not, a door cannot tell {name} from {other}, so enrol only if that does no harm"
     );
     Finding::new(Weight::WrongPerson, DUPLICATE, message)
+}
+
+fn not_comparable(name: &PersonName) -> Finding {
+    let message = format!(
+        "{name} is enrolled by another model pack, which is not installed, so there is no telling whether this is {name}: install it \
+         (`vultus models list` has the packs), or make sure that it is the right person; whoever it shows would pass as {name}"
+    );
+    Finding::new(Weight::WrongPerson, "not_comparable", message)
 }
 
 fn beside_a_duplicate(twin: &Other, name: &PersonName) -> Finding {

@@ -3,7 +3,9 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::Args;
+use futures_util::FutureExt;
 use store::Store;
+use tokio::signal::ctrl_c;
 
 use super::output::say;
 use super::progress;
@@ -32,7 +34,10 @@ pub async fn run(export: &Export, settings: &Settings) -> anyhow::Result<ExitCod
     let mut archive = ArchiveWriter::create(target, people.len())?;
     let bar = progress::bar(people.len() as u64, "exporting");
     let (mut written, mut photos) = (0, 0);
+    let mut stopped = std::pin::pin!(ctrl_c());
     for person in &people {
+        // With the archive its unfinished file goes.
+        ensure!(stopped.as_mut().now_or_never().is_none(), "stopped: nothing is written");
         // Who was removed meanwhile is not in it.
         if let Some(mut whole) = store.whole_person(person.person).await? {
             if export.no_photos {

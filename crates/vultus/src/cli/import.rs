@@ -12,10 +12,10 @@ use store::{Restored, Store};
 use super::output::say;
 use super::people::{Leniency, hint, photos_text};
 use super::progress;
-use crate::app::App;
+use crate::app::{App, catalog_of};
 use crate::bulk::{BulkLimits, Entry, ZipPhotos, folder_photos};
 use crate::http::{EntryResult, enrol_all};
-use crate::moving::{ArchiveReader, Plan, Space, is_pickle, read_bounded};
+use crate::moving::{ArchiveReader, Newcomers, Plan, Space, is_pickle, read_bounded};
 use crate::settings::Settings;
 
 /// Largest face database that is read, in MB: 100,000 people have 110.
@@ -110,11 +110,18 @@ fn archive_in(source: &Path) -> anyhow::Result<Option<ArchiveReader>> {
 /// Puts everybody of an archive into the database. No model is needed for that.
 async fn restore(archive: ArchiveReader, import: &Import, settings: &Settings) -> anyhow::Result<ExitCode> {
     let store = Store::open(&settings.database()).await?;
+    let newcomers = Newcomers { catalog: catalog_of(settings)?, calendar: settings.calendar() };
     let bar = progress::bar(archive.len() as u64, "importing");
     let (mut restored, mut failed) = (Vec::new(), 0);
     for (entry, person) in archive.people() {
         match person {
             Ok(person) => {
+                if let Some(problem) = newcomers.problem_with(&store, &person, import.leniency.is_forced()).await? {
+                    bar.println(format!("{}: {problem}", person.name));
+                    failed += 1;
+                    bar.inc(1);
+                    continue;
+                }
                 let done = store.restore(&person).await.with_context(|| format!("while storing {}", person.name))?;
                 if let Some(holder) = &done.code_taken_by {
                     bar.println(format!(

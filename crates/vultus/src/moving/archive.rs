@@ -43,6 +43,9 @@ const LARGEST_NUMBER: f32 = 1e6;
 /// Templates of a person: a photo a week for years, by a few packs.
 const MOST_TEMPLATES: usize = 1000;
 
+/// Photos of a person.
+const MOST_PHOTOS: usize = 200;
+
 /// Entries of an archive: 100,000 people with nine photos each.
 const MOST_ENTRIES: usize = 1_000_000;
 
@@ -253,6 +256,7 @@ impl ArchiveReader {
         for template in &read.templates {
             let photo = match template.photo.as_deref() {
                 Some(file) if !known.contains_key(file) => {
+                    ensure!(photos.len() < MOST_PHOTOS, "it has more than {MOST_PHOTOS} photos");
                     let id = PhotoId(i64::try_from(photos.len())?);
                     photos.push(Photo { id, image: self.photo(file)? });
                     known.insert(file, id);

@@ -40,8 +40,11 @@ impl DlibEmbedder {
     pub(super) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
         let settings = installed.pack.embedder.clone();
         let template = settings.template.map(|point| point.map(f64::from));
+        let model = Model::open(runtime, &installed.embedder, shape_of(&settings.input))?;
+        let is_one = matches!(model.outputs(), [output] if output.len() == settings.dim);
+        model.expect(is_one, &format!("the pack's `dim` is {}, one output of so many numbers", settings.dim))?;
         Ok(Self {
-            model: Model::open(runtime, &installed.embedder, shape_of(&settings.input))?,
+            model,
             predictor: open_predictor(installed, template.len())?,
             settings,
             template,
