@@ -114,6 +114,12 @@ fn a_file_cannot_cost_more_than_its_size() {
     assert_eq!(all.len(), 16);
     assert_eq!(all[0], "1 A: more than 16 names are given one value: write a line for each");
 
+    for never_closed in ["A=1\\'''\n", "A=1\\'\\\n"] {
+        let began = std::time::Instant::now();
+        assert_eq!(read(&never_closed.repeat(120_000)).len(), 120_000);
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
     let deep = |levels: usize| format!("A = {}1{}", "(".repeat(levels), ")".repeat(levels));
     assert_eq!(one(&deep(20)), "1 A = Number(\"1\")");
     assert_eq!(one(&deep(400_000)), "1 A: it stands in more than 20 brackets");
