@@ -103,6 +103,17 @@ fn what_is_wrong_with_one_is_said_and_the_others_are_taken() {
 }
 
 #[test]
+fn numbers_that_no_network_gives_are_left_out() {
+    let db =
+        FaceDb::read(b"(dp0\nS'Ann'\n(lF1e19\naF1e19\nasS'Bob'\n(lF0.5\naF1000.0\nasS'Cy'\n(lF0.5\naF-1001.0\nas.", 2)
+            .unwrap();
+    assert_eq!(db.sheets, [Sheet { name: "Bob".to_owned(), encodings: vec![vec![0.5, 1000.0]] }]);
+    let skipped: Vec<_> = db.skipped.iter().map(|skipped| (skipped.who.as_str(), skipped.why.as_str())).collect();
+    let why = "its encoding holds a number that no network gives";
+    assert_eq!(skipped, [("Ann", why), ("Cy", why)]);
+}
+
+#[test]
 fn an_empty_database_is_empty_and_something_else_is_said_to_be() {
     assert!(read("nobody").is_empty());
     let error = FaceDb::read(&fixture("settings_instead"), DIM).unwrap_err();

@@ -38,6 +38,9 @@ const MOST_LOOKS: usize = 50 * FaceDb::MOST_ENCODINGS;
 /// Names are cut here; a name that is so long is refused anyway.
 const LONGEST_NAME: usize = 300;
 
+/// No network gives a larger number; dlib's are below 1.
+const LARGEST_NUMBER: f32 = 1e3;
+
 impl<'p> View<'p> {
     pub(super) fn new(heap: &'p Heap<'p>, dim: usize) -> Self {
         Self { heap, dim, looks_left: Counter::new(MOST_LOOKS) }
@@ -179,6 +182,9 @@ impl<'p> View<'p> {
             None => Err("its encoding holds something that is no number".to_owned()),
             Some(numbers) if !numbers.iter().all(|number| number.is_finite()) => {
                 Err("its encoding holds a number that is not finite".to_owned())
+            }
+            Some(numbers) if numbers.iter().any(|number| number.abs() > LARGEST_NUMBER) => {
+                Err("its encoding holds a number that no network gives".to_owned())
             }
             Some(numbers) if numbers.iter().all(|number| *number == 0.0) => {
                 Err("its encoding is all zero, as of a photo without a face".to_owned())

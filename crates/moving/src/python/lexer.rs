@@ -29,7 +29,7 @@ const LONG_SIGNS: &[&str] =
 
 /// Cuts a file into statements' lines. One that cannot be read has a problem, and the next one begins on the next line of the file.
 pub(super) fn logical_lines(text: &str) -> Vec<LogicalLine<'_>> {
-    let mut lexer = Lexer { rest: text, number: 1 };
+    let mut lexer = Lexer { rest: text, number: 1, in_vain: 0 };
     let mut lines = Vec::new();
     while !lexer.rest.is_empty() {
         let line = lexer.line();
@@ -40,9 +40,14 @@ pub(super) fn logical_lines(text: &str) -> Vec<LogicalLine<'_>> {
     lines
 }
 
+/// Bytes that are looked through for closing quotes in vain: from each line on, they may be looked for in all that follow.
+const MOST_IN_VAIN: usize = 16 << 20;
+
 struct Lexer<'a> {
     rest: &'a str,
     number: usize,
+    /// How many bytes were looked through for closing quotes that are not there.
+    in_vain: usize,
 }
 
 impl<'a> Lexer<'a> {
@@ -137,7 +142,13 @@ impl<'a> Lexer<'a> {
         let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| self.rest.starts_with(*quote));
         let quote = quote.unwrap_or("\"");
         self.skip(quote.len());
-        let end = end_of_text(self.rest, quote).ok_or("a text whose quotes are not closed")?;
+        if self.in_vain > MOST_IN_VAIN {
+            return Err("a text after too many whose quotes are not closed");
+        }
+        let end = end_of_text(self.rest, quote).map_err(|looked_through| {
+            self.in_vain += looked_through;
+            "a text whose quotes are not closed"
+        })?;
         let inner = self.skip(end);
         self.skip(quote.len());
         match prefix.as_str() {
@@ -162,22 +173,22 @@ fn end_of_number(text: &str) -> usize {
     text.len()
 }
 
-/// Where the closing quote is; one line at most, but for triple quotes.
-fn end_of_text(text: &str, quote: &str) -> Option<usize> {
+/// Where the closing quote is; one line at most, but for triple quotes. `Err`: so far there is none.
+fn end_of_text(text: &str, quote: &str) -> Result<usize, usize> {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         if text[at..].starts_with(quote) {
-            return Some(at);
+            return Ok(at);
         }
         if c == '\n' && quote.len() == 1 {
-            return None;
+            return Err(at);
         }
         at += c.len_utf8();
         if c == '\\' {
-            at += text[at..].chars().next()?.len_utf8();
+            at += text[at..].chars().next().map_or(0, char::len_utf8);
         }
     }
-    None
+    Err(at)
 }
 
 fn unescaped(text: &str) -> Result<String, &'static str> {

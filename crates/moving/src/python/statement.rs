@@ -1,9 +1,44 @@
 use super::lexer::{LogicalLine, Word};
-use crate::{Assigned, Assignment, Literal};
+use crate::{Assigned, Assignment, Literal, shown};
+
+/// Words with which a line begins that says when, or for what, the rest of it counts.
+const COMPOUND: &[&str] = &[
+    "if", "elif", "else", "for", "while", "try", "except", "finally", "with", "def", "class", "async", "match", "case",
+];
+
+/// Names that one statement may give a value: each gets a copy of it.
+const MOST_TARGETS: usize = 16;
+
+/// Brackets around a value.
+const MOST_BRACKETS: usize = 20;
 
 /// What a line gives to names in capitals.
 pub(super) fn assignments(line: &LogicalLine<'_>) -> Vec<Assignment> {
-    statements(&line.words).into_iter().flat_map(|words| of_statement(line, words)).collect()
+    let body = body_of_compound(&line.words);
+    let is_in_block = line.is_in_block || body.is_some();
+    let statements = statements(body.unwrap_or(&line.words)).into_iter();
+    statements.flat_map(|words| of_statement(line, words, is_in_block)).collect()
+}
+
+/// What stands behind the colon of `if …: …` and its like.
+fn body_of_compound<'l, 'a>(words: &'l [Word<'a>]) -> Option<&'l [Word<'a>]> {
+    let [Word::Name(first), second, ..] = words else { return None };
+    // `match` and `case` may be names as well.
+    if !COMPOUND.contains(first) || *second == Word::Sign("=") {
+        return None;
+    }
+    let (mut open, mut lambdas) = (0_i64, 0_usize);
+    let colon = words.iter().position(|word| {
+        open += depth_change(word);
+        match word {
+            Word::Name("lambda") if open == 0 => lambdas += 1,
+            Word::Sign(":") if open == 0 && lambdas > 0 => lambdas -= 1,
+            Word::Sign(":") => return open == 0,
+            _ => {}
+        }
+        false
+    });
+    Some(colon.map_or(&[], |at| &words[at + 1..]))
 }
 
 /// The statements of a line, which semicolons divide.
@@ -25,12 +60,12 @@ fn depth_change(word: &Word<'_>) -> i64 {
     }
 }
 
-fn of_statement(line: &LogicalLine<'_>, words: &[Word<'_>]) -> Vec<Assignment> {
+fn of_statement(line: &LogicalLine<'_>, words: &[Word<'_>], is_in_block: bool) -> Vec<Assignment> {
     let (targets, value) = targets(words);
     let Some(value) = value else { return Vec::new() };
     let value = if let Some(problem) = line.problem {
         Err(format!("it has {problem}"))
-    } else if line.is_in_block {
+    } else if is_in_block {
         Err("it stands in a block (a class, a function or a condition): write it to the left edge of the file"
             .to_owned())
     } else {
@@ -53,6 +88,10 @@ fn targets<'l, 'a>(words: &'l [Word<'a>]) -> (Vec<&'a str>, Option<Value<'l, 'a>
     let mut rest = words;
     loop {
         match rest {
+            [Word::Name(_), Word::Sign("="), ..] if names.len() == MOST_TARGETS => {
+                let why = format!("more than {MOST_TARGETS} names are given one value: write a line for each");
+                return (names, Some(Err(why)));
+            }
             [Word::Name(name), Word::Sign("="), after @ ..] => {
                 names.push(*name);
                 rest = after;
@@ -84,8 +123,10 @@ fn value_of(words: &[Word<'_>]) -> Result<Assigned, String> {
         return Ok(Assigned { literal, unless: None });
     }
     if let Some((name, default)) = from_environment(words) {
-        let default = default.ok_or_else(|| format!("it is taken from the environment ({name}), without a default"))?;
-        let literal = literal(default)?.ok_or_else(|| format!("the default of {name} {}", why_not(default)))?;
+        let default =
+            default.ok_or_else(|| format!("it is taken from the environment ({}), without a default", shown(&name)))?;
+        let literal =
+            literal(default)?.ok_or_else(|| format!("the default of {} {}", shown(&name), why_not(default)))?;
         return Ok(Assigned { literal, unless: Some(name) });
     }
     Err(format!("it {}", why_not(words)))
@@ -93,19 +134,30 @@ fn value_of(words: &[Word<'_>]) -> Result<Assigned, String> {
 
 /// The value, if these words are one. `Err`: they are one that no setting can have.
 fn literal(words: &[Word<'_>]) -> Result<Option<Literal>, String> {
-    Ok(Some(match words {
+    Ok(Some(match without_brackets(words)? {
         [Word::Name("None")] => Literal::None,
         [Word::Name("True")] => Literal::Bool(true),
         [Word::Name("False")] => Literal::Bool(false),
         [Word::Sign("-"), Word::Number(digits)] => number(digits, "-")?,
         [Word::Number(digits)] | [Word::Sign("+"), Word::Number(digits)] => number(digits, "")?,
-        [Word::Sign("("), inner @ .., Word::Sign(")")] if closes_at_the_end(words) => return literal(inner),
-        [_, ..] => match words.iter().map(as_text).collect() {
+        words @ [_, ..] => match words.iter().map(as_text).collect() {
             Some(text) => Literal::Text(text),
             None => return Ok(None),
         },
         [] => return Ok(None),
     }))
+}
+
+/// What stands within the brackets around it.
+fn without_brackets<'l, 'a>(words: &'l [Word<'a>]) -> Result<&'l [Word<'a>], String> {
+    let mut inside = words;
+    for _ in 0..=MOST_BRACKETS {
+        match inside {
+            [Word::Sign("("), inner @ .., Word::Sign(")")] if closes_at_the_end(inside) => inside = inner,
+            _ => return Ok(inside),
+        }
+    }
+    Err(format!("it stands in more than {MOST_BRACKETS} brackets"))
 }
 
 fn as_text<'w>(word: &'w Word<'_>) -> Option<&'w str> {
@@ -132,7 +184,7 @@ fn number(digits: &str, sign: &str) -> Result<Literal, String> {
         }
         None => plain.parse::<f64>().ok().filter(|number| number.is_finite()).map(|number| number.to_string()),
     };
-    let text = text.ok_or_else(|| format!("it is a number ({digits}) that no setting has"))?;
+    let text = text.ok_or_else(|| format!("it is a number ({}) that no setting has", shown(digits)))?;
     Ok(Literal::Number(format!("{sign}{text}")))
 }
 
@@ -185,7 +237,7 @@ fn why_not(words: &[Word<'_>]) -> String {
         [Word::Sign("("), ..] if words.contains(&Word::Sign(",")) => {
             "is a list, and a setting has one value".to_owned()
         }
-        [Word::Name(name)] => format!("is what {name} is: write the value itself"),
+        [Word::Name(name)] => format!("is what {} is: write the value itself", shown(name)),
         [Word::Name(_), ..] if words.contains(&Word::Sign("(")) => {
             "calls something, which is not run: write the value itself".to_owned()
         }

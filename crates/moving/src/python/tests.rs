@@ -83,6 +83,50 @@ fn what_would_have_to_be_run_is_refused_and_said() {
 }
 
 #[test]
+fn what_stands_behind_a_condition_on_its_line_is_left_out() {
+    let why = "it stands in a block (a class, a function or a condition): write it to the left edge of the file";
+    for (given, names) in [
+        ("if DEBUG: TH_ACCEPT = 0.3", &["TH_ACCEPT"][..]),
+        ("if DEBUG: pass; TH_ACCEPT = 0.9", &["TH_ACCEPT"]),
+        ("elif D[1:2] == {1: 2}: X = 1; Y: int = 2", &["X", "Y"]),
+        ("else: X = 1", &["X"]),
+        ("try: X = Y = 1", &["X", "Y"]),
+        ("class S: X = 1", &["X"]),
+        ("class S(B): X: int = 1", &["X"]),
+        ("def f(a: int = 1) -> int: X = 1", &["X"]),
+        ("while lambda: 1: X += 1", &["X"]),
+        ("with open('x') as f: X = 1", &["X"]),
+        ("for x in y:", &[]),
+        ("if X == 1: print(1)", &[]),
+    ] {
+        let expected: Vec<String> = names.iter().map(|name| format!("1 {name}: {why}")).collect();
+        assert_eq!(read(given), expected, "{given}");
+    }
+    assert_eq!(one("match = A = 1"), "1 A = Number(\"1\")");
+    assert_eq!(read("if D: X = 1\nX = 2")[1], "2 X = Number(\"2\")");
+}
+
+#[test]
+fn a_file_cannot_cost_more_than_its_size() {
+    let many = |names: usize| format!("{}\"xxxx\"", "A=".repeat(names));
+    assert_eq!(read(&many(16)).len(), 16);
+    let all = read(&many(400_000));
+    assert_eq!(all.len(), 16);
+    assert_eq!(all[0], "1 A: more than 16 names are given one value: write a line for each");
+
+    for never_closed in ["A=1\\'''\n", "A=1\\'\\\n"] {
+        let began = std::time::Instant::now();
+        assert_eq!(read(&never_closed.repeat(120_000)).len(), 120_000);
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+
+    let deep = |levels: usize| format!("A = {}1{}", "(".repeat(levels), ")".repeat(levels));
+    assert_eq!(one(&deep(20)), "1 A = Number(\"1\")");
+    assert_eq!(one(&deep(400_000)), "1 A: it stands in more than 20 brackets");
+    assert!(one(&format!("A = os.getenv('\\x1b[2J{}')", "x".repeat(1000))).len() < 200);
+}
+
+#[test]
 fn the_environments_defaults_are_taken() {
     assert_eq!(one("A = os.getenv('X', 'd')"), r#"1 A = Text("d") unless X"#);
     assert_eq!(one("A = os.environ.get(\"X\", default=True)"), "1 A = Bool(true) unless X");

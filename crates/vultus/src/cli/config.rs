@@ -1,4 +1,3 @@
-use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::output::say;
-use crate::moving::{Draft, is_dotenv, read_bounded};
+use crate::moving::{Draft, begun_for, is_dotenv, read_bounded};
 use crate::settings::{Resolved, Settings};
 use crate::webhooks::named_webhooks;
 
@@ -98,18 +97,19 @@ fn import_settings(import: &ConfigImport) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes the file as a whole or not at all, readable by its owner only: it may hold passwords of cameras.
 fn write(output: &Path, text: &str, force: bool) -> anyhow::Result<()> {
     let shown = output.display();
-    let mut options = OpenOptions::new();
-    options.write(true);
-    let options = if force { options.create(true).truncate(true) } else { options.create_new(true) };
-    let mut file = match options.open(output) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+    let mut file = begun_for(output)?;
+    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {shown}"))?;
+    file.as_file().sync_all().with_context(|| format!("cannot write {shown}"))?;
+    let placed = if force { file.persist(output) } else { file.persist_noclobber(output) };
+    match placed {
+        Err(problem) if problem.error.kind() == ErrorKind::AlreadyExists => {
             bail!("{shown} is there already: --force writes over it, --output writes elsewhere")
         }
-        opened => opened.with_context(|| format!("cannot write {shown}"))?,
-    };
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {shown}"))
+        placed => placed.map(|_| ()).with_context(|| format!("cannot write {shown}")),
+    }
 }
 
 /// `vultus config`
@@ -128,4 +128,25 @@ pub fn print(settings: &Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
     }
     say(format!("# models are in {}", settings.models_folder().display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_settings_file_is_its_owners_and_replaced_only_when_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("vultus.toml");
+        write(&output, "A", false).unwrap();
+        assert_eq!(fs::metadata(&output).unwrap().permissions().mode() & 0o777, 0o600);
+        let error = write(&output, "B", false).unwrap_err().to_string();
+        assert!(error.contains("is there already") && fs::read_to_string(&output).unwrap() == "A", "{error}");
+        write(&output, "C", true).unwrap();
+        assert_eq!(fs::read_to_string(&output).unwrap(), "C");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

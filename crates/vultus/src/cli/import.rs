@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use gallery::{EnrolPolicy, Finding};
-use moving::{FaceDb, FaceDbError};
+use moving::{FaceDb, FaceDbError, shown};
 use serde_json::json;
 use store::{Restored, Store};
 
@@ -132,7 +132,7 @@ async fn restore(archive: ArchiveReader, import: &Import, settings: &Settings) -
                 restored.push(done);
             }
             Err(problem) => {
-                bar.println(format!("{entry}: {problem:#}"));
+                bar.println(format!("{}: {problem:#}", shown(&entry)));
                 failed += 1;
             }
         }
@@ -191,7 +191,7 @@ fn told(error: &FaceDbError, source: &str) -> anyhow::Error {
 /// What was left out, and whose faces are nearly the same.
 fn warn_of(plan: &Plan) {
     for skipped in &plan.left_out.skipped {
-        eprintln!("{}: {}", skipped.who, skipped.why);
+        eprintln!("{}: {}", shown(&skipped.who), skipped.why);
     }
     if plan.left_out.more_skipped > 0 {
         eprintln!("and {} more that were left out", plan.left_out.more_skipped);

@@ -17,6 +17,7 @@ use store::{Micros, Photo, PhotoId, Profile, WholePerson, WholeTemplate};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::file::begun_for;
 use crate::bulk::BulkLimits;
 
 /// The entry by which an archive of people is known.
@@ -99,10 +100,7 @@ impl ArchiveWriter {
     /// # Errors
     /// When nothing can be written there.
     pub fn create(target: &Path, people: usize) -> anyhow::Result<Self> {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(".vultus-export-").tempfile_in(folder);
-        let file = file.with_context(|| format!("cannot write to {}", folder.display()))?;
-        let mut writer = Self { zip: ZipWriter::new(BufWriter::new(file)), written: 0 };
+        let mut writer = Self { zip: ZipWriter::new(BufWriter::new(begun_for(target)?)), written: 0 };
         writer.entry(HEAD, &serde_json::to_vec(&Head { form: FORM, people })?, CompressionMethod::Deflated)?;
         Ok(writer)
     }

@@ -3,6 +3,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use tempfile::NamedTempFile;
 
 /// Whether a file is a pickle, by its content.
 ///
@@ -24,6 +25,16 @@ pub fn is_pickle(path: &Path) -> io::Result<bool> {
 pub fn is_dotenv(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".env") || name.starts_with(".env")
+}
+
+/// A file without a name of its own yet in the folder of `target`, readable by its owner only, to be put there when it is whole.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn begun_for(target: &Path) -> anyhow::Result<NamedTempFile> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new().prefix(".vultus-new-").tempfile_in(folder);
+    file.with_context(|| format!("cannot write to {}", folder.display()))
 }
 
 /// A file's content.

@@ -13,6 +13,6 @@ mod settings;
 
 pub use archive::{ArchiveReader, ArchiveWriter};
 pub use faces::{Plan, Space};
-pub use file::{is_dotenv, is_pickle, read_bounded};
+pub use file::{begun_for, is_dotenv, is_pickle, read_bounded};
 pub use newcomers::Newcomers;
 pub use settings::Draft;

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use moving::{Assigned, Assignment, Literal};
+use moving::{Assigned, Assignment, Literal, shown};
 
 use crate::settings::{DEFINITIONS, Definition, Given, file_with, nearest};
 
@@ -18,7 +18,7 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {} {}", self.line, self.name, self.said)
+        write!(f, "line {}: {} {}", self.line, shown(&self.name), self.said)
     }
 }
 
