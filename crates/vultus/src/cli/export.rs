@@ -8,6 +8,7 @@ use store::Store;
 use tokio::signal::ctrl_c;
 
 use super::output::say;
+use super::people::photos_text;
 use super::progress;
 use crate::moving::ArchiveWriter;
 use crate::settings::Settings;
@@ -52,6 +53,6 @@ pub async fn run(export: &Export, settings: &Settings) -> anyhow::Result<ExitCod
     bar.finish_and_clear();
     archive.finish(target, export.force)?;
     let noun = if written == 1 { "person" } else { "people" };
-    say(format!("{written} {noun} with {photos} photos in {}", target.display()))?;
+    say(format!("{written} {noun} with {} in {}", photos_text(photos), target.display()))?;
     Ok(ExitCode::SUCCESS)
 }

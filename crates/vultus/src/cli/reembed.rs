@@ -8,6 +8,7 @@ use store::Store;
 use tokio::signal::ctrl_c;
 
 use super::output::say;
+use super::people::photos_text;
 use super::progress;
 use crate::app::catalog_of;
 use crate::reembedding::{self, Outcome, Plan};
@@ -110,7 +111,8 @@ async fn undo(store: &Store, pack: &Pack) -> anyhow::Result<ExitCode> {
 
 fn told(plan: &Plan, pack: &str) -> anyhow::Result<ExitCode> {
     let photos: u32 = plan.to_do.iter().map(|person| person.unembedded).sum();
-    say(format!("{} with {photos} photos to embed by pack {pack}; {} done", people(plan.to_do.len()), plan.done))?;
+    let photos = photos_text(photos as usize);
+    say(format!("{} with {photos} to embed by pack {pack}; {} done", people(plan.to_do.len()), plan.done))?;
     mention(WITHOUT_PHOTO, &plan.without_photo);
     Ok(ExitCode::SUCCESS)
 }

@@ -38,15 +38,16 @@ pub struct Draft {
 impl Draft {
     /// Of all assignments of a file; as in Python, the last one of a name counts.
     pub fn of(assignments: Vec<Assignment>) -> Self {
-        let last: BTreeMap<String, usize> =
-            assignments.iter().enumerate().map(|(at, assignment)| (assignment.name.clone(), at)).collect();
+        // What cannot be read, or stands in a condition, is told of and takes nothing away.
+        let readable = assignments.iter().enumerate().filter(|(_, assignment)| assignment.value.is_ok());
+        let last: BTreeMap<String, usize> = readable.map(|(at, assignment)| (assignment.name.clone(), at)).collect();
         let mut draft = Self::default();
         for (at, Assignment { line, name, value }) in assignments.into_iter().enumerate() {
             let Some(definition) = DEFINITIONS.iter().find(|definition| definition.name() == name) else {
                 draft.left_out.push(Place { line, said: unknown(&name), name });
                 continue;
             };
-            if last.get(&name).is_some_and(|last| *last != at) {
+            if value.is_ok() && last.get(&name).is_some_and(|last| *last != at) {
                 draft.left_out.push(Place { line, name, said: "is given again further down, which counts".to_owned() });
                 continue;
             }
@@ -109,6 +110,13 @@ mod tests {
 
     fn said(places: &[Place]) -> Vec<String> {
         places.iter().map(Place::to_string).collect()
+    }
+
+    #[test]
+    fn a_value_under_a_condition_takes_nothing_away() {
+        let draft = Draft::of(moving::read_settings_py("TH_ACCEPT = 0.4\nif DEBUG: TH_ACCEPT = 0.3\n"));
+        assert_eq!(said(&draft.taken), ["line 1: TH_ACCEPT = \"0.4\""]);
+        assert!(said(&draft.left_out)[0].starts_with("line 2: TH_ACCEPT is left out: it stands in a block"));
     }
 
     #[test]
