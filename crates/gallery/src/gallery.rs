@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use face::{Beside, Embedding, WantedSpace, WantedSpaces};
@@ -34,6 +34,9 @@ pub(crate) struct Shared {
     /// Held while a new index is made, so that two changes do not overwrite each other.
     refreshing: Mutex<()>,
 }
+
+/// How long a face may be on its way from the engine that embeds it to the search.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// What an enrolment came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,7 +249,7 @@ impl Shared {
                     index.set_version(newest.version);
                 }
                 tracing::debug!(people = index.len(), version = index.version().0, "gallery changed");
-                self.publish(index);
+                self.publish(index).await;
                 Ok(())
             }
         }
@@ -269,7 +272,7 @@ impl Shared {
                 self.spaces[0].name
             );
         }
-        self.publish(index);
+        self.publish(index).await;
         Ok(())
     }
 
@@ -278,14 +281,18 @@ impl Shared {
         self.spaces.iter().map(|space| &*space.name).collect()
     }
 
-    /// From now on this is searched.
-    fn publish(&self, index: Index) {
-        let (wanted, known) = (index.wanted(), index.known_elsewhere());
-        self.index.store(Arc::new(index));
-        if *self.wanted.get() == wanted {
-            return;
+    /// From now on this is searched. Where it wants faces in a space that none were embedded in until now, it is searched a moment later: what
+    /// was on its way could not find those who have moved there.
+    async fn publish(&self, index: Index) {
+        let (wanted, known, before) = (index.wanted(), index.known_elsewhere(), self.wanted.get());
+        let is_awaited = |wanted: &WantedSpace| before.iter().all(|before| before.space != wanted.space);
+        if !self.index.load().is_empty() && wanted.iter().any(is_awaited) {
+            let kept = before.iter().filter(|before| wanted.iter().all(|wanted| wanted.space != before.space));
+            self.wanted.replace(wanted.iter().chain(kept).cloned().collect());
+            tokio::time::sleep(ON_ITS_WAY).await;
         }
-        let before = self.wanted.replace(wanted.clone());
+        self.index.store(Arc::new(index));
+        self.wanted.replace(wanted);
         let is_new = |known: &WantedSpace| before.iter().all(|before| before.space != known.space);
         for WantedSpace { space, people } in known.into_iter().filter(is_new) {
             tracing::info!(
