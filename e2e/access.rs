@@ -209,7 +209,8 @@ async fn people_are_listed_shown_and_changed_over_the_api() {
     assert!(created.parse::<jiff::Timestamp>().is_ok(), "{created}");
     let expected = json!({
         "name": "obama", "id": obama["id"], "code": "4711", "groups": ["it", "staff"], "valid_from": "2026-12-01T00:00:00+01:00",
-        "valid_until": "2027-01-01T00:00:00+01:00", "suspended": false, "watched": true, "photos": 1, "created": created
+        "valid_until": "2027-01-01T00:00:00+01:00", "suspended": false, "watched": true, "photos": 1,
+        "photos_by_other_packs": 0, "created": created
     });
     assert_eq!(obama, expected);
     assert_eq!(vultus.get(&format!("{PEOPLE}/obama")).await.ok(), expected);

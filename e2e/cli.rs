@@ -184,6 +184,7 @@ fn every_commands_help_has_an_example() {
         &["eval"],
         &["models", "pull"],
         &["config"],
+        &["config", "import"],
     ] {
         let help = home.run(&[command, &["--help"]].concat()).succeeded();
         assert!(help.contains("Example") && help.contains("vultus "), "{command:?}: {help}");

@@ -182,8 +182,19 @@ async fn healthz_tells_of_the_database_and_the_people() {
     let (_home, vultus) = api().await;
     vultus.register("obama", photo("obama.jpg")).await.ok();
     let health = vultus.get("/healthz").await.ok();
-    let expected =
-        ["accept", "behind", "cameras", "database", "gallery_version", "node", "people", "status", "stream", "version"];
+    let expected = [
+        "accept",
+        "behind",
+        "cameras",
+        "database",
+        "gallery_version",
+        "node",
+        "people",
+        "people_by_other_packs",
+        "status",
+        "stream",
+        "version",
+    ];
     assert_eq!(fields(&health), expected);
     assert_eq!((&health["status"], &health["database"]), (&json!("ok"), &json!("ok")));
     assert_eq!((&health["people"], &health["behind"]), (&json!(1), &json!(0)));

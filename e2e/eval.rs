@@ -141,7 +141,7 @@ async fn enrol(home: &Home, name: &str, sample: &str) {
     let seen = home.run(&["recognize", photo_path(sample).to_str().unwrap(), "--json", "--embedding"]).json();
     let embedding: Vec<f32> = serde_json::from_value(seen[0]["faces"][0]["embedding"].clone()).unwrap();
     let store = Store::open(&format!("sqlite:{}", home.file("vultus.db").display())).await.unwrap();
-    let template = NewTemplate { model: "default", embedding: &embedding, norm: 4.0, event: None };
+    let template = NewTemplate { model: "default", embedding: &embedding, norm: 4.0, event: None, photo: None };
     store.enrol(name, &[template]).await.unwrap();
 }
 

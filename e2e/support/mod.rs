@@ -11,6 +11,9 @@ mod home;
 mod home_assistant;
 mod mosquitto;
 mod network_camera;
+#[path = "../../crates/face/tests/support/onnx.rs"]
+#[allow(dead_code, reason = "the tests of crate `face` make more kinds")]
+pub mod onnx;
 mod photo;
 mod private_postgres;
 mod process;
@@ -27,11 +30,11 @@ pub use archive::{archive, encrypted_archive};
 pub use database::Postgres;
 pub use door::Door;
 pub use exposition::{Exposition, parse};
-pub use home::Home;
+pub use home::{Finished, Home};
 pub use home_assistant::what_is_wrong;
 pub use mosquitto::{Heard, Listener, Mosquitto};
 pub use network_camera::NetworkCamera;
-pub use photo::{blank, edited, photo, photo_path, png_that_claims, with_orientation};
+pub use photo::{blank, edited, embedder_path, photo, photo_path, png_that_claims, with_orientation};
 pub use private_postgres::PrivatePostgres;
 pub use process::{processes_with, vanish};
 pub use receiver::Receiver;

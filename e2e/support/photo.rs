@@ -18,6 +18,12 @@ pub fn photo_path(name: &str) -> PathBuf {
     photos.get(name).unwrap_or_else(|| panic!("no sample photo {name} among {photos:?}")).clone()
 }
 
+/// The file of the default pack's embedder.
+pub fn embedder_path() -> PathBuf {
+    let installed = Cache::new(MODELS.as_path()).installed(&Catalog::builtin(), "default");
+    installed.unwrap_or_else(|error| panic!("the models are not installed, run ./test: {error}")).embedder
+}
+
 /// A sample photo's bytes.
 pub fn photo(name: &str) -> Vec<u8> {
     fs::read(photo_path(name)).expect("an installed photo can be read")

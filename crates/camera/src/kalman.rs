@@ -84,7 +84,8 @@ impl Axis {
         let error = measured - self.value;
         self.value += gain * error;
         self.speed += speed_gain * error;
-        self.speed_var -= speed_gain * self.covar;
+        // Rounding may take away more than there is.
+        self.speed_var = (self.speed_var - speed_gain * self.covar).max(0.0);
         self.value_var *= 1.0 - gain;
         self.covar *= 1.0 - gain;
     }

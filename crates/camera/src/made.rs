@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use face::{Embedding, YuvImage};
 use gallery::{Distance, Gallery, PersonName};
 use models::Catalog;
-use store::{Event, Micros, Store, StoredFace};
+use store::{Event, Micros, NewTemplate, Store, StoredFace};
 
 use crate::decision::Rule;
 use crate::{Buffers, Frame};
@@ -22,22 +22,36 @@ pub(crate) struct Enrolled {
 impl Enrolled {
     /// A gallery of these people, each enrolled by [`person`] of the same number.
     pub(crate) fn of(names: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let pack = Catalog::builtin().pack("default").unwrap().clone();
-        let (store, gallery) = runtime.block_on(async {
-            let store = Store::open(&url).await.unwrap();
-            (store.clone(), Gallery::load(store, &pack).await.unwrap())
-        });
-        let enrolled = Self { gallery, store, runtime, _folder: folder };
+        let enrolled = Self::nobody(&Catalog::builtin());
         (0..).zip(names).for_each(|(number, name)| enrolled.enrol(name, person(number)));
         enrolled
     }
 
+    /// A gallery without people, of the default pack among those of `catalog`.
+    pub(crate) fn nobody(catalog: &Catalog) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pack = catalog.pack("default").unwrap();
+        let (store, gallery) = runtime.block_on(async {
+            let store = Store::open(&url).await.unwrap();
+            (store.clone(), Gallery::load(store, pack, catalog).await.unwrap())
+        });
+        Self { gallery, store, runtime, _folder: folder }
+    }
+
+    /// Somebody who is known by this face of another space only.
+    pub(crate) fn enrol_elsewhere(&self, name: &str, space: &str, face: &[f32]) {
+        let template = NewTemplate { model: space, embedding: face, norm: 1.4, event: None, photo: None };
+        self.runtime.block_on(self.store.enrol(name, &[template])).unwrap();
+        // The gallery looks at the database again, as that of a service does all the time.
+        let nobody = PersonName::parse("nobody").unwrap();
+        assert!(!self.runtime.block_on(self.gallery.remove(&nobody)).unwrap());
+    }
+
     pub(crate) fn enrol(&self, name: &str, vector: Vec<f32>) {
         let name = PersonName::parse(name).unwrap();
-        self.runtime.block_on(self.gallery.enrol(&name, &[Embedding { vector, norm: 4.0 }])).unwrap();
+        self.runtime.block_on(self.gallery.enrol(&name, &[Embedding::new(vector, 4.0)])).unwrap();
     }
 
     pub(crate) fn remove(&self, name: &str) {
@@ -49,7 +63,7 @@ impl Enrolled {
 impl Enrolled {
     /// Somebody with this face was taken for `name`, and that was corrected. Returns the event.
     pub(crate) fn was_somebody_else(&self, name: &str, embedding: Vec<f32>) -> String {
-        let person = self.gallery.search_vector(&embedding).unwrap();
+        let person = self.gallery.search(&Embedding::new(embedding.clone(), 4.0)).unwrap();
         assert_eq!(&*person.name, name);
         let event = Event {
             id: "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0".to_owned(),
@@ -103,7 +117,7 @@ pub(crate) fn shot(number: usize, raw: f32, salt: usize, norm: f32) -> Embedding
     let mut vector = vec![0.0; 512];
     vector[number] = 1.0 - raw;
     vector[100 + salt % 400] = (1.0 - (1.0 - raw) * (1.0 - raw)).max(0.0).sqrt();
-    Embedding { vector, norm }
+    Embedding::new(vector, norm)
 }
 
 /// A grey frame, so long after `start`.

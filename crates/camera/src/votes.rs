@@ -13,8 +13,8 @@ const KEPT: usize = 12;
 /// A head turned farther than this shows too little of the face.
 const TURNED: f32 = 35.0;
 
-/// The shots of one track and what they say together: the sum of the unit embeddings, each weighted by how far its norm is
-/// above the pack's `vote_norm`. One bad shot weighs little, and one good shot of somebody else is outvoted.
+/// The shots of one track and what they say together: the mean of the embeddings, each weighted by how far its norm is above the
+/// pack's `vote_norm`. One bad shot weighs little, and one good shot of somebody else is outvoted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Votes {
     kept: Vec<Vote>,
@@ -32,7 +32,7 @@ pub(crate) struct Votes {
 #[derive(Clone, Debug)]
 struct Vote {
     shot: Shot,
-    embedding: Vec<f32>,
+    embedding: Embedding,
 }
 
 /// Where and how a shot was taken.
@@ -52,7 +52,7 @@ impl Votes {
         let weight = (embedding.norm - gates.vote_norm).max(0.0);
         let own = gallery.search(&embedding);
         let shot = shot_of(view, embedding.norm, weight, own.clone());
-        self.kept.push(Vote { shot, embedding: embedding.vector });
+        self.kept.push(Vote { shot, embedding });
         if self.kept.len() > KEPT {
             let lightest =
                 self.kept.iter().enumerate().min_by(|(_, a), (_, b)| a.shot.weight.total_cmp(&b.shot.weight));
@@ -61,7 +61,7 @@ impl Votes {
             }
         }
         self.refusals = 0;
-        self.fused = self.fuse();
+        self.fused = gallery.fuse(self.kept.iter().map(|vote| (&vote.embedding, vote.shot.weight)));
         self.nearest = self.fused.as_ref().and_then(|fused| gallery.search(fused));
         let person = self.nearest.as_ref().map(|nearest| nearest.person);
         self.newest = own.filter(|own| Some(own.person) == person && !own.refuted).map(|own| own.distance);
@@ -91,7 +91,7 @@ impl Votes {
             return false;
         }
         for vote in &mut self.kept {
-            vote.shot.nearest = gallery.search_vector(&vote.embedding);
+            vote.shot.nearest = gallery.search(&vote.embedding);
         }
         self.nearest = self.fused.as_ref().and_then(|fused| gallery.search(fused));
         self.gallery = version;
@@ -182,18 +182,6 @@ impl Votes {
         self.kept.iter().map(|vote| &vote.shot).filter(move |shot| {
             let counts = |m: &Match| Some(m.person) == person && m.distance < limit && !m.refuted;
             shot.nearest.as_ref().is_some_and(counts)
-        })
-    }
-
-    fn fuse(&self) -> Option<Embedding> {
-        let mut sum = vec![0.0; self.kept.first()?.embedding.len()];
-        for vote in &self.kept {
-            sum.iter_mut().zip(&vote.embedding).for_each(|(sum, v)| *sum += vote.shot.weight * v);
-        }
-        let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
-        (length > 0.0).then(|| {
-            sum.iter_mut().for_each(|v| *v /= length);
-            Embedding { vector: sum, norm: self.best().map_or(0.0, |best| best.quality) }
         })
     }
 }

@@ -28,7 +28,7 @@ fn cache() -> Cache {
 fn engines() -> EnginePool {
     let catalog = Catalog::builtin();
     let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
-    EnginePool::open(&runtime, &cache().installed(&catalog, "default").expect(HINT), 1).expect(HINT)
+    EnginePool::open(&runtime, &cache().installed(&catalog, "default").expect(HINT), 1, None).expect(HINT)
 }
 
 /// A camera named door that looks at the whole picture.
@@ -59,7 +59,7 @@ fn frame_of(photo: &str) -> YuvImage {
 async fn gallery_with_katya(folder: &tempfile::TempDir, photo: &YuvImage) -> Gallery {
     let url = format!("sqlite:{}", folder.path().join("vultus.db").display());
     let pack = Catalog::builtin().pack("default").unwrap().clone();
-    let gallery = Gallery::load(Store::open(&url).await.unwrap(), &pack).await.unwrap();
+    let gallery = Gallery::load(Store::open(&url).await.unwrap(), &pack, &Catalog::builtin()).await.unwrap();
     let found = engines().with(|engine| engine.faces(photo, 1.0)).unwrap();
     gallery.enrol(&PersonName::parse("katya").unwrap(), &[found.faces[0].embedding.clone()]).await.unwrap();
     gallery

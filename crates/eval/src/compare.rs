@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gallery::{Scale, best_dot};
+use gallery::Scale;
 
 use crate::dataset::Listed;
 use crate::distances::{Distances, Edge};
@@ -79,12 +79,11 @@ pub fn compare_all(population: &Population, scale: &Scale, threads: usize) -> Co
 /// Compares the pairs of a list. The places are those of the list's photos in the population; pairs with a photo that is left out are
 /// left out.
 pub fn compare_listed(population: &Population, scale: &Scale, listed: &[Listed], places: &[Option<usize>]) -> Compared {
-    let dot = best_dot();
     let mut compared = Compared::default();
     for pair in listed {
         let (Some(a), Some(b)) = (places[pair.a], places[pair.b]) else { continue };
         let raw = if population.found[a] && population.found[b] {
-            scale.raw_of_dot(dot(population.vector(a), population.vector(b))).0
+            scale.raw(population.vector(a), population.vector(b)).0
         } else {
             f32::INFINITY
         };
@@ -101,12 +100,11 @@ pub fn accepted_by_owner<const EDGES: usize>(
     pairs: impl Iterator<Item = (usize, usize)>,
     edges: [Edge; EDGES],
 ) -> Vec<[(u64, u64); EDGES]> {
-    let dot = best_dot();
     let mut owners = vec![[(0, 0); EDGES]; population.names.len()];
     for (a, b) in pairs {
         let Some(owner) = population.owners[a] else { continue };
         let seen = population.found[a] && population.found[b];
-        let edge = seen.then(|| Edge::at(scale.raw_of_dot(dot(population.vector(a), population.vector(b))).0));
+        let edge = seen.then(|| Edge::at(scale.raw(population.vector(a), population.vector(b)).0));
         for (counts, threshold) in owners[owner as usize].iter_mut().zip(edges) {
             counts.0 += u64::from(edge.is_some_and(|edge| edge < threshold));
             counts.1 += 1;
@@ -209,7 +207,6 @@ impl<'a> Part<'a> {
     }
 
     fn compare_rows(&mut self, from: usize, to: usize) {
-        let dot = best_dot();
         let population = self.population;
         let row = |at: usize| {
             let owner = population.owners[at]?;
@@ -221,8 +218,7 @@ impl<'a> Part<'a> {
             let vector = population.vector(other);
             for row in rows.iter_mut().filter(|row| row.at != other) {
                 let seen = population.found[row.at] && population.found[other];
-                let raw =
-                    if seen { self.scale.raw_of_dot(dot(population.vector(row.at), vector)).0 } else { f32::INFINITY };
+                let raw = if seen { self.scale.raw(population.vector(row.at), vector).0 } else { f32::INFINITY };
                 let same = row.owner == owner;
                 if other > row.at {
                     let kind = usize::from(same);

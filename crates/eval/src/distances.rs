@@ -1,7 +1,8 @@
 /// Bins of a histogram: each is 2/2¹⁸ = 7.6e-6 of raw distance wide, far below what a photo's noise moves.
 const BINS: usize = 1 << 18;
 
-/// The largest raw distance of unit vectors, by either kind of distance.
+/// The largest raw distance that is told from larger ones: that of unit vectors, by either kind of distance. dlib's vectors, which are
+/// longer, are nearer to each other as well.
 const LARGEST: f32 = 2.0;
 
 /// How far pairs are from each other, as a fine histogram of raw distances: the memory does not depend on the number of pairs.

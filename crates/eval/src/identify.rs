@@ -1,4 +1,4 @@
-use gallery::{Distance, RawDistance, Scale, best_dot, fpir_if_independent};
+use gallery::{Distance, RawDistance, Scale, fpir_if_independent};
 use serde::Serialize;
 
 use crate::distances::{Distances, Edge};
@@ -72,7 +72,7 @@ pub fn identify(population: &Population, question: &Question, impostor: &Distanc
             (0 | 1, _) => {}
             (count, _) => {
                 let enrolled = &seen[..ENROLLED.min(count - 1)];
-                gallery.push((owner, mean(population, enrolled)?));
+                gallery.push((owner, mean(population, scale, enrolled)?));
                 probes.extend(photos.iter().copied().filter(|at| !enrolled.contains(at)));
             }
         }
@@ -102,13 +102,8 @@ pub fn identify(population: &Population, question: &Question, impostor: &Distanc
     })
 }
 
-fn mean(population: &Population, photos: &[usize]) -> Option<Vec<f32>> {
-    let mut sum = vec![0.0; population.dim];
-    for at in photos {
-        sum.iter_mut().zip(population.vector(*at)).for_each(|(sum, v)| *sum += v);
-    }
-    let norm = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
-    (norm > 1e-6).then(|| sum.into_iter().map(|v| v / norm).collect())
+fn mean(population: &Population, scale: &Scale, photos: &[usize]) -> Option<Vec<f32>> {
+    scale.mean(photos.iter().map(|at| (population.vector(*at), 1.0)))
 }
 
 fn search_all(
@@ -118,9 +113,8 @@ fn search_all(
     probes: &[usize],
     alone: &[usize],
 ) -> Searches {
-    let dot = best_dot();
     let mut searches = Searches::default();
-    let raw = |at: usize, mean: &[f32]| scale.raw_of_dot(dot(population.vector(at), mean)).0;
+    let raw = |at: usize, mean: &[f32]| scale.raw(population.vector(at), mean).0;
     for &at in probes {
         if !population.found[at] {
             searches.own.add(f32::INFINITY);

@@ -1,4 +1,4 @@
-use gallery::{Distance, Scale, Strictness, best_dot, fmr_at, fpir_of};
+use gallery::{Distance, Scale, Strictness, fmr_at, fpir_of};
 use serde::Serialize;
 
 use crate::EvalError;
@@ -21,9 +21,9 @@ const MOST_FINDINGS: usize = 1_000;
 pub struct EnrolledPerson {
     /// By name.
     pub name: String,
-    /// What the person is searched by: a unit vector.
+    /// What the person is searched by: the mean of the photos' embeddings.
     pub mean: Vec<f32>,
-    /// The photos' embeddings, unit vectors.
+    /// The photos' embeddings.
     pub templates: Vec<Vec<f32>>,
 }
 
@@ -162,19 +162,11 @@ fn confused(people: &[EnrolledPerson], scale: &Scale, threshold: Distance) -> (V
 }
 
 fn disagreeing(people: &[EnrolledPerson], scale: &Scale) -> Vec<Disagreeing> {
-    let dot = best_dot();
     let mut found = Vec::new();
     for person in people.iter().filter(|person| person.templates.len() > 1) {
         for (at, template) in person.templates.iter().enumerate() {
-            let mut others = vec![0.0; template.len()];
-            for (_, other) in person.templates.iter().enumerate().filter(|(other, _)| *other != at) {
-                others.iter_mut().zip(other).for_each(|(sum, v)| *sum += v);
-            }
-            let norm = dot(&others, &others).sqrt();
-            if norm < 1e-6 {
-                continue;
-            }
-            others.iter_mut().for_each(|v| *v /= norm);
+            let others = person.templates.iter().enumerate().filter(|(other, _)| *other != at);
+            let Some(others) = scale.mean(others.map(|(_, other)| (other.as_slice(), 1.0))) else { continue };
             let distance = scale.between(&others, template);
             if distance.value() > DISAGREES {
                 found.push(Disagreeing { name: person.name.clone(), photo: at + 1, distance });

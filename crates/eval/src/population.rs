@@ -6,7 +6,7 @@ use crate::shots::Shot;
 pub struct Population {
     /// Numbers of an embedding.
     pub dim: usize,
-    /// One unit vector for each photo; zeros where no face was found.
+    /// One embedding for each photo; zeros where no face was found.
     pub vectors: Vec<f32>,
     /// Whether a face was found.
     pub found: Vec<bool>,

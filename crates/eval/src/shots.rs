@@ -105,8 +105,11 @@ pub fn look_at_all(
     Ok(seen.into_iter().filter_map(shot).collect())
 }
 
-/// Reads a photo's file; the error is a sentence on the file.
-pub(crate) fn read(path: &Path, looking: &Looking) -> Result<face::RgbImage, String> {
+/// Reads a photo's file.
+///
+/// # Errors
+/// A sentence on the file.
+pub fn read(path: &Path, looking: &Looking) -> Result<face::RgbImage, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > looking.photo_bytes {
         return Err(format!("the file is larger than the {} MB allowed", looking.photo_bytes / 1_000_000));

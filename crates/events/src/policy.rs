@@ -80,12 +80,13 @@ mod tests {
 
     fn seen(name: Option<&str>, distance: f32, width: f32) -> SeenFace {
         let area = Rect { left: 10.0, top: 20.0, right: 10.0 + width, bottom: 20.0 + width };
-        let embedding = Embedding { vector: vec![1.0], norm: 4.0 };
+        let embedding = Embedding::new(vec![1.0], 4.0);
         let nearest = name.map(|name| Match {
             person: PersonId(1),
             name: name.into(),
             distance: Distance::new(distance),
             raw: RawDistance(distance),
+            space: "default".into(),
             runner_up: None,
             refuted: false,
         });

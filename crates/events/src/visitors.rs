@@ -76,7 +76,7 @@ impl Visitors {
         &self.shared.model
     }
 
-    /// Which visitor a face is of, a unit vector: one who was here, or somebody new.
+    /// Which visitor a face is of: one who was here, or somebody new.
     pub fn visitor_of(&self, face: &[f32], seen_at: Micros) -> String {
         self.shared.groups().visitor_of(face, seen_at, Distance::new(GROUP), &self.shared.scale)
     }

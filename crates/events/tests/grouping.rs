@@ -171,7 +171,7 @@ async fn two_nodes_that_meet_somebody_at_the_same_moment_agree_afterwards() {
     let (one, two) = (node(), node());
     let mut vector = vec![0.0; pack().embedder.dim];
     vector[7] = 1.0;
-    let face = Embedding { vector, norm: 3.5 };
+    let face = Embedding::new(vector, 3.5);
     let met = [one.visitor_of(&face.vector, Micros::now()), two.visitor_of(&face.vector, Micros::now())];
     assert_ne!(met[0], met[1], "neither could know");
     for (number, visitor) in met.iter().enumerate() {
@@ -295,7 +295,7 @@ async fn measure_corrections() {
     for Mistaken { person: (person, known), stranger: (stranger, photo), .. } in &pairs {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder).await;
-        let gallery = Gallery::load(store.clone(), &pack()).await.unwrap();
+        let gallery = Gallery::load(store.clone(), &pack(), &Catalog::builtin()).await.unwrap();
         gallery.enrol(&PersonName::parse(person).unwrap(), &[Embedding::clone(known)]).await.unwrap();
         let wrong = gallery.search(known).unwrap();
         let named = Event { person_id: Some(wrong.person.0), person: Some(wrong.name.to_string()), ..event(1, photo) };

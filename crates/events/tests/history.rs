@@ -94,6 +94,7 @@ fn sighting(name: &str) -> Sighting {
             name: name.into(),
             distance: Distance::new(0.3),
             raw: RawDistance(0.4),
+            space: "default".into(),
             runner_up: None,
             refuted: false,
         }),

@@ -14,20 +14,20 @@ use store::{Event, Micros, Profile, Store, StoredFace};
 async fn gallery(folder: &tempfile::TempDir) -> Gallery {
     let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
     let pack = Catalog::builtin().pack("default").unwrap().clone();
-    let gallery = Gallery::load(store.clone(), &pack).await.unwrap();
+    let gallery = Gallery::load(store.clone(), &pack, &Catalog::builtin()).await.unwrap();
     for (axis, name) in ["katya", "olga"].into_iter().enumerate() {
         let mut vector = vec![0.0; pack.embedder.dim];
         vector[axis] = 1.0;
-        gallery.enrol(&PersonName::parse(name).unwrap(), &[Embedding { vector, norm: 4.0 }]).await.unwrap();
+        gallery.enrol(&PersonName::parse(name).unwrap(), &[Embedding::new(vector, 4.0)]).await.unwrap();
     }
     let profile =
         Profile { code: Some("17".to_owned()), groups: vec!["staff".to_owned()], watched: true, ..Profile::default() };
     store.change_profile("katya", |held| *held = profile).await.unwrap();
-    Gallery::load(store, &pack).await.unwrap()
+    Gallery::load(store, &pack, &Catalog::builtin()).await.unwrap()
 }
 
 fn person(gallery: &Gallery, name: &str) -> (Option<i64>, Option<String>) {
-    let found = gallery.search_vector(&vector_of(name)).unwrap();
+    let found = gallery.search(&Embedding::new(vector_of(name), 4.0)).unwrap();
     assert_eq!(&*found.name, name);
     (Some(found.person.0), Some(name.to_owned()))
 }

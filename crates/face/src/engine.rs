@@ -9,6 +9,7 @@ use crate::embed::{self, Embedder, Embedding};
 use crate::geometry::Rect;
 use crate::image::Picture;
 use crate::landmark::{FivePoints, Landmarker};
+use crate::others::{EmbeddersBeside, OtherPacks};
 use crate::session::Runtime;
 use crate::side::SideModels;
 use crate::tiles::Part;
@@ -100,6 +101,8 @@ pub struct Engine {
     /// None where the detector finds the points.
     landmarker: Option<Landmarker>,
     embedder: Box<dyn Embedder>,
+    /// None where only the pack's own embeddings are asked for.
+    beside: Option<EmbeddersBeside>,
     side: SideModels,
     gates: Gates,
 }
@@ -115,9 +118,22 @@ impl Engine {
             finder: Finder::open(runtime, installed)?,
             landmarker: landmark.map(|(model, path)| Landmarker::open(runtime, model, path)).transpose()?,
             embedder: embed::open(runtime, installed)?,
+            beside: None,
             side: SideModels::new(runtime, installed),
             gates: installed.pack.embedder.gates,
         })
+    }
+
+    /// Embeds faces in other spaces as well, as soon as [`Engine::follow_spaces`] finds that they are wanted.
+    pub(crate) fn beside(self, runtime: &Runtime, packs: &OtherPacks) -> Self {
+        Self { beside: Some(EmbeddersBeside::new(runtime, packs)), ..self }
+    }
+
+    /// Opens embedders of other spaces that are wanted by now, and drops those that are not any more.
+    pub(crate) fn follow_spaces(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.follow();
+        }
     }
 
     /// Finds, aligns and embeds every face, in a dark picture after it was brightened. `scale` is the setting `SCALE`, above 0 up to 1.
@@ -182,7 +198,8 @@ impl Engine {
         }
     }
 
-    /// The embedding of the face that was `found`, with these points, if the pack's gates let it through.
+    /// The embedding of the face that was `found`, with these points, if the pack's gates let it through; with those of other spaces that
+    /// are wanted.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
@@ -193,7 +210,12 @@ impl Engine {
         landmarks: &FivePoints,
     ) -> Result<Embedded, FaceError> {
         Ok(match self.embedder.embed(picture, found, landmarks)? {
-            Some(embedding) if embedding.norm >= self.gates.drop_norm => Embedded::Usable(embedding),
+            Some(mut embedding) if embedding.norm >= self.gates.drop_norm => {
+                if let Some(beside) = &mut self.beside {
+                    embedding.beside = beside.embed(picture, found, landmarks);
+                }
+                Embedded::Usable(embedding)
+            }
             useless => Embedded::Useless { norm: useless.map_or(0.0, |embedding| embedding.norm) },
         })
     }

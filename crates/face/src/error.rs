@@ -67,6 +67,16 @@ pub enum FaceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A model file can be loaded and is another one than its pack describes.
+    #[error(
+        "the model {path} is not what its pack describes: {problem}. Correct the pack in models.toml, or take another file"
+    )]
+    NotAsDescribed {
+        /// The model's file.
+        path: PathBuf,
+        /// What the pack says, and what the model has.
+        problem: String,
+    },
     /// A model beside the main path is wanted and not there.
     #[error(transparent)]
     SideModel(#[from] models::ModelsError),

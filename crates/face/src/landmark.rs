@@ -43,6 +43,8 @@ pub(crate) struct Landmarker {
 impl Landmarker {
     pub(crate) fn open(runtime: &Runtime, settings: &LandmarkModel, path: &Path) -> Result<Self, FaceError> {
         let model = Model::open(runtime, path, shape_of(&settings.input))?;
+        let is_one = matches!(model.outputs(), [output] if output.len() == POINTS * 2);
+        model.expect(is_one, "landmarks of kind `points68` are one output of 136 numbers")?;
         Ok(Self { model, settings: settings.clone(), input: Vec::new() })
     }
 

@@ -1,7 +1,8 @@
 //! Image in, faces with embeddings out.
 //!
 //! Lives here: pictures and how they are read (`image`), the one place that talks to ONNX Runtime (`session`), the
-//! stages detector → landmarks → alignment → embedder, and the engine that runs them in a row.
+//! stages detector → landmarks → alignment → embedder, the engine that runs them in a row, and embedders of other packs beside
+//! its own (`others`).
 //! Does not live here: who somebody is (crate `gallery`), where frames come from (crate `camera`), network, database.
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod geometry;
 mod image;
 mod landmark;
 mod liveness;
+mod others;
 mod pool;
 mod quality;
 mod session;
@@ -23,12 +25,13 @@ mod tiles;
 
 pub use attributes::{AttributeChoice, Attributes, Estimate};
 pub use detect::Detection;
-pub use embed::Embedding;
+pub use embed::{Beside, Embedding};
 pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
 pub use error::FaceError;
 pub use geometry::{Point, Rect, Similarity};
 pub use image::{Area, DecodeLimits, JpegEncoder, Picture, RgbImage, YuvImage, decode, looks_like_image};
 pub use landmark::{FivePoints, yaw};
+pub use others::{OtherPacks, WantedSpace, WantedSpaces};
 pub use pool::EnginePool;
 pub use quality::{Pose, Quality, Surface, by_clearness};
 pub use session::{Runtime, relative_difference};

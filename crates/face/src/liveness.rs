@@ -23,6 +23,8 @@ impl LivenessModel {
     pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
         let (settings, path) = installed.side(SideRole::Liveness)?;
         let model = Model::open(runtime, path, shape_of(&settings.input))?;
+        let is_one = matches!(model.outputs(), [output] if output.len() == KINDS);
+        model.expect(is_one, "liveness is one output of 3 numbers")?;
         Ok(Self { model, settings: settings.clone(), input: Vec::new() })
     }
 

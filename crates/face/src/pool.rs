@@ -3,7 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use models::InstalledPack;
 
-use crate::{Engine, FaceError, Runtime};
+use crate::{Engine, FaceError, OtherPacks, Runtime};
 
 /// A few engines shared by many callers. One who finds all of them busy waits; whoever has waited longest is next, so that
 /// among cameras that always have another frame each gets its turn. Engines are opened when they are first needed.
@@ -17,6 +17,7 @@ pub struct EnginePool {
 struct Shared {
     runtime: Runtime,
     installed: InstalledPack,
+    others: Option<OtherPacks>,
     most: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -34,16 +35,27 @@ struct State {
 
 impl EnginePool {
     /// A pool that grows to `most` engines (at least one): as many as pictures shall be looked at at the same time. Opens the
-    /// first at once, so that what is wrong with the models is known.
+    /// first at once, so that what is wrong with the models is known. `others`: packs that are used beside this one.
     ///
     /// # Errors
     /// As [`Engine::open`].
-    pub fn open(runtime: &Runtime, installed: &InstalledPack, most: usize) -> Result<Self, FaceError> {
-        let first = Engine::open(runtime, installed)?;
-        let state = State { idle: vec![first], opened: 1, waiting: VecDeque::new(), next_ticket: 0 };
-        let (state, changed) = (Mutex::new(state), Condvar::new());
-        let shared =
-            Shared { runtime: runtime.clone(), installed: installed.clone(), most: most.max(1), state, changed };
+    pub fn open(
+        runtime: &Runtime,
+        installed: &InstalledPack,
+        most: usize,
+        others: Option<OtherPacks>,
+    ) -> Result<Self, FaceError> {
+        let state = State { idle: Vec::new(), opened: 1, waiting: VecDeque::new(), next_ticket: 0 };
+        let shared = Shared {
+            runtime: runtime.clone(),
+            installed: installed.clone(),
+            others,
+            most: most.max(1),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        };
+        let first = shared.open_another()?;
+        shared.state().idle.push(first);
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -54,7 +66,10 @@ impl EnginePool {
     pub fn with<R>(&self, work: impl FnOnce(&mut Engine) -> Result<R, FaceError>) -> Result<R, FaceError> {
         let mut borrowed = Borrowed { engine: Some(self.shared.take()?), shared: &self.shared };
         match borrowed.engine.as_mut() {
-            Some(engine) => work(engine),
+            Some(engine) => {
+                engine.follow_spaces();
+                work(engine)
+            }
             None => unreachable!("an engine is taken back only on drop"),
         }
     }
@@ -83,9 +98,13 @@ impl Shared {
     }
 
     fn open_another(&self) -> Result<Engine, FaceError> {
-        Engine::open(&self.runtime, &self.installed).inspect_err(|_| {
+        let opened = Engine::open(&self.runtime, &self.installed).inspect_err(|_| {
             self.state().opened -= 1;
             self.changed.notify_all();
+        })?;
+        Ok(match &self.others {
+            Some(others) => opened.beside(&self.runtime, others),
+            None => opened,
         })
     }
 }

@@ -1,11 +1,12 @@
 //! The one place that talks to ONNX Runtime.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::Session;
-use ort::value::TensorRef;
+use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use crate::FaceError;
 
@@ -46,24 +47,119 @@ pub(crate) struct Model {
     session: Session,
     shape: [i64; 4],
     path: PathBuf,
+    /// What a run gives, in the model's order.
+    outputs: Vec<Output>,
+}
+
+/// One output of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Output {
+    pub(crate) name: String,
+    /// Its size along each axis when it is run on the pack's input.
+    pub(crate) shape: Vec<i64>,
+}
+
+impl Output {
+    /// How many numbers it has.
+    pub(crate) fn len(&self) -> usize {
+        self.shape.iter().map(|side| usize::try_from(*side).unwrap_or(0)).product()
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.name, written(&self.shape))
+    }
+}
+
+/// `1×3×?×?`: what is not fixed is a question mark.
+fn written(shape: &[i64]) -> String {
+    let side = |side: &i64| if *side < 0 { "?".to_owned() } else { side.to_string() };
+    shape.iter().map(side).collect::<Vec<_>>().join("×")
+}
+
+/// Inputs as people are told of them.
+fn listed(inputs: &[Outlet]) -> String {
+    let one = |input: &Outlet| match input.dtype() {
+        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => {
+            format!("`{}` {}", input.name(), written(shape))
+        }
+        ValueType::Tensor { ty, shape, .. } => format!("`{}` {} of {ty}", input.name(), written(shape)),
+        _ => format!("`{}`, which is no picture", input.name()),
+    };
+    inputs.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a model with these inputs takes a picture of `shape`.
+fn takes(inputs: &[Outlet], shape: [i64; 4]) -> bool {
+    let [input] = inputs else { return false };
+    match input.dtype() {
+        ValueType::Tensor { ty: TensorElementType::Float32, shape: sides, .. } => {
+            // A model that says nothing of its sizes is asked by running it.
+            let fits = |(has, wants): (&i64, &i64)| *has < 0 || has == wants;
+            sides.is_empty() || sides.len() == shape.len() && sides.iter().zip(&shape).all(fits)
+        }
+        _ => false,
+    }
 }
 
 impl Model {
-    /// Loads the file and checks that it takes one float input of `shape` (batch, channels, height, width).
+    /// Loads the file, checks that it takes one float input of `shape` (batch, channels, height, width), and runs it once to see what
+    /// it gives.
     pub(crate) fn open(runtime: &Runtime, path: &Path, shape: [i64; 4]) -> Result<Self, FaceError> {
-        let mut model = Self { session: Self::load(runtime, path)?, shape, path: path.to_owned() };
-        let first_run = model.run(&vec![0.0; shape.iter().product::<i64>() as usize], |_| Ok(()));
-        first_run.map_err(|error| FaceError::Model {
+        let session = Self::load(runtime, path)?;
+        if !takes(session.inputs(), shape) {
+            let problem = format!(
+                "the pack's `input` comes to {}, and the model takes {}",
+                written(&shape),
+                listed(session.inputs())
+            );
+            return Err(FaceError::NotAsDescribed { path: path.to_owned(), problem });
+        }
+        let mut model = Self { session, shape, path: path.to_owned(), outputs: Vec::new() };
+        let first_run = model.run_once(&vec![0.0; shape.iter().product::<i64>() as usize]);
+        model.outputs = first_run.map_err(|error| FaceError::NotAsDescribed {
             path: path.to_owned(),
-            reason: format!("it does not accept the input that its pack describes ({error})"),
+            problem: format!("it cannot be run on the pack's `input` of {} ({error})", written(&shape)),
         })?;
         Ok(model)
+    }
+
+    /// The shapes of the outputs for this input.
+    fn run_once(&mut self, input: &[f32]) -> ort::Result<Vec<Output>> {
+        let names: Vec<String> = self.session.outputs().iter().map(|output| output.name().to_owned()).collect();
+        let tensor = TensorRef::from_array_view((self.shape, input))?;
+        let outputs = self.session.run(ort::inputs![tensor])?;
+        let shape = |(at, name): (usize, String)| {
+            let (shape, _) = outputs[at].try_extract_tensor::<f32>()?;
+            Ok(Output { name, shape: shape.to_vec() })
+        };
+        names.into_iter().enumerate().map(shape).collect()
+    }
+
+    /// What a run gives, in the model's order.
+    pub(crate) fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// That the model's outputs are `wanted`, which `fits` tells.
+    pub(crate) fn expect(&self, fits: bool, wanted: &str) -> Result<(), FaceError> {
+        if fits { Ok(()) } else { Err(self.not_fitting(wanted)) }
+    }
+
+    /// The error for a model whose outputs are not `wanted`.
+    pub(crate) fn not_fitting(&self, wanted: &str) -> FaceError {
+        let outputs = self.outputs.iter().map(Output::to_string).collect::<Vec<_>>().join(", ");
+        FaceError::NotAsDescribed {
+            path: self.path.clone(),
+            problem: format!("{wanted}, and the model gives {outputs}"),
+        }
     }
 
     fn load(runtime: &Runtime, path: &Path) -> Result<Session, FaceError> {
         let load =
             || -> ort::Result<Session> { Session::builder(&runtime.0)?.with_intra_threads(1)?.commit_from_file(path) };
-        load().map_err(|error| FaceError::Model { path: path.to_owned(), reason: error.to_string() })
+        load().map_err(|error| FaceError::Model { path: path.to_owned(), reason: unreadable(path, &error) })
     }
 
     /// Runs the model on `input` and hands its outputs, in the model's order, to `read`.
@@ -82,11 +178,19 @@ impl Model {
 
     /// The error for an output whose size is not what the pack describes.
     pub(crate) fn unexpected(path: &Path, what: &str) -> FaceError {
-        FaceError::Model { path: path.to_owned(), reason: format!("it is not {what}") }
+        FaceError::NotAsDescribed { path: path.to_owned(), problem: format!("it is not {what}") }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Why a file cannot be loaded: that it is no model at all is said in plain words before the library's own.
+fn unreadable(path: &Path, error: &ort::Error) -> String {
+    match std::fs::read(path).map(|bytes| models::onnx::is_onnx(&bytes)) {
+        Ok(false) => "it is no ONNX file".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -99,23 +203,29 @@ pub(crate) fn shape_of(input: &models::Input) -> [i64; 4] {
 /// that a rewritten graph computes what the original does.
 ///
 /// # Errors
-/// When either model cannot be loaded or run, or has no input of a fixed size.
+/// When either model cannot be loaded or run, or the original has no input of a fixed size.
 pub fn relative_difference(runtime: &Runtime, original: &Path, rewritten: &Path) -> Result<f32, FaceError> {
+    let shape = fixed_shape(&Model::load(runtime, original)?);
+    let shape = shape.ok_or_else(|| Model::unexpected(original, "fed by a picture of a fixed size"))?;
     let outputs = |path: &Path| -> Result<Vec<f32>, FaceError> {
-        let session = Model::load(runtime, path)?;
-        let input = session.inputs().first().and_then(|input| input.dtype().tensor_shape());
-        let shape: Option<[i64; 4]> = input.and_then(|shape| shape.as_ref().try_into().ok());
-        let shape = shape.filter(|shape| shape.iter().all(|side| *side > 0));
-        let shape = shape.ok_or_else(|| Model::unexpected(path, "fed by a picture of a fixed size"))?;
-        let mut model = Model { session, shape, path: path.to_owned() };
+        let mut model = Model::open(runtime, path, shape)?;
         model.run(&noise(shape.iter().product::<i64>() as usize), |outputs| Ok(outputs.concat()))
     };
     let (before, after) = (outputs(original)?, outputs(rewritten)?);
     if before.len() != after.len() {
         return Err(Model::unexpected(rewritten, "a rewrite of the original: its output has another length"));
     }
+    if !after.iter().all(|number| number.is_finite()) {
+        return Err(Model::unexpected(rewritten, "a rewrite of the original: its output holds what is no number"));
+    }
     let largest = before.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
     Ok(before.iter().zip(&after).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs())) / largest)
+}
+
+/// The sizes of a model's one input, where all are fixed.
+fn fixed_shape(session: &Session) -> Option<[i64; 4]> {
+    let shape = session.inputs().first()?.dtype().tensor_shape()?;
+    <[i64; 4]>::try_from(shape.as_ref()).ok().filter(|shape| shape.iter().all(|side| *side > 0))
 }
 
 /// Numbers in −1..1 that are the same every time (a linear congruential generator).

@@ -1,14 +1,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use face::Embedding;
-use models::{Gates, Pack};
+use face::{Beside, Embedding, WantedSpace, WantedSpaces};
+use models::{Catalog, Gates, Pack};
 use store::{Feed, NewTemplate, PersonId, Profile, Store, StoreError, Version};
 use tokio::sync::Mutex;
 
 use crate::index::{Index, Match};
+use crate::layer::Space;
 use crate::scale::Scale;
 use crate::{EnrolError, PersonName};
 
@@ -22,15 +23,20 @@ pub struct Gallery {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
-    pub(crate) model: String,
-    scale: Scale,
+    /// That of the pack in use, and the spaces of all others after it.
+    spaces: Vec<Arc<Space>>,
     pub(crate) gates: Gates,
     index: ArcSwap<Index>,
+    /// What [`Index::wanted`] says, for those who embed.
+    wanted: WantedSpaces,
     /// When the last look at the database began that has succeeded.
     looked_at: ArcSwap<Instant>,
     /// Held while a new index is made, so that two changes do not overwrite each other.
     refreshing: Mutex<()>,
 }
+
+/// How long a face may be on its way from the engine that embeds it to the search.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// What an enrolment came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,18 +47,35 @@ pub struct Enrolled {
     pub templates: u32,
 }
 
+/// A face that is to be enrolled.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFace<'a> {
+    /// What the person will be recognised by.
+    pub embedding: &'a Embedding,
+    /// What is to be kept of its photo: an image file.
+    pub photo: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Embedding> for NewFace<'a> {
+    /// A face of which nothing else is kept.
+    fn from(embedding: &'a Embedding) -> Self {
+        Self { embedding, photo: None }
+    }
+}
+
 impl Gallery {
-    /// Loads everybody who has a template of this pack.
+    /// Loads everybody who has a template of this pack, or else of another one of the catalogue.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn load(store: Store, pack: &Pack) -> Result<Self, StoreError> {
+    pub async fn load(store: Store, pack: &Pack, catalog: &Catalog) -> Result<Self, StoreError> {
+        let spaces: Vec<_> = Space::of(pack, catalog).into_iter().map(Arc::new).collect();
         let shared = Shared {
             store,
-            model: pack.name.clone(),
-            scale: Scale::of(&pack.embedder),
             gates: pack.embedder.gates,
-            index: ArcSwap::from_pointee(Index::empty(pack.embedder.dim)),
+            index: ArcSwap::from_pointee(Index::empty(&spaces)),
+            wanted: WantedSpaces::default(),
+            spaces,
             looked_at: ArcSwap::from_pointee(Instant::now()),
             refreshing: Mutex::new(()),
         };
@@ -62,12 +85,21 @@ impl Gallery {
 
     /// The person nearest to a face, and the second nearest. `None` when nobody is enrolled.
     pub fn search(&self, probe: &Embedding) -> Option<Match> {
-        self.search_vector(&probe.vector)
+        self.shared.index.load().search(probe)
     }
 
-    /// The same for a bare unit vector.
-    pub fn search_vector(&self, probe: &[f32]) -> Option<Match> {
-        self.shared.index.load().search(probe, &self.shared.scale)
+    /// Several shots of one face as one, each with its weight: their mean in every space in which there are any. Its norm is the
+    /// highest. `None` without any of weight.
+    pub fn fuse<'a>(&self, shots: impl Iterator<Item = (&'a Embedding, f32)> + Clone) -> Option<Embedding> {
+        let (used, others) = self.shared.spaces.split_first()?;
+        let beside = others.iter().filter_map(|space| {
+            let of_space = shots.clone().filter_map(|(shot, weight)| Some((shot.in_space(&space.name)?, weight)));
+            Some(Beside { space: Arc::clone(&space.name), vector: space.scale.mean(of_space)? })
+        });
+        let beside = beside.collect();
+        let norm = shots.clone().map(|(shot, _)| shot.norm).fold(0.0, f32::max);
+        let vector = used.scale.mean(shots.map(|(shot, weight)| (shot.vector.as_slice(), weight)))?;
+        Some(Embedding { vector, norm, beside })
     }
 
     /// Groups, validity and the like of an enrolled person.
@@ -97,12 +129,17 @@ impl Gallery {
 
     /// The pack's way from raw distances to the contract's scale.
     pub fn scale(&self) -> &Scale {
-        &self.shared.scale
+        &self.shared.spaces[0].scale
     }
 
-    /// The model whose embeddings are searched.
+    /// The space of the pack in use, under whose name templates are stored.
     pub fn model(&self) -> &str {
-        &self.shared.model
+        &self.shared.spaces[0].name
+    }
+
+    /// The spaces beside that one in which faces are to be embedded, so that everybody is found; kept up to date for ever.
+    pub fn wanted_spaces(&self) -> &WantedSpaces {
+        &self.shared.wanted
     }
 
     /// The pack's quality gates.
@@ -115,11 +152,20 @@ impl Gallery {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn enrol(&self, name: &PersonName, embeddings: &[Embedding]) -> Result<Enrolled, EnrolError> {
-        let templates: Vec<NewTemplate<'_>> = embeddings
-            .iter()
-            .map(|e| NewTemplate { model: &self.shared.model, embedding: &e.vector, norm: e.norm, event: None })
-            .collect();
+    pub async fn enrol<'a, F: Into<NewFace<'a>>>(
+        &self,
+        name: &PersonName,
+        faces: impl IntoIterator<Item = F>,
+    ) -> Result<Enrolled, EnrolError> {
+        let faces: Vec<NewFace<'a>> = faces.into_iter().map(Into::into).collect();
+        let template = |face: &NewFace<'a>| NewTemplate {
+            model: self.model(),
+            embedding: &face.embedding.vector,
+            norm: face.embedding.norm,
+            event: None,
+            photo: face.photo,
+        };
+        let templates: Vec<NewTemplate<'_>> = faces.iter().map(template).collect();
         let done = self.shared.store.enrol(name.as_str(), &templates).await?;
         self.refresh_or_warn().await;
         Ok(Enrolled { created: done.created, templates: done.templates })
@@ -193,39 +239,66 @@ impl Shared {
             Feed::Changes(changes) => {
                 let changed: BTreeSet<PersonId> = changes.iter().map(|change| change.person).collect();
                 let changed = Vec::from_iter(changed);
-                let people = self.store.people_of(&changed, &self.model).await?;
+                let people = self.store.people_of(&changed, &self.models()).await?;
                 let mut index = Index::clone(&held);
                 for id in changed {
-                    index.put(id, people.get(&id), &self.scale);
+                    index.put(id, people.get(&id));
                 }
                 // They are read as they are by now, which may be newer; the changes until then come again.
                 if let Some(newest) = changes.last() {
                     index.set_version(newest.version);
                 }
                 tracing::debug!(people = index.len(), version = index.version().0, "gallery changed");
-                self.index.store(Arc::new(index));
+                self.publish(index).await;
                 Ok(())
             }
         }
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
-        let snapshot = self.store.people(&self.model).await?;
-        let mut index = Index::empty(self.index.load().dim());
+        let snapshot = self.store.people(&self.models()).await?;
+        let mut index = Index::empty(&self.spaces);
         for person in &snapshot.people {
-            index.add(person, &self.scale);
+            index.put(person.id, Some(person));
         }
         index.set_version(snapshot.version);
         tracing::info!(people = index.len(), version = index.version().0, "gallery loaded");
         let unknown = snapshot.people.len() - index.len();
         if unknown > 0 {
             tracing::warn!(
-                "{unknown} of {} people have no photo for the model pack {}, so it cannot recognise them: enrol them again",
+                "{unknown} of {} people have no photo for the model pack in use ({}) or any other that is known, so they cannot be \
+                 recognised: enrol them again",
                 snapshot.people.len(),
-                self.model
+                self.spaces[0].name
             );
         }
-        self.index.store(Arc::new(index));
+        self.publish(index).await;
         Ok(())
+    }
+
+    /// The names of all spaces, that of the pack in use first.
+    fn models(&self) -> Vec<&str> {
+        self.spaces.iter().map(|space| &*space.name).collect()
+    }
+
+    /// From now on this is searched. Where it wants faces in a space that none were embedded in until now, it is searched a moment later: what
+    /// was on its way could not find those who have moved there.
+    async fn publish(&self, index: Index) {
+        let (wanted, known, before) = (index.wanted(), index.known_elsewhere(), self.wanted.get());
+        let is_awaited = |wanted: &WantedSpace| before.iter().all(|before| before.space != wanted.space);
+        if !self.index.load().is_empty() && wanted.iter().any(is_awaited) {
+            let kept = before.iter().filter(|before| wanted.iter().all(|wanted| wanted.space != before.space));
+            self.wanted.replace(wanted.iter().chain(kept).cloned().collect());
+            tokio::time::sleep(ON_ITS_WAY).await;
+        }
+        self.index.store(Arc::new(index));
+        self.wanted.replace(wanted);
+        let is_new = |known: &WantedSpace| before.iter().all(|before| before.space != known.space);
+        for WantedSpace { space, people } in known.into_iter().filter(is_new) {
+            tracing::info!(
+                "people known by the model pack {space} only: {people}. Each face is shown to that pack as well, which takes more time; \
+                 `vultus people reembed` ends that"
+            );
+        }
     }
 }

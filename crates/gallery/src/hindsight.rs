@@ -1,4 +1,5 @@
 //! What is learned about faces that were seen: who an unknown one is, and who one was not.
+use face::Embedding;
 use store::{Corrected, RegisteredVisitor, Registration, StoreError, TakenBack};
 
 use crate::{Distance, Gallery, PersonName};
@@ -17,6 +18,8 @@ pub enum Unlike {
     Far(Distance),
     /// The face is too much like one of which somebody said that it is not that person's.
     Refuted,
+    /// That person is known by another pack only, of which the visitor has no face: there is no telling.
+    Incomparable,
 }
 
 impl Gallery {
@@ -25,14 +28,15 @@ impl Gallery {
     /// # Errors
     /// When the database cannot be read.
     pub async fn unlike(&self, visitor: &str, name: &PersonName) -> Result<Option<Unlike>, StoreError> {
-        let Some(face) = self.shared.store.visitor_face(visitor, &self.shared.model).await? else { return Ok(None) };
+        let Some(face) = self.shared.store.visitor_face(visitor, self.model()).await? else { return Ok(None) };
         // Another process may have enrolled that person a moment ago.
         self.refresh_or_warn().await;
-        let near = self.index().near_to(name.as_str(), &face, self.scale());
-        Ok(near.and_then(|(distance, refuted)| match () {
-            () if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
-            () => refuted.then_some(Unlike::Refuted),
-        }))
+        let index = self.index();
+        Ok(match index.near_to(name.as_str(), &Embedding::new(face, 0.0)) {
+            Some((distance, _)) if distance > Distance::new(SAME) => Some(Unlike::Far(distance)),
+            Some((_, refuted)) => refuted.then_some(Unlike::Refuted),
+            None => index.knows(name.as_str()).then_some(Unlike::Incomparable),
+        })
     }
 
     /// Makes a visitor a person, enrolled from the best faces that were kept of the visitor and are fit to enrol. When this
@@ -43,7 +47,7 @@ impl Gallery {
     pub async fn register_visitor(&self, id: &str, name: &PersonName) -> Result<RegisteredVisitor, StoreError> {
         let registration = Registration {
             name: name.as_str(),
-            model: &self.shared.model,
+            model: self.model(),
             faces: FACES,
             quality: self.shared.gates.enrol_norm,
         };

@@ -1,30 +1,20 @@
 use std::sync::Arc;
 
+use face::{Embedding, WantedSpace};
 use store::{Person, PersonId, Profile, Version};
 
-use crate::kernel::{self, Dot};
-use crate::scale::{Distance, RawDistance, Scale};
+use crate::layer::{Entry, Layer, Near, Refuted, Space};
+use crate::scale::{Distance, RawDistance};
 
-/// Everybody enrolled, as one block of vectors that is searched from end to end: exact, and fast enough for a million
-/// people. Never changed in place; a change makes a new one.
+/// Everybody enrolled. Never changed in place; a change makes a new one.
+///
+/// In layers: first those who have templates of the space in use, then, a layer for each other known space, those who have none of the
+/// spaces before it. So everybody is in exactly one, and searched by the best that there is of that person.
 #[derive(Clone, Debug)]
 pub struct Index {
     version: Version,
-    dim: usize,
-    /// By their ids, which grow.
-    people: Vec<Entry>,
-    /// One unit vector of `dim` numbers for each of `people`: the mean of that person's templates.
-    means: Vec<f32>,
-    dot: Dot,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    id: PersonId,
-    name: Arc<str>,
-    profile: Arc<Profile>,
-    /// Faces of which somebody said that they are not this person's, one after the other.
-    refuted: Arc<[f32]>,
+    /// That of the space in use first, whether or not anybody is in it.
+    layers: Vec<Layer>,
 }
 
 /// The enrolled person nearest to a probe.
@@ -38,6 +28,8 @@ pub struct Match {
     pub distance: Distance,
     /// How near, in the model's own terms.
     pub raw: RawDistance,
+    /// The space of embeddings in which they were compared, whose `raw` is.
+    pub space: Arc<str>,
     /// The second-best person, when there are two.
     pub runner_up: Option<RunnerUp>,
     /// The face is too much like one of which somebody said that it is not this person.
@@ -53,12 +45,6 @@ pub struct RunnerUp {
     pub distance: Distance,
 }
 
-/// A template farther than this from the mean of a person's other templates is left out of the mean when there are
-/// five or more: at this distance one in a thousand strangers would still pass (the curve's point for FMR 1e-3), so it
-/// is somebody else or a useless shot. Measured on 25 people of LFW's development set with five or more photos: of
-/// strangers' photos put among them all are dropped, of their own none.
-pub(crate) const OUTLIER: f32 = 0.5437;
-
 /// A face this near to a refuted one may be of the same person: at this distance one in a thousand strangers would be.
 const SAME: f32 = 0.5437;
 
@@ -66,10 +52,13 @@ const SAME: f32 = 0.5437;
 /// bench/visitors.
 const CLEAR_MARGIN: f32 = 0.02;
 
+/// Somebody near to a probe: in which layer, and where there.
+type Found = (usize, Near);
+
 impl Index {
-    /// An index of nobody.
-    pub fn empty(dim: usize) -> Self {
-        Self { version: Version(0), dim, people: Vec::new(), means: Vec::new(), dot: kernel::best() }
+    /// An index of nobody. The first of `spaces` is the one in use; there is at least one.
+    pub(crate) fn empty(spaces: &[Arc<Space>]) -> Self {
+        Self { version: Version(0), layers: spaces.iter().map(|space| Layer::empty(Arc::clone(space))).collect() }
     }
 
     /// The gallery's version that this index holds.
@@ -77,181 +66,152 @@ impl Index {
         self.version
     }
 
-    /// Numbers in an embedding.
-    pub(crate) fn dim(&self) -> usize {
-        self.dim
-    }
-
     /// How many people can be found.
     pub fn len(&self) -> usize {
-        self.people.len()
-    }
-
-    /// Memory of the vectors that are searched, in bytes.
-    pub fn vector_bytes(&self) -> usize {
-        size_of_val(self.means.as_slice())
+        self.layers.iter().map(|layer| layer.people.len()).sum()
     }
 
     /// Whether nobody can be found.
     pub fn is_empty(&self) -> bool {
-        self.people.is_empty()
+        self.len() == 0
     }
 
-    /// Everybody who can be found, in order of registration.
+    /// Memory of the vectors that are searched, in bytes.
+    pub fn vector_bytes(&self) -> usize {
+        self.layers.iter().map(Layer::vector_bytes).sum()
+    }
+
+    /// Everybody who can be found, layer by layer in order of registration.
     pub fn people(&self) -> impl Iterator<Item = (PersonId, &Arc<str>)> {
-        self.people.iter().map(|entry| (entry.id, &entry.name))
+        self.entries().map(|entry| (entry.id, &entry.name))
     }
 
-    /// The nearest person and the second nearest. `probe` is a unit vector. `None` when nobody is enrolled, or when
-    /// the probe is of another model's length.
-    pub fn search(&self, probe: &[f32], scale: &Scale) -> Option<Match> {
-        if probe.len() != self.dim {
-            return None;
-        }
-        let (mut best, mut second) = (None, None);
-        for (at, mean) in self.means.chunks_exact(self.dim).enumerate() {
-            let candidate = Some(((self.dot)(mean, probe), at));
-            if nearer(candidate, best) {
-                second = best;
-                best = candidate;
-            } else if nearer(candidate, second) {
-                second = candidate;
+    /// The spaces beside the one in use by which people are found, with how many. A probe without a vector of one cannot find them.
+    pub fn known_elsewhere(&self) -> Vec<WantedSpace> {
+        self.beside(|number| self.layers[number].people.len())
+    }
+
+    /// The spaces in which faces have to be embedded beside the one in use: those by which people are found, and those in which faces were kept
+    /// that are not somebody's.
+    pub(crate) fn wanted(&self) -> Vec<WantedSpace> {
+        let in_space = |number: usize| self.entries().filter(|e| e.refuted.iter().any(|r| r.layer == number)).count();
+        self.beside(|number| match self.layers[number].people.len() {
+            0 => in_space(number),
+            people => people,
+        })
+    }
+
+    /// Every space but the one in use for which there are so many people, where that is not 0.
+    fn beside(&self, people: impl Fn(usize) -> usize) -> Vec<WantedSpace> {
+        let others = (1..self.layers.len()).map(|number| (number, people(number))).filter(|(_, people)| *people > 0);
+        others
+            .map(|(number, people)| WantedSpace { space: Arc::clone(&self.layers[number].space.name), people })
+            .collect()
+    }
+
+    /// The nearest person and the second nearest, over all layers. `None` when nobody is enrolled whom the probe could be compared with.
+    pub fn search(&self, probe: &Embedding) -> Option<Match> {
+        let (mut first, mut second): (Option<Found>, Option<Found>) = (None, None);
+        for (number, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.people.is_empty()) {
+            let Some(vector) = self.vector_of(probe, number) else { continue };
+            for near in layer.nearest(vector).into_iter().flatten() {
+                let is_before = |found: Option<Found>| found.is_none_or(|(_, found)| near.distance < found.distance);
+                if is_before(first) {
+                    second = first.replace((number, near));
+                } else if is_before(second) {
+                    second = Some((number, near));
+                }
             }
         }
-        // A vector that is no vector (a model that overflowed) is near to nobody.
-        let (dot, at) = best.filter(|(dot, _)| dot.is_finite())?;
-        let raw = scale.raw_of_dot(dot);
-        let runner_up = second.map(|(dot, at)| RunnerUp {
-            name: self.people[at].name.clone(),
-            distance: scale.distance(scale.raw_of_dot(dot)),
+        let (number, Near { at, raw, distance }) = first?;
+        let (space, entry) = (&self.layers[number].space.name, &self.layers[number].people[at]);
+        let runner_up = second.map(|(number, Near { at, distance, .. })| RunnerUp {
+            name: Arc::clone(&self.layers[number].people[at].name),
+            distance,
         });
-        let (distance, entry) = (scale.distance(raw), &self.people[at]);
-        let refuted = self.is_refuted(entry, probe, distance, scale);
-        Some(Match { person: entry.id, name: entry.name.clone(), distance, raw, runner_up, refuted })
+        let refuted = self.is_refuted(entry, probe, distance);
+        let (name, space) = (Arc::clone(&entry.name), Arc::clone(space));
+        Some(Match { person: entry.id, name, distance, raw, space, runner_up, refuted })
     }
 
-    /// Whether a face at this distance from a person is too much like one that is not this person's.
-    fn is_refuted(&self, entry: &Entry, probe: &[f32], distance: Distance, scale: &Scale) -> bool {
-        let dots = entry.refuted.chunks_exact(self.dim).map(|face| (self.dot)(face, probe));
-        let Some(dot) = dots.max_by(f32::total_cmp) else { return false };
-        let nearest = scale.distance(scale.raw_of_dot(dot)).value();
-        nearest < SAME && distance.value() + CLEAR_MARGIN > nearest
+    /// The probe's vector of a layer's space.
+    fn vector_of<'a>(&self, probe: &'a Embedding, layer: usize) -> Option<&'a [f32]> {
+        if layer == 0 { Some(&probe.vector) } else { probe.in_space(&self.layers[layer].space.name) }
     }
 
-    /// What the person of this name looks like, on average.
+    /// Whether a face at this distance from a person is too much like one that is not this person's. Refuted faces count in whatever
+    /// space they were kept: distances of all are on one scale.
+    fn is_refuted(&self, entry: &Entry, probe: &Embedding, distance: Distance) -> bool {
+        let between = |refuted: &Refuted| {
+            let vector = self.vector_of(probe, refuted.layer)?;
+            Some(self.layers[refuted.layer].space.scale.between(&refuted.face, vector).value())
+        };
+        let nearest = entry.refuted.iter().filter_map(between).min_by(f32::total_cmp);
+        nearest.is_some_and(|nearest| nearest < SAME && distance.value() + CLEAR_MARGIN > nearest)
+    }
+
+    /// What the person of this name looks like, on average, in the space in use; `None` also of who is known by another one only.
     pub fn face_of(&self, name: &str) -> Option<&[f32]> {
-        self.named(name).map(|at| self.mean(at))
+        let layer = self.layers.first()?;
+        layer.named(name).map(|at| layer.mean(at))
     }
 
     /// How far a face is from the person of this name, and whether it is too much like one that is not this person's. `None`
-    /// when nobody is enrolled by that name, or the face is of another model's length.
-    pub(crate) fn near_to(&self, name: &str, face: &[f32], scale: &Scale) -> Option<(Distance, bool)> {
-        let at = self.named(name).filter(|_| face.len() == self.dim)?;
-        let distance = scale.between(self.mean(at), face);
-        Some((distance, self.is_refuted(&self.people[at], face, distance, scale)))
+    /// when nobody is enrolled by that name, or the face is not there in the space by which that person is known.
+    pub(crate) fn near_to(&self, name: &str, face: &Embedding) -> Option<(Distance, bool)> {
+        let mut layers = self.layers.iter().enumerate();
+        let (number, at) = layers.find_map(|(number, layer)| Some((number, layer.named(name)?)))?;
+        let layer = &self.layers[number];
+        let vector = self.vector_of(face, number).filter(|vector| vector.len() == layer.space.dim)?;
+        let distance = layer.near(at, vector).distance;
+        Some((distance, self.is_refuted(&layer.people[at], face, distance)))
     }
 
-    fn named(&self, name: &str) -> Option<usize> {
-        self.people.iter().position(|entry| &*entry.name == name)
+    /// Whether somebody of this name can be found, by whatever space.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| layer.named(name).is_some())
     }
 
-    fn mean(&self, at: usize) -> &[f32] {
-        &self.means[at * self.dim..(at + 1) * self.dim]
-    }
-
-    /// This index with one person put in, replaced, or (with no usable template) taken out.
-    pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>, scale: &Scale) {
-        let mean = person.and_then(|person| mean_template(person, self.dim, scale).map(|mean| (person, mean)));
-        match (self.place(id), mean) {
-            (Ok(at), Some((person, mean))) => {
-                self.people[at] = Entry::of(person, self.dim);
-                self.means[at * self.dim..(at + 1) * self.dim].copy_from_slice(&mean);
-            }
-            (Err(at), Some((person, mean))) => {
-                self.people.insert(at, Entry::of(person, self.dim));
-                self.means.splice(at * self.dim..at * self.dim, mean);
-            }
-            (Ok(at), None) => {
-                self.people.remove(at);
-                self.means.drain(at * self.dim..(at + 1) * self.dim);
-            }
-            (Err(_), None) => {}
+    /// This index with one person put in, replaced, moved to another layer, or (with no usable template) taken out.
+    pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>) {
+        let home = person.and_then(|person| {
+            let by_layer = |(number, layer): (usize, &Layer)| Some((number, layer.mean_template(person)?));
+            let (number, mean) = self.layers.iter().enumerate().find_map(by_layer)?;
+            Some((number, mean, self.entry_of(person)))
+        });
+        let here = home.as_ref().map(|(number, ..)| *number);
+        let others = self.layers.iter_mut().enumerate().filter(|(number, _)| here != Some(*number));
+        others.for_each(|(_, layer)| layer.remove(id));
+        if let Some((number, mean, entry)) = home {
+            self.layers[number].put(entry, &mean);
         }
     }
 
-    /// Adds a person whose id is higher than all others.
-    pub(crate) fn add(&mut self, person: &Person, scale: &Scale) {
-        if let Some(mean) = mean_template(person, self.dim, scale) {
-            self.people.push(Entry::of(person, self.dim));
-            self.means.extend_from_slice(&mean);
+    fn entry_of(&self, person: &Person) -> Entry {
+        let refuted = person.refuted.iter().filter_map(|refuted| {
+            let fits = |layer: &Layer| layer.space.name == refuted.model && layer.space.dim == refuted.embedding.len();
+            let layer = self.layers.iter().position(fits)?;
+            Some(Refuted { layer, face: refuted.embedding.clone() })
+        });
+        Entry {
+            id: person.id,
+            name: person.name.as_str().into(),
+            profile: Arc::new(person.profile.clone()),
+            refuted: refuted.collect(),
         }
     }
 
     /// Groups, validity and the like of somebody who can be found.
     pub fn profile(&self, id: PersonId) -> Option<Arc<Profile>> {
-        self.place(id).ok().map(|at| Arc::clone(&self.people[at].profile))
+        let found = self.layers.iter().find_map(|layer| Some(&layer.people[layer.place(id).ok()?]));
+        found.map(|entry| Arc::clone(&entry.profile))
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {
         self.version = version;
     }
 
-    /// Where somebody is, or would have to be put.
-    fn place(&self, id: PersonId) -> Result<usize, usize> {
-        self.people.binary_search_by_key(&id, |entry| entry.id)
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.layers.iter().flat_map(|layer| &layer.people)
     }
-}
-
-impl Entry {
-    fn of(person: &Person, dim: usize) -> Self {
-        let refuted = person.refuted.iter().filter(|face| face.len() == dim);
-        Self {
-            id: person.id,
-            name: person.name.as_str().into(),
-            profile: Arc::new(person.profile.clone()),
-            refuted: refuted.flatten().copied().collect(),
-        }
-    }
-}
-
-fn nearer(a: Option<(f32, usize)>, b: Option<(f32, usize)>) -> bool {
-    match (a, b) {
-        (Some((a, _)), Some((b, _))) => a > b,
-        (a, _) => a.is_some(),
-    }
-}
-
-/// The mean of a person's unit templates, of unit length: measured better than the nearest of them (98.3 % of probes
-/// named right against 98.1 %, and half the strangers wrongly named). `None` without a template of `dim` numbers.
-fn mean_template(person: &Person, dim: usize, scale: &Scale) -> Option<Vec<f32>> {
-    let templates: Vec<&[f32]> =
-        person.templates.iter().map(|t| t.embedding.as_slice()).filter(|t| t.len() == dim).collect();
-    let sum = sum_of(&templates, dim);
-    if templates.len() < 5 {
-        return unit(sum);
-    }
-    let dot = kernel::best();
-    let fits = |template: &&[f32]| {
-        let others = unit(sum.iter().zip(template.iter()).map(|(all, own)| all - own).collect());
-        others.is_none_or(|mean| scale.distance(scale.raw_of_dot(dot(&mean, template))).value() <= OUTLIER)
-    };
-    let kept: Vec<&[f32]> = templates.iter().copied().filter(fits).collect();
-    // When most of them disagree there is no telling who is the stranger.
-    if kept.len() * 2 <= templates.len() { unit(sum) } else { unit(sum_of(&kept, dim)) }
-}
-
-fn sum_of(templates: &[&[f32]], dim: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; dim];
-    for template in templates {
-        sum.iter_mut().zip(template.iter()).for_each(|(s, v)| *s += v);
-    }
-    sum
-}
-
-fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
-    let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
-    (norm > 1e-6).then(|| {
-        vector.iter_mut().for_each(|v| *v /= norm);
-        vector
-    })
 }

@@ -1,6 +1,6 @@
 //! Who is enrolled: from embeddings to names.
 //!
-//! Lives here: the search index and its kernels (`index`, `kernel`), the distance scale of the contract (`scale`) and
+//! Lives here: the search index and its kernels and its layers (`index`, `layer`, `kernel`), the distance scale of the contract (`scale`) and
 //! its false match rates (`fmr`), how strictly people are recognised (`strictness`), the
 //! in-memory gallery that follows the database (`gallery`), what makes a photo fit to enrol (`enrol`), what is learned about
 //! faces that were seen (`hindsight`), and a text fit to be read (`printable`).
@@ -15,6 +15,7 @@ mod gallery;
 mod hindsight;
 mod index;
 mod kernel;
+mod layer;
 mod printable;
 mod scale;
 mod strictness;
@@ -22,10 +23,9 @@ mod strictness;
 pub use enrol::{Candidate, Company, EnrolPolicy, Finding, Likeness, Other, PersonName, Weight};
 pub use error::EnrolError;
 pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, distance_at, fmr_at};
-pub use gallery::{Enrolled, Gallery};
+pub use gallery::{Enrolled, Gallery, NewFace};
 pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};
-pub use kernel::{Dot, best as best_dot};
 pub use printable::printable;
 pub use scale::{Distance, RawDistance, Scale};
 pub use store::Version;

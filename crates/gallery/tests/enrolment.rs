@@ -51,7 +51,7 @@ async fn measure_rules() {
     let (mut engine, installed) = engine();
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(&format!("sqlite:{}", home.path().join("vultus.db").display())).await.unwrap();
-    let gallery = Gallery::load(store, &installed.pack).await.unwrap();
+    let gallery = Gallery::load(store, &installed.pack, &Catalog::builtin()).await.unwrap();
 
     let (mut photos, mut unusable, mut refused, mut clean) = (0, 0, 0, 0);
     let mut counts: BTreeMap<&str, Count> = BTreeMap::new();

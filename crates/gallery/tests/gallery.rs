@@ -17,7 +17,7 @@ fn embedding(axis: usize, lean: f32, towards: usize) -> Embedding {
     let mut vector = vec![0.0; pack().embedder.dim];
     vector[axis] = (1.0 - lean * lean).sqrt();
     vector[towards] = lean;
-    Embedding { vector, norm: 4.0 }
+    Embedding::new(vector, 4.0)
 }
 
 fn name(text: &str) -> PersonName {
@@ -36,7 +36,7 @@ impl Place {
     /// A gallery of its own on the shared database, as another process would have it.
     async fn open(&self) -> Gallery {
         let url = format!("sqlite:{}", self.folder.path().join("vultus.db").display());
-        Gallery::load(Store::open(&url).await.unwrap(), &pack()).await.unwrap()
+        Gallery::load(Store::open(&url).await.unwrap(), &pack(), &Catalog::builtin()).await.unwrap()
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_probe_of_another_models_length_matches_nobody() {
     let place = Place::new();
     let gallery = place.open().await;
     gallery.enrol(&name("katya"), &[embedding(0, 0.0, 1)]).await.unwrap();
-    assert_eq!(gallery.search(&Embedding { vector: vec![1.0; 128], norm: 4.0 }), None);
+    assert_eq!(gallery.search(&Embedding::new(vec![1.0; 128], 4.0)), None);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ fn pack() -> Pack {
 fn embedding(axis: usize) -> Embedding {
     let mut vector = vec![0.0; pack().embedder.dim];
     vector[axis] = 1.0;
-    Embedding { vector, norm: 4.0 }
+    Embedding::new(vector, 4.0)
 }
 
 async fn enrol(gallery: &Gallery, axis: usize) {
@@ -37,7 +37,7 @@ async fn database() -> Option<Database> {
 }
 
 async fn following(database: &Database) -> Gallery {
-    let gallery = Gallery::load(database.open().await, &pack()).await.unwrap();
+    let gallery = Gallery::load(database.open().await, &pack(), &Catalog::builtin()).await.unwrap();
     let follower = gallery.clone();
     tokio::spawn(async move { follower.follow().await });
     gallery
@@ -95,7 +95,7 @@ async fn a_node_that_was_cut_off_reads_what_it_missed_and_nothing_else() {
     let Some(database) = database().await else { return };
     let one = following(&database).await;
     enrol(&one, 0).await;
-    let other = Gallery::load(database.open().await, &pack()).await.unwrap();
+    let other = Gallery::load(database.open().await, &pack(), &Catalog::builtin()).await.unwrap();
     // While nobody follows for the other.
     for axis in 1..40 {
         enrol(&one, axis).await;

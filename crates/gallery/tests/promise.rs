@@ -95,7 +95,7 @@ impl Distances {
     async fn measure(people: Vec<Shown>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
-        let gallery = Gallery::load(store, &pack()).await.unwrap();
+        let gallery = Gallery::load(store, &pack(), &Catalog::builtin()).await.unwrap();
         let enrol_norm = gallery.gates().enrol_norm;
         let people: Vec<_> = people.into_iter().filter(|shown| !shown.enrolled(enrol_norm).is_empty()).collect();
         for shown in &people {

@@ -6,6 +6,7 @@ use crate::error::ModelsError;
 use crate::pack::{InstalledPack, ModelFile};
 use crate::rewrite;
 use crate::validate::base_name;
+use crate::verify;
 
 /// The folder that holds what was installed: `{root}/{package}/{file}`, rewritten models beside their originals, and
 /// `{root}/.staging` for what is on its way. Safe to delete as a whole; `vultus models pull` brings it back.
@@ -25,17 +26,24 @@ impl Cache {
         &self.root
     }
 
-    /// The files of a pack, the rewritten ones where there are any. Cheap: looks at existence and size, reads no file. Models beside
+    /// The files of a pack, the rewritten ones where there are any. Cheap: looks at existence and size, and reads only local files that have a
+    /// sha256. Models beside
     /// the main path may be missing: only who wants to use one needs it.
     ///
     /// # Errors
-    /// No such pack, or a file of it is missing or incomplete.
+    /// No such pack, a file of it is missing or incomplete, or a local one has not the sha256 that models.toml gives it: nothing
+    /// else would look at that.
     pub fn installed(&self, catalog: &Catalog, pack: &str) -> Result<InstalledPack, ModelsError> {
         let entry = catalog.pack(pack)?;
         let name = if pack == "default" { "" } else { pack };
         let place = |role: &str, file| {
-            let path = self.present(file, &format!("the {role} of pack `{pack}`"), name)?;
-            Ok(rewrite::ready(self, file).unwrap_or(path))
+            let what = format!("the {role} of pack `{pack}`");
+            let path = self.present(file, &what, name)?;
+            match (rewrite::ready(self, file), file.rewrite.filter(|kind| kind.is_needed())) {
+                (Some(rewritten), _) => Ok(rewritten),
+                (None, None) => Ok(path),
+                (None, Some(_)) => Err(ModelsError::NotConverted { what, path, name: name.to_owned() }),
+            }
         };
         Ok(InstalledPack {
             detector: place("detector", &entry.detector.file)?,
@@ -94,7 +102,10 @@ impl Cache {
         let path = self.path(file);
         let found = path.metadata().ok().filter(std::fs::Metadata::is_file);
         match (found, &file.local) {
-            (Some(_), Some(_)) => Ok(path),
+            (Some(_), Some(local)) => {
+                verify::local(local, &file.sha256, |_| ())?;
+                Ok(path)
+            }
             (Some(found), None) if found.len() == file.size => Ok(path),
             (_, Some(_)) => Err(ModelsError::LocalMissing { what: what.to_owned(), path }),
             (_, None) => Err(ModelsError::NotInstalled { what: what.to_owned(), path, name: name.to_owned() }),

@@ -82,6 +82,9 @@ pub enum ModelsError {
         /// The name to give to `vultus models pull`; empty where a plain pull brings it.
         name: String,
     },
+    /// No pack of the catalogue makes such embeddings.
+    #[error("no known model pack makes embeddings of `{0}`: add it to models.toml")]
+    NoSuchSpace(String),
     /// A file that a user's models.toml names by path is not there.
     #[error("{what} should be {}, which is not there: put it there or correct `local` in models.toml", path.display())]
     LocalMissing {
@@ -89,6 +92,19 @@ pub enum ModelsError {
         what: String,
         /// The path that models.toml names.
         path: PathBuf,
+    },
+    /// A file that a user's models.toml names by path is another one than its sha256 says.
+    #[error(
+        "{} is not the file that models.toml means (sha256 {found} instead of {expected}): put the right one there, or correct \
+         `sha256`", path.display()
+    )]
+    WrongLocal {
+        /// The path that models.toml names.
+        path: PathBuf,
+        /// The sha256 that it gives.
+        expected: String,
+        /// The sha256 of what is there.
+        found: String,
     },
     /// npm is needed and not found.
     #[error(
@@ -219,6 +235,32 @@ pub enum ModelsError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file of the catalogue is in the cache, and what it becomes at install is not.
+    #[error("{what} is not ready to run ({} was not converted): run `vultus models pull{}`", path.display(), argument(name))]
+    NotConverted {
+        /// What the file is for.
+        what: String,
+        /// The file that should have been converted.
+        path: PathBuf,
+        /// The name to give to `vultus models pull`; empty where a plain pull makes it.
+        name: String,
+    },
+    /// A file that only runs converted cannot be.
+    #[error("{what} cannot be used, {} was not converted: {problem}; if it is a file of your own, it is of a kind that is not known", path.display())]
+    Unconvertible {
+        /// What the file is for.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// Why it was not converted.
+        problem: String,
+    },
+    /// The bytes are not a model of dlib.
+    #[error("this is not a model of dlib that is known: {problem}")]
+    NotDlib {
+        /// What is wrong.
+        problem: String,
     },
     /// The bytes are not an ONNX model.
     #[error("this is not an ONNX model: {problem}")]

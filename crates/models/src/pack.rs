@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::detector::DetectorModel;
 use crate::error::ModelsError;
 
 /// A set of models that work together: detector, landmarks and embedder, with everything that must be known to feed and
@@ -33,6 +34,11 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// The space in which its embeddings lie: the name under which templates are stored.
+    pub fn space(&self) -> &str {
+        if self.embedder.space.is_empty() { &self.name } else { &self.embedder.space }
+    }
+
     /// The pack's files with the key of each in the catalogue: first those of the main path.
     pub(crate) fn files(&self) -> Vec<(&'static str, &ModelFile)> {
         let landmark = self.landmark.iter().map(|model| ("landmark", &model.file));
@@ -64,16 +70,40 @@ pub struct ModelFile {
     pub size: u64,
     /// Where a local file lies. A relative path in models.toml is relative to that file's folder.
     pub local: Option<PathBuf>,
-    /// What is done to the file when it is installed, so that it runs faster.
+    /// What is done to the file when it is installed, so that it runs, or runs faster.
     pub rewrite: Option<Rewrite>,
 }
 
-/// A change of a model's graph that leaves its outputs as they are and makes it faster.
+/// What is done to a model when it is installed; its outputs stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
-    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]).
+    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]): its outputs stay as they are, and it is faster.
     PreluF32,
+    /// Inputs and outputs lose their fixed sizes, so that a network without layers of a fixed size takes a picture of any
+    /// ([`crate::onnx::free_sizes`]).
+    AnySize,
+    /// A network of dlib becomes ONNX ([`crate::dlib::to_onnx`]), without which it cannot be used.
+    DlibOnnx,
+}
+
+impl Rewrite {
+    /// Whether the original is of no use by itself.
+    pub(crate) fn is_needed(self) -> bool {
+        match self {
+            Self::PreluF32 | Self::AnySize => false,
+            Self::DlibOnnx => true,
+        }
+    }
+
+    /// Its name in a catalogue and in the name of the rewritten file.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::PreluF32 => "prelu-f32",
+            Self::AnySize => "any-size",
+            Self::DlibOnnx => "dlib-onnx",
+        }
+    }
 }
 
 /// What a model wants to be fed: a picture of `width` × `height` pixels whose values are (pixel − `mean`) × `scale`,
@@ -131,39 +161,6 @@ pub enum Channels {
     Bgr,
     /// One plane of luma.
     Grey,
-}
-
-/// The model that finds faces.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DetectorModel {
-    /// The model.
-    pub file: ModelFile,
-    /// How its output is read.
-    pub kind: DetectorKind,
-    /// How it is fed.
-    pub input: Input,
-    /// Boxes scored below this, 0–1, are no faces.
-    pub min_score: f32,
-    /// Of two boxes that overlap by more than this (intersection over union, 0–1) the better one stays.
-    pub nms_iou: f32,
-}
-
-/// How a detector's output is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DetectorKind {
-    /// Scores 1×N×2 and normalised corners 1×N×4.
-    Ultraface,
-}
-
-impl DetectorKind {
-    /// Whether it finds the five points of a face as well, so that a pack needs no landmark model.
-    pub fn gives_points(self) -> bool {
-        match self {
-            Self::Ultraface => false,
-        }
-    }
 }
 
 /// The model that finds the points of a face.
@@ -259,7 +256,7 @@ pub struct EmbedderModel {
     /// How many numbers an embedding has.
     pub dim: usize,
     /// Where five points of the face belong in the chip, in pixels: left eye, right eye, nose, left and right corner of
-    /// the mouth, as seen.
+    /// the mouth, as seen; for a kind with an aligner of its own, that aligner's points.
     #[serde(deserialize_with = "five_points")]
     pub template: [[f32; 2]; 5],
     /// How two embeddings are compared.
@@ -267,7 +264,8 @@ pub struct EmbedderModel {
     /// Points (raw distance, distance on the contract's scale), both rising; empty where none was measured yet.
     #[serde(default)]
     pub curve: Vec<[f32; 2]>,
-    /// How good a shot must be.
+    /// How good a shot must be; without it, nothing is refused for its norm.
+    #[serde(default)]
     pub gates: Gates,
 }
 
@@ -278,6 +276,19 @@ pub enum EmbedderKind {
     /// A chip: the picture warped by the similarity that takes the five points to `template`.
     #[default]
     Chip,
+    /// As dlib does: the aligner is its shape predictor of five points, which take the place of those of the pack's landmarks,
+    /// and the chip is taken from a pyramid of the picture.
+    Dlib,
+}
+
+impl EmbedderKind {
+    /// Whether it finds the points by which it aligns the face with a model of its own.
+    pub(crate) fn has_aligner(self) -> bool {
+        match self {
+            Self::Chip => false,
+            Self::Dlib => true,
+        }
+    }
 }
 
 /// How two embeddings are compared.
@@ -288,6 +299,16 @@ pub enum DistanceKind {
     Cosine,
     /// The raw distance is the length of the difference.
     L2,
+}
+
+impl DistanceKind {
+    /// Its name in a catalogue.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::L2 => "l2",
+        }
+    }
 }
 
 /// How good a shot must be. The norm is the length of the embedder's raw output, its own measure of quality; it holds for
@@ -307,6 +328,13 @@ pub struct Gates {
     pub min_recognise_px: u32,
     /// A box narrower than this many pixels is not enrolled.
     pub min_enrol_px: u32,
+}
+
+impl Default for Gates {
+    /// For an embedder whose norms were never measured: they refuse nothing.
+    fn default() -> Self {
+        Self { drop_norm: 0.0, vote_norm: 0.0, enrol_norm: 0.0, warn_norm: 0.0, min_recognise_px: 32, min_enrol_px: 64 }
+    }
 }
 
 /// A pack whose files are on this machine, with the files to load: the rewritten one where there is one.

@@ -10,9 +10,10 @@ use crate::catalog::{Catalog, Package};
 use crate::client;
 use crate::error::ModelsError;
 use crate::hash::{self, CopyError};
-use crate::pack::ModelFile;
+use crate::pack::{ModelFile, Rewrite};
 use crate::rewrite;
 use crate::validate::base_name;
+use crate::verify;
 
 /// Compares a rewritten model (second) with its original (first): an error says in words how they differ, and the original
 /// is used.
@@ -168,16 +169,10 @@ impl Run<'_> {
         if !local.is_file() {
             return Err(ModelsError::LocalMissing { what: what.to_owned(), path: local.clone() });
         }
-        if file.sha256.is_empty() {
-            return Ok(());
-        }
-        let found = self.sha256(local)?;
-        if found == file.sha256 {
-            return Ok(());
-        }
-        let name = local.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let problem = format!("sha256 {found} instead of {}", file.sha256);
-        Err(ModelsError::WrongFile { name, from: local.clone(), problem })
+        let name = local.file_name().unwrap_or_default().to_string_lossy();
+        let total = local.metadata().map_or(0, |found| found.len());
+        let mut bar = Bar { progress: self.progress, what: &name, step: Step::Checking, done: 0, total };
+        verify::local(local, &file.sha256, |bytes| bar.add(bytes))
     }
 
     fn install_package(&mut self, key: &str, package: &Package, items: &[Item]) -> Result<(), ModelsError> {
@@ -281,31 +276,32 @@ impl Run<'_> {
     }
 
     fn rewrite(&mut self, what: &str, file: &ModelFile) -> Result<(), ModelsError> {
-        let Some(target) = rewrite::target(self.cache, file) else { return Ok(()) };
+        let Some((kind, target)) = file.rewrite.zip(rewrite::target(self.cache, file)) else { return Ok(()) };
         if let Some(record) = rewrite::record(&target, file)
             && hash::matches(&target, &record.rewritten, |_| ())
         {
             return Ok(());
         }
         (self.progress)(Progress { what, step: Step::Rewriting, done: 0, total: 0 });
-        match rewrite::install(self.cache, file, &target, self.request.check)? {
+        let original = self.cache.path(file);
+        match rewrite::install(self.cache, file, kind, &target, self.request.check)? {
             Ok(()) => self.pulled.installed.push(target),
+            Err(problem) if kind.is_needed() => {
+                return Err(ModelsError::Unconvertible { what: what.to_owned(), path: original, problem });
+            }
             Err(reason) => {
-                let original = self.cache.path(file);
+                let follows = match kind {
+                    Rewrite::PreluF32 => "stays slower",
+                    Rewrite::AnySize => "takes pictures of one size only",
+                    Rewrite::DlibOnnx => "cannot be used",
+                };
                 self.pulled.warnings.push(format!(
-                    "{what} was not rewritten and stays slower: {} is used as it is ({reason})",
+                    "{what} was not rewritten and {follows}: {} is used as it is ({reason})",
                     original.display()
                 ));
             }
         }
         Ok(())
-    }
-
-    fn sha256(&mut self, file: &Path) -> Result<String, ModelsError> {
-        let what = file.file_name().unwrap_or_default().to_string_lossy();
-        let total = file.metadata().map_or(0, |found| found.len());
-        let mut bar = Bar { progress: self.progress, what: &what, step: Step::Checking, done: 0, total };
-        hash::of_file(file, |bytes| bar.add(bytes)).map_err(|source| ModelsError::reading(file, source))
     }
 }
 

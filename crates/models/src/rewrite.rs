@@ -1,5 +1,5 @@
-//! Rewritten models in the cache: `{stem}.prelu-f32.onnx` beside the original, and a record beside that of what it was made
-//! from. A rewritten file without a record that fits is as good as none, and the original is used.
+//! Rewritten models in the cache: `{stem}.{rewrite}.onnx` beside the original, and a record beside that of what
+//! it was made from. A rewritten file without a record that fits is as good as none, and the original is used if it can be.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::cache::Cache;
+use crate::dlib;
 use crate::error::ModelsError;
 use crate::hash;
 use crate::onnx;
@@ -38,13 +39,13 @@ pub(crate) fn ready(cache: &Cache, file: &ModelFile) -> Option<PathBuf> {
 
 /// Where the file's rewritten form goes, where it has one.
 pub(crate) fn target(cache: &Cache, file: &ModelFile) -> Option<PathBuf> {
-    let Rewrite::PreluF32 = file.rewrite?;
+    let kind = file.rewrite?.key();
     let original = cache.path(file);
     let stem = original.file_stem()?.to_string_lossy();
     Some(match file.local {
         // Two local files may share a name, and their folders are not ours to write to.
-        Some(_) => cache.root().join(LOCAL).join(format!("{stem}-{}.prelu-f32.onnx", &file.sha256[..16])),
-        None => original.with_file_name(format!("{stem}.prelu-f32.onnx")),
+        Some(_) => cache.root().join(LOCAL).join(format!("{stem}-{}.{kind}.onnx", &file.sha256[..16])),
+        None => original.with_file_name(format!("{stem}.{kind}.onnx")),
     })
 }
 
@@ -54,24 +55,32 @@ pub(crate) fn record(path: &Path, file: &ModelFile) -> Option<Record> {
     toml::from_str(&text).ok().filter(|record: &Record| record.revision == REVISION && record.original == file.sha256)
 }
 
-/// Rewrites the installed `original` to `target` if `check` finds both equal.
+/// Makes the rewritten form of the installed original at `target`, if `check` finds both equal where both can be run.
 ///
 /// # Errors
-/// `Ok(Err(reason))` where the original must do; an error where the cache cannot be read or written.
+/// `Ok(Err(reason))` where there is none and the original has to do, if it can; an error where the cache cannot be read or written.
 pub(crate) fn install(
     cache: &Cache,
     file: &ModelFile,
+    kind: Rewrite,
     target: &Path,
     check: &Check<'_>,
 ) -> Result<Result<(), String>, ModelsError> {
     let original = cache.path(file);
     let bytes = std::fs::read(&original).map_err(|source| ModelsError::reading(&original, source))?;
-    let rewritten = match onnx::rewrite_prelu(&bytes) {
+    let rewritten = match kind {
+        Rewrite::PreluF32 => onnx::rewrite_prelu(&bytes),
+        Rewrite::AnySize => onnx::free_sizes(&bytes),
+        Rewrite::DlibOnnx => dlib::to_onnx(&bytes),
+    };
+    let rewritten = match rewritten {
         Ok(rewritten) => rewritten,
         Err(error) => return Ok(Err(error.to_string())),
     };
     let unfinished = atomic::written(cache, &rewritten)?;
-    if let Err(reason) = check(&original, unfinished.path()) {
+    if !kind.is_needed()
+        && let Err(reason) = check(&original, unfinished.path())
+    {
         return Ok(Err(reason));
     }
     let record = Record {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{Catalog, PHOTOS, Package, RUNTIME, Registry, WheelTags};
+use crate::detector::DetectorModel;
 use crate::pack::{Channels, EmbedderModel, Gates, Input, ModelFile, Pack, SideModel, SideRole};
 
 /// The first thing found wrong: a dotted TOML key, and a phrase that follows it.
@@ -32,6 +33,7 @@ pub(crate) fn catalog(catalog: &Catalog) -> Checked {
             file(&format!("packs.{name}.{}", key_of(role)), model, catalog, &mut installed)?;
         }
     }
+    spaces(&catalog.packs)?;
     let others = [("runtimes", &catalog.runtimes), ("photos", &catalog.photos)];
     for (table, (name, entry)) in
         others.into_iter().flat_map(|(table, files)| files.iter().map(move |entry| (table, entry)))
@@ -39,6 +41,24 @@ pub(crate) fn catalog(catalog: &Catalog) -> Checked {
         let key = format!("{table}.{name}");
         file(&key, entry, catalog, &mut installed)?;
         ensure(entry.rewrite.is_none(), format!("{key}.rewrite"), "only applies to the models of a pack")?;
+    }
+    Ok(())
+}
+
+/// Packs of one space compare each other's embeddings.
+fn spaces(packs: &BTreeMap<String, Pack>) -> Checked {
+    let mut first = BTreeMap::<&str, (&String, &EmbedderModel)>::new();
+    for (name, Pack { embedder, .. }) in packs {
+        let (other, of_other) = first.entry(&embedder.space).or_insert((name, embedder));
+        let agree = (of_other.dim, of_other.distance) == (embedder.dim, embedder.distance);
+        let told = |embedder: &EmbedderModel| format!("{} numbers and `{}`", embedder.dim, embedder.distance.key());
+        let problem = format!(
+            "is `{}`, as that of pack `{other}`, but this pack has {} and that one {}: give it a space of its own",
+            embedder.space,
+            told(embedder),
+            told(of_other)
+        );
+        ensure(agree, format!("packs.{name}.embedder.space"), problem)?;
     }
     Ok(())
 }
@@ -89,22 +109,32 @@ fn pack(at: &str, name: &str, pack: &Pack) -> Checked {
         at,
         "must be letters, digits and . _ - only, and neither `runtime` nor `photos`",
     )?;
-    let detector = &pack.detector;
-    input(&format!("{at}.detector.input"), &detector.input)?;
-    ensure(is_share(detector.min_score), format!("{at}.detector.min_score"), "must be from 0 to 1")?;
-    ensure(is_share(detector.nms_iou), format!("{at}.detector.nms_iou"), "must be from 0 to 1")?;
+    detector(&format!("{at}.detector"), &pack.detector)?;
     match &pack.landmark {
         Some(landmark) => input(&format!("{at}.landmark.input"), &landmark.input)?,
         None => ensure(
-            detector.kind.gives_points(),
+            pack.detector.kind.gives_points(),
             format!("{at}.landmark"),
-            "is missing: a detector of this kind finds no points",
+            format!("is missing: a detector of kind `{}` finds no points", pack.detector.kind.key()),
         )?,
     }
     for (role, model) in &pack.side {
         side(&format!("{at}.side.{}", role.key()), *role, model)?;
     }
     embedder(&format!("{at}.embedder"), &pack.embedder)
+}
+
+fn detector(at: &str, detector: &DetectorModel) -> Checked {
+    input(&format!("{at}.input"), &detector.input)?;
+    let (kind, step) = (detector.kind.key(), detector.kind.step());
+    let fits = detector.input.width.is_multiple_of(step) && detector.input.height.is_multiple_of(step);
+    ensure(
+        fits,
+        format!("{at}.input"),
+        format!("needs a width and a height that are multiples of {step} for `{kind}`"),
+    )?;
+    ensure(is_share(detector.min_score), format!("{at}.min_score"), "must be from 0 to 1")?;
+    ensure(is_share(detector.nms_iou), format!("{at}.nms_iou"), "must be from 0 to 1")
 }
 
 fn side(at: &str, role: SideRole, model: &SideModel) -> Checked {
@@ -131,9 +161,15 @@ fn side(at: &str, role: SideRole, model: &SideModel) -> Checked {
 
 fn embedder(at: &str, embedder: &EmbedderModel) -> Checked {
     input(&format!("{at}.input"), &embedder.input)?;
+    let (has, needs) = (embedder.aligner.is_some(), embedder.kind.has_aligner());
+    let problem = if needs { "is missing: this kind finds points of its own" } else { "does not apply to this kind" };
+    ensure(has == needs, format!("{at}.aligner"), problem)?;
+    let square = embedder.input.width == embedder.input.height && embedder.input.channels == Channels::Rgb;
+    ensure(!needs || square, format!("{at}.input"), "must be square and `rgb` for this kind")?;
     let is_named = embedder.space.is_empty() || is_file_name(&embedder.space);
     ensure(is_named, format!("{at}.space"), "must be letters, digits and . _ - only")?;
-    ensure(embedder.dim > 0, format!("{at}.dim"), "must be the count of numbers in an embedding, at least 1")?;
+    let is_possible = (1..=MOST_NUMBERS).contains(&embedder.dim);
+    ensure(is_possible, format!("{at}.dim"), "must be the count of numbers in an embedding, from 1 to 8192")?;
     let finite = embedder.template.iter().flatten().all(|coordinate| coordinate.is_finite());
     ensure(finite, format!("{at}.template"), "must hold finite numbers")?;
     curve(&format!("{at}.curve"), &embedder.curve)?;
@@ -159,8 +195,15 @@ fn gates(at: &str, gates: &Gates) -> Checked {
     ensure(gates.min_recognise_px <= gates.min_enrol_px, at, "needs min_recognise_px ≤ min_enrol_px")
 }
 
+/// Pixels of a side of a model's input.
+const MOST_PIXELS: u32 = 4096;
+
+/// Numbers of an embedding.
+const MOST_NUMBERS: usize = 8192;
+
 fn input(at: &str, input: &Input) -> Checked {
-    ensure(input.width > 0 && input.height > 0, at, "needs a width and a height of 1 or more")?;
+    let sides = [input.width, input.height];
+    ensure(sides.iter().all(|side| (1..=MOST_PIXELS).contains(side)), at, "needs a width and a height from 1 to 4096")?;
     for (key, numbers) in [("mean", &input.mean), ("scale", &input.scale)] {
         let fits = input.channels != Channels::Grey || numbers.numbers().len() == 1;
         ensure(fits, format!("{at}.{key}"), "must be a single number: the input has one channel")?;

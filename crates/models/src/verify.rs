@@ -36,7 +36,8 @@ pub enum State {
 }
 
 /// Reads every file of the named packs (or [`crate::RUNTIME`], [`crate::PHOTOS`]) and compares its sha256 with the
-/// catalogue's, that of a rewritten model with the one noted when it was made. Licence texts are not looked at. Changes nothing.
+/// catalogue's, that of a rewritten model with the one noted when it was made. A model that only runs rewritten is missing where it was
+/// not. Licence texts are not looked at. Changes nothing.
 ///
 /// # Errors
 /// An unknown name, no inference library for this machine, or a file that is there and cannot be read.
@@ -53,12 +54,27 @@ pub fn verify(catalog: &Catalog, cache: &Cache, names: &[&str]) -> Result<Vec<Fi
 fn verify_file(cache: &Cache, file: &ModelFile, what: &str, states: &mut Vec<FileState>) -> Result<(), ModelsError> {
     let original = cache.path(file);
     states.push(FileState { state: state_of(&original, &file.sha256)?, path: original, what: what.to_owned() });
-    let rewritten = rewrite::target(cache, file).and_then(|path| Some((rewrite::record(&path, file)?, path)));
-    if let Some((record, path)) = rewritten {
-        let state = state_of(&path, &record.rewritten)?;
-        states.push(FileState { path, what: format!("{what}, rewritten"), state });
-    }
+    let Some((kind, path)) = file.rewrite.zip(rewrite::target(cache, file)) else { return Ok(()) };
+    let state = match rewrite::record(&path, file) {
+        Some(record) => state_of(&path, &record.rewritten)?,
+        None if kind.is_needed() => State::Missing,
+        None => return Ok(()),
+    };
+    states.push(FileState { path, what: format!("{what}, rewritten"), state });
     Ok(())
+}
+
+/// That a user's own file is the one that models.toml means, where that gives its sha256. `progress` is told of bytes read.
+///
+/// # Errors
+/// Another file, or one that cannot be read.
+pub(crate) fn local(path: &Path, expected: &str, progress: impl FnMut(u64)) -> Result<(), ModelsError> {
+    if expected.is_empty() {
+        return Ok(());
+    }
+    let found = hash::of_file(path, progress).map_err(|source| ModelsError::reading(path, source))?;
+    let expected = expected.to_owned();
+    if found == expected { Ok(()) } else { Err(ModelsError::WrongLocal { path: path.to_owned(), expected, found }) }
 }
 
 /// A local file for which the catalogue has no sha256 only needs to be there.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use models::{Catalog, Channels, DistanceKind, ModelsError, Rewrite, SideRole};
+use models::{Cache, Catalog, Channels, DistanceKind, Fit, ModelsError, Rewrite, SideRole};
 
 const PACK: &str = r#"
 [packs.mine]
@@ -82,7 +82,7 @@ fn a_users_file_adds_a_pack_whose_paths_are_relative_to_it() {
 #[test]
 fn an_unknown_pack_is_answered_with_the_known_ones() {
     let error = with(PACK).unwrap().pack("arcface").unwrap_err().to_string();
-    assert!(error.contains("`arcface`") && error.contains("`default`, `mine`"), "{error}");
+    assert!(error.contains("`arcface`") && error.contains("`default`, `dlib`, `dlib-mmod`, `mine`"), "{error}");
 }
 
 #[test]
@@ -178,6 +178,54 @@ fn an_attribute_model_says_how_far_it_is_off() {
     }
     let error = with(&format!("{PACK}{}", SIDE.replacen(", [38, 46]]", "]", 1))).unwrap_err().to_string();
     assert!(error.contains("`template` has 4 points"), "{error}");
+}
+
+#[test]
+fn packs_of_one_space_agree_in_what_they_compare() {
+    let error = refused("distance = \"l2\"", "distance = \"l2\"\nspace = \"default\"");
+    assert!(error.contains("`packs.mine.embedder.space`") && error.contains("pack `centerface`"), "{error}");
+    assert!(error.contains("128 numbers and `l2`") && error.contains("512 numbers and `cosine`"), "{error}");
+    let catalog = Catalog::builtin();
+    let space = |pack: &str| catalog.pack(pack).unwrap().embedder.space.clone();
+    assert_eq!((space("default"), space("centerface")), ("default".to_owned(), "default".to_owned()));
+    assert_eq!(with(PACK).unwrap().pack("mine").unwrap().embedder.space, "mine", "one of its own");
+}
+
+#[test]
+fn a_detector_that_gives_points_needs_no_landmarks_and_has_an_input_that_its_grid_fits() {
+    let landmark = PACK.split("[packs.mine.landmark]").nth(1).unwrap().split("[packs").next().unwrap();
+    let bare = PACK.replace(&format!("[packs.mine.landmark]{landmark}"), "");
+    let error = with(&bare).unwrap_err().to_string();
+    assert!(error.contains("`packs.mine.landmark`") && error.contains("`ultraface` finds no points"), "{error}");
+    let yunet = bare.replace("ultraface", "yunet");
+    let error = with(&yunet).unwrap_err().to_string();
+    assert!(error.contains("`packs.mine.detector.input`") && error.contains("multiples of 32"), "{error}");
+    let yunet = yunet.replace("height = 240", "height = 256");
+    assert_eq!(with(&yunet).unwrap().pack("mine").unwrap().detector.fit(), Fit::Letterbox);
+    let stretched = yunet.replace("min_score", "fit = \"stretch\"\nmin_score");
+    assert_eq!(with(&stretched).unwrap().pack("mine").unwrap().detector.fit(), Fit::Stretch);
+}
+
+#[test]
+fn gates_may_be_left_out() {
+    let gates = PACK.lines().find(|line| line.starts_with("gates")).unwrap();
+    let catalog = with(&PACK.replace(gates, "")).unwrap();
+    let gates = catalog.pack("mine").unwrap().embedder.gates;
+    assert_eq!((gates.drop_norm, gates.warn_norm, gates.min_recognise_px, gates.min_enrol_px), (0.0, 0.0, 32, 64));
+}
+
+#[test]
+fn a_local_file_is_checked_where_its_sha256_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sub")).unwrap();
+    let toml = folder.path().join("models.toml");
+    std::fs::write(&toml, PACK.replace("/models/landmark.onnx", "detect.onnx")).unwrap();
+    for file in ["detect.onnx", "sub/embed.onnx"] {
+        std::fs::write(folder.path().join(file), b"a model").unwrap();
+    }
+    let error = Cache::new(folder.path()).installed(&Catalog::with_file(&toml).unwrap(), "mine").unwrap_err();
+    assert!(matches!(&error, ModelsError::WrongLocal { path, .. } if path.ends_with("sub/embed.onnx")), "{error}");
+    assert!(error.to_string().contains("0123456789abcdef"), "{error}");
 }
 
 #[test]

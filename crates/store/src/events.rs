@@ -72,7 +72,7 @@ pub struct Event {
 pub struct StoredFace {
     /// The model that made the embedding. Embeddings of different models cannot be compared.
     pub model: String,
-    /// All shots of the face together, of unit length.
+    /// All shots of the face together.
     pub embedding: Vec<f32>,
 }
 

@@ -10,7 +10,7 @@ use crate::{EventFilter, Store, StoreError};
 pub struct EventFace {
     /// Which event.
     pub event: String,
-    /// Of unit length.
+    /// As it was kept.
     pub embedding: Vec<f32>,
 }
 

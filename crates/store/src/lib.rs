@@ -5,7 +5,7 @@
 //! cameras there are (`cameras`) and which node watches each (`claims`), passages of people (`events`, `event_filter`) with the faces that are kept
 //! of them (`faces`), how far they were published (`publishing`), who of those unknown is the same (`visitors`), what was said
 //! afterwards (`corrections`), who entered or left last (`movements`) and what was said of their comings and goings (`punches`), who
-//! is enrolled without the faces (`roster`), how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the
+//! is enrolled without the faces (`roster`), what is kept of their photos (`photos`), people on their way to another database (`moving`), how the processes are doing (`nodes`), who listens for changes (`wakeups`), and how the
 //! database is found (`location`),
 //! migrated and reached (`db`). SQLite and PostgreSQL run the same queries; only the migrations differ.
 //! Does not live here: what a distance means or which photo is good enough (crates `face`, `gallery`), when a webhook
@@ -25,9 +25,11 @@ mod faces;
 mod location;
 mod micros;
 mod movements;
+mod moving;
 mod nodes;
 mod outbox;
 mod people;
+mod photos;
 mod places;
 mod profile;
 mod publishing;
@@ -50,9 +52,11 @@ pub use faces::EventFace;
 pub use location::Engine;
 pub use micros::Micros;
 pub use movements::Movement;
+pub use moving::{Restored, WholePerson, WholeTemplate};
 pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
-pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Snapshot};
+pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Refuted, Snapshot};
+pub use photos::{Coverage, Photo, PhotoId};
 pub use profile::{Profile, ProfileChange};
 pub use publishing::Publishing;
 pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};

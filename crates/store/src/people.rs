@@ -1,10 +1,12 @@
 use std::fmt;
+use std::sync::Arc;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{newest_version, next_version, record};
 use crate::db::SNAPSHOT_LIMIT;
+use crate::error::Fault;
 use crate::profile::{PROFILE_COLUMNS, read_profile};
 use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, corrections, templates};
 
@@ -18,7 +20,7 @@ impl fmt::Display for PersonId {
     }
 }
 
-/// A person with the templates of one model.
+/// A person with the templates of the models that were asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Person {
     /// Who.
@@ -29,14 +31,22 @@ pub struct Person {
     pub created_at: Micros,
     /// Groups, validity and the like.
     pub profile: Profile,
-    /// Oldest first; empty when the person has none of the model that was asked for.
+    /// Those of one model after the other, in the order that was asked for, each model's oldest first; empty when the person has none.
     pub templates: Vec<Template>,
-    /// Faces of which somebody said that they are not this person's, of unit length; the newest [`MOST_REFUTED`] of the model
-    /// that was asked for.
-    pub refuted: Vec<Vec<f32>>,
+    /// Faces of which somebody said that they are not this person's: in the same order of models the newest [`MOST_REFUTED`] of each.
+    pub refuted: Vec<Refuted>,
 }
 
-/// Refuted faces that count against a person. More would say that the person should be enrolled anew.
+/// A face of which somebody said that it is not the person's for whom it was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refuted {
+    /// The model that made the embedding.
+    pub model: Arc<str>,
+    /// As it was kept with the event.
+    pub embedding: Vec<f32>,
+}
+
+/// Refuted faces of one model that count against a person. More would say that the person should be enrolled anew.
 pub const MOST_REFUTED: usize = 100;
 
 /// What an enrolment came to.
@@ -62,10 +72,10 @@ pub struct Snapshot {
 }
 
 impl Person {
-    /// Another face that is not this person's, older than all before.
-    pub(crate) fn refute(&mut self, face: Vec<f32>) {
-        if self.refuted.len() < MOST_REFUTED {
-            self.refuted.push(face);
+    /// Another face that is not this person's, older than all before of its model.
+    pub(crate) fn refute(&mut self, model: &Arc<str>, embedding: Vec<f32>) {
+        if self.refuted.iter().filter(|face| face.model == *model).count() < MOST_REFUTED {
+            self.refuted.push(Refuted { model: Arc::clone(model), embedding });
         }
     }
 }
@@ -144,35 +154,43 @@ impl Store {
         .await
     }
 
-    /// Everybody with their templates of `model`, as of one moment.
+    /// Everybody with their templates of these models, as of one moment.
     ///
     /// # Errors
     /// When the database cannot answer, or a template is broken.
-    pub async fn people(&self, model: &str) -> Result<Snapshot, StoreError> {
+    pub async fn people(&self, models: &[&str]) -> Result<Snapshot, StoreError> {
         self.within_limit(SNAPSHOT_LIMIT, async {
             let mut session = self.reading().await?;
             let mut transaction = session.begin().await?;
             let version = newest_version(&mut transaction).await?;
             let mut people = everybody(&mut transaction).await?;
-            templates::each_of_model(&mut transaction, model, |owner, template| {
-                // Always found: the database keeps no template without its person, and all this is one moment.
-                if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
-                    people[index].templates.push(template);
-                }
-            })
-            .await?;
-            corrections::each_refuted_face(&mut transaction, model, |owner, face| {
-                if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
-                    people[index].refute(face);
-                }
-            })
-            .await?;
+            for model in models {
+                add_faces(&mut transaction, &Arc::from(*model), &mut people).await?;
+            }
             transaction.commit().await?;
             session.give_back();
             Ok(Snapshot { version, people })
         })
         .await
     }
+}
+
+/// Gives everybody their templates of `model`, and the faces of it that are not theirs.
+async fn add_faces(connection: &mut AnyConnection, model: &Arc<str>, people: &mut [Person]) -> Result<(), Fault> {
+    // Always found: the database keeps no template without its person, and all this is one moment.
+    templates::each_of_model(connection, model, |owner, template| {
+        if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
+            people[index].templates.push(template);
+        }
+    })
+    .await?;
+    corrections::each_refuted_face(connection, model, |owner, face| {
+        if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
+            people[index].refute(model, face);
+        }
+    })
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn find_or_create(

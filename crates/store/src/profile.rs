@@ -106,7 +106,7 @@ async fn profile_of(connection: &mut AnyConnection, name: &str) -> Result<Option
 }
 
 /// Who else has this code.
-async fn holder_of_code(
+pub(crate) async fn holder_of_code(
     connection: &mut AnyConnection,
     person: PersonId,
     code: Option<&str>,
@@ -116,7 +116,11 @@ async fn holder_of_code(
     sqlx::query_scalar(sql).bind(code).bind(person.0).fetch_optional(connection).await
 }
 
-async fn write_profile(connection: &mut AnyConnection, person: PersonId, profile: &Profile) -> Result<(), sqlx::Error> {
+pub(crate) async fn write_profile(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    profile: &Profile,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE people SET code = $1, member_of = $2, valid_from = $3, valid_until = $4, suspended = $5, watched = $6, \
          let_out_at = $7 WHERE id = $8",

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -21,10 +22,12 @@ pub struct Enrolment {
     pub person: Person,
     /// How many templates of the model that was asked for the person has.
     pub templates: u32,
+    /// How many the person has of other models.
+    pub of_other_models: u32,
 }
 
 impl Store {
-    /// Everybody, in order of registration, with how many templates of `model` they have.
+    /// Everybody, in order of registration, with how many templates of `model` and of others they have.
     ///
     /// # Errors
     /// When the database cannot answer.
@@ -43,7 +46,8 @@ impl Store {
     async fn enrolments(&self, model: &str, name: Option<&str>) -> Result<Vec<Enrolment>, StoreError> {
         let sql = format!(
             "SELECT id, name, created_at, {PROFILE_COLUMNS}, \
-             (SELECT COUNT(*) FROM templates WHERE person_id = people.id AND model = $1) AS held FROM people {} ORDER BY id",
+             (SELECT COUNT(*) FROM templates WHERE person_id = people.id AND model = $1) AS held, \
+             (SELECT COUNT(*) FROM templates WHERE person_id = people.id) AS held_in_all FROM people {} ORDER BY id",
             if name.is_some() { "WHERE name = $2" } else { "" }
         );
         self.within_limit(SNAPSHOT_LIMIT, async {
@@ -78,21 +82,22 @@ impl Store {
     /// # Errors
     /// When the database cannot answer, or a template is broken.
     pub async fn person(&self, id: PersonId, model: &str) -> Result<Option<Person>, StoreError> {
-        Ok(self.people_of(&[id], model).await?.remove(&id))
+        Ok(self.people_of(&[id], &[model]).await?.remove(&id))
     }
 
-    /// Those of `ids` that are enrolled, with their templates of `model`, as of one moment: in three statements for every 500 of
+    /// Those of `ids` that are enrolled, with their templates of these models, as of one moment: in few statements for every 500 of
     /// them, where many have changed at once.
     ///
     /// # Errors
     /// When the database cannot answer, or a template is broken.
-    pub async fn people_of(&self, ids: &[PersonId], model: &str) -> Result<BTreeMap<PersonId, Person>, StoreError> {
+    pub async fn people_of(&self, ids: &[PersonId], models: &[&str]) -> Result<BTreeMap<PersonId, Person>, StoreError> {
+        let models: Vec<Arc<str>> = models.iter().map(|model| Arc::from(*model)).collect();
         self.within_limit(SNAPSHOT_LIMIT, async {
             let mut session = self.reading().await?;
             let mut transaction = session.begin().await?;
             let mut people = BTreeMap::new();
             for some in ids.chunks(AT_ONCE) {
-                read_some(&mut transaction, some, model, &mut people).await?;
+                read_some(&mut transaction, some, &models, &mut people).await?;
             }
             transaction.commit().await?;
             session.give_back();
@@ -134,13 +139,15 @@ impl Store {
 
 fn read(row: &AnyRow) -> Result<Enrolment, sqlx::Error> {
     let held: i64 = row.try_get("held")?;
-    Ok(Enrolment { person: without_templates(row)?, templates: u32::try_from(held).unwrap_or(u32::MAX) })
+    let in_all: i64 = row.try_get("held_in_all")?;
+    let count = |templates: i64| u32::try_from(templates).unwrap_or(u32::MAX);
+    Ok(Enrolment { person: without_templates(row)?, templates: count(held), of_other_models: count(in_all - held) })
 }
 
 async fn read_some(
     connection: &mut AnyConnection,
     ids: &[PersonId],
-    model: &str,
+    models: &[Arc<str>],
     people: &mut BTreeMap<PersonId, Person>,
 ) -> Result<(), Fault> {
     let places = Places(ids);
@@ -149,17 +156,19 @@ async fn read_some(
         let person = without_templates(row)?;
         people.insert(person.id, person);
     }
-    templates::of_people(connection, &places, model, |owner, template| {
-        if let Some(person) = people.get_mut(&owner) {
-            person.templates.push(template);
-        }
-    })
-    .await?;
-    corrections::refuted_faces_of(connection, &places, model, |owner, face| {
-        if let Some(person) = people.get_mut(&owner) {
-            person.refute(face);
-        }
-    })
-    .await?;
+    for model in models {
+        templates::of_people(connection, &places, model, |owner, template| {
+            if let Some(person) = people.get_mut(&owner) {
+                person.templates.push(template);
+            }
+        })
+        .await?;
+        corrections::refuted_faces_of(connection, &places, model, |owner, face| {
+            if let Some(person) = people.get_mut(&owner) {
+                person.refute(model, face);
+            }
+        })
+        .await?;
+    }
     Ok(())
 }

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::error::Fault;
+use crate::photos::{self, PhotoId};
 use crate::places::Places;
 use crate::{Micros, PersonId, StoreError};
 
@@ -13,12 +16,14 @@ const PAGE: i64 = 2_000;
 pub struct NewTemplate<'a> {
     /// The model that made it. Embeddings of different models cannot be compared.
     pub model: &'a str,
-    /// Of unit length.
+    /// As its space has it: of unit length where faces are compared by their cosine, else as the model gives it.
     pub embedding: &'a [f32],
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot.
     pub norm: f32,
     /// The event whose face it is; `None` for one of a photo.
     pub event: Option<&'a str>,
+    /// What is to be kept of the photo: an image file; `None` where nothing is.
+    pub photo: Option<&'a [u8]>,
 }
 
 impl NewTemplate<'_> {
@@ -40,23 +45,41 @@ impl NewTemplate<'_> {
 pub struct Template {
     /// Its number in the database.
     pub id: i64,
-    /// Of unit length, bit for bit as it was enrolled.
+    /// The model that made it.
+    pub model: Arc<str>,
+    /// Bit for bit as it was enrolled.
     pub embedding: Vec<f32>,
-    /// The length of the embedding before it was brought to unit length: the quality of the shot.
+    /// The length of the model's raw output: the quality of the shot.
     pub norm: f32,
     /// When it was enrolled.
     pub created_at: Micros,
 }
 
+/// Stores a template, and what is to be kept of its photo.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
     person: PersonId,
     template: &NewTemplate<'_>,
     now: Micros,
 ) -> Result<(), sqlx::Error> {
+    let photo = match template.photo {
+        Some(image) => Some(photos::insert(connection, person, image, now).await?),
+        None => None,
+    };
+    insert_of_photo(connection, person, template, photo, now).await
+}
+
+/// Stores a template of a photo that is kept already, or of none.
+pub(crate) async fn insert_of_photo(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    template: &NewTemplate<'_>,
+    photo: Option<PhotoId>,
+    now: Micros,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at, event_id, photo_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(person.0)
     .bind(template.model)
@@ -65,6 +88,7 @@ pub(crate) async fn insert(
     .bind(f64::from(template.norm))
     .bind(now.0)
     .bind(template.event)
+    .bind(photo.map(|photo| photo.0))
     .execute(connection)
     .await?;
     Ok(())
@@ -81,7 +105,7 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
 }
 
 /// A template does not count while it stands that its event was of somebody else.
-const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
+pub(crate) const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
                          AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
 
 /// Hands the templates of `model` that these people have to `take`, oldest first, without those that are refuted. `people`: the
@@ -89,7 +113,7 @@ const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections
 pub(crate) async fn of_people(
     connection: &mut AnyConnection,
     people: &Places<'_>,
-    model: &str,
+    model: &Arc<str>,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
     let sql = format!(
@@ -97,8 +121,8 @@ pub(crate) async fn of_people(
          WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY id",
         people.next()
     );
-    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(model).fetch_all(connection).await? {
-        let (person, template) = read(row)?;
+    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(&**model).fetch_all(connection).await? {
+        let (person, template) = read(row, model)?;
         take(person, template);
     }
     Ok(())
@@ -110,7 +134,7 @@ pub(crate) async fn of_people(
 /// that the server cuts it off.
 pub(crate) async fn each_of_model(
     connection: &mut AnyConnection,
-    model: &str,
+    model: &Arc<str>,
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
     let sql = format!(
@@ -120,7 +144,7 @@ pub(crate) async fn each_of_model(
     let mut last = 0_i64;
     loop {
         let page = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(model)
+            .bind(&**model)
             .bind(last)
             .bind(PAGE)
             .fetch_all(&mut *connection)
@@ -129,14 +153,14 @@ pub(crate) async fn each_of_model(
             return Ok(());
         }
         for row in &page {
-            let (person, template) = read(row)?;
+            let (person, template) = read(row, model)?;
             last = template.id;
             take(person, template);
         }
     }
 }
 
-fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
+pub(crate) fn read(row: &AnyRow, model: &Arc<str>) -> Result<(PersonId, Template), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;
@@ -151,7 +175,7 @@ fn read(row: &AnyRow) -> Result<(PersonId, Template), Fault> {
     })?;
     #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
     let norm = norm as f32;
-    Ok((person, Template { id, embedding, norm, created_at }))
+    Ok((person, Template { id, model: Arc::clone(model), embedding, norm, created_at }))
 }
 
 /// Little-endian numbers.

@@ -44,7 +44,7 @@ pub struct VisitorFace {
     pub id: String,
     /// The place of this state in the order of changes.
     pub seq: i64,
-    /// The mean of the best faces, of unit length; `None` when there is nobody (any more) to be grouped with.
+    /// The mean of the best faces, as long as they are; `None` when there is nobody (any more) to be grouped with.
     pub centroid: Option<Vec<f32>>,
     /// When the person was last seen.
     pub last_seen_at: Micros,

@@ -84,7 +84,7 @@ async fn no_change_is_missed_and_no_write_fails_while_many_write_through_two_sto
                 assert_eq!(change.version.0, seen.0 + 1);
                 seen = change.version;
             }
-            let snapshot = reader.people(MODEL).await.expect("people");
+            let snapshot = reader.people(&[MODEL]).await.expect("people");
             let templates: usize = snapshot.people.iter().map(|person| person.templates.len()).sum();
             assert_eq!(usize::try_from(snapshot.version.0), Ok(templates), "a snapshot of no one moment");
         }

@@ -26,9 +26,10 @@ async fn corrected(store: &Store, event: &Event, said: Option<&str>) -> Correcti
 }
 
 async fn refuted(store: &Store, person: PersonId) -> Vec<Vec<f32>> {
-    let alone = store.person(person, MODEL).await.unwrap().unwrap().refuted;
-    let everybody = store.people(MODEL).await.unwrap().people;
-    let among_all = everybody.into_iter().find(|found| found.id == person).unwrap().refuted;
+    let faces = |person: store::Person| Vec::from_iter(person.refuted.into_iter().map(|face| face.embedding));
+    let alone = faces(store.person(person, MODEL).await.unwrap().unwrap());
+    let everybody = store.people(&[MODEL]).await.unwrap().people;
+    let among_all = faces(everybody.into_iter().find(|found| found.id == person).unwrap());
     assert_eq!(alone, among_all);
     alone
 }
@@ -126,7 +127,7 @@ async fn a_template_does_not_count_while_its_event_is_said_to_be_of_somebody_els
         let templates = async || store.person(enrolled.person, MODEL).await.unwrap().unwrap().templates.len();
         assert_eq!(templates().await, 2);
         corrected(&store, &met(1), None).await;
-        let everybody = store.people(MODEL).await.unwrap().people;
+        let everybody = store.people(&[MODEL]).await.unwrap().people;
         assert_eq!((templates().await, everybody[0].templates.len()), (1, 1));
         let TakenBack::Done(back) = store.take_back_correction(&met(1).id).await.unwrap() else { panic!() };
         assert_eq!((back.person.as_deref(), templates().await), (Some("Ann"), 2));

@@ -68,12 +68,12 @@ async fn many_people_are_read_at_once_as_each_would_be_alone() {
         store.remove("person 5").await.unwrap();
         // More than fit into one statement.
         ids.extend((1_000_000..1_000_700).map(PersonId));
-        let found = store.people_of(&ids, MODEL).await.unwrap();
+        let found = store.people_of(&ids, &[MODEL]).await.unwrap();
         assert_eq!(found.len(), 11);
         for id in &ids {
             assert_eq!(found.get(id), store.person(*id, MODEL).await.unwrap().as_ref(), "{id}");
         }
-        assert!(store.people_of(&[], MODEL).await.unwrap().is_empty());
+        assert!(store.people_of(&[], &[MODEL]).await.unwrap().is_empty());
     })
     .await;
 }

@@ -190,7 +190,7 @@ async fn a_postgres_that_goes_away_is_an_error_in_seconds_and_is_used_again_when
     enrol(&store, "Ann").await;
 
     network.down.store(true, Ordering::SeqCst);
-    let error = store.people(MODEL).await.expect_err("no answer");
+    let error = store.people(&[MODEL]).await.expect_err("no answer");
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
     network.down.store(false, Ordering::SeqCst);
     assert_eq!(store.names().await.expect("back"), ["Ann"]);

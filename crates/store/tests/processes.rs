@@ -74,7 +74,7 @@ async fn every_answered_enrolment_is_there_after_a_kill() {
             child.kill();
             answered.extend(std::iter::from_fn(|| child.next()));
 
-            let snapshot = database.open().await.people(MODEL).await.expect("people");
+            let snapshot = database.open().await.people(&[MODEL]).await.expect("people");
             for name in &answered {
                 let person = snapshot.people.iter().find(|person| person.name == *name).expect(name);
                 assert_eq!(person.templates.len(), 1, "{name}");

@@ -3,9 +3,9 @@ use std::sync::{Arc, Once};
 use anyhow::Context;
 use camera::{LivenessMode, LivenessRule, Rule, SeenFace};
 use events::Calendar;
-use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, Runtime};
-use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
-use models::{Cache, Catalog, InstalledPack};
+use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, OtherPacks, Runtime};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, NewFace, PersonName, Scale};
+use models::{Cache, Catalog, InstalledPack, Shelf};
 use store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -49,6 +49,8 @@ struct Shared {
     attributes_failed: Once,
     runtime: Runtime,
     installed: InstalledPack,
+    /// For people who are known by embeddings of another pack only.
+    others: OtherPacks,
 }
 
 /// Attributes are estimated of so many faces of a photo, the largest: a smile takes as long as ten embeddings.
@@ -78,9 +80,13 @@ impl App {
         let (runtime, installed) = models_of(&settings)?;
         strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
         let store = Store::open(&settings.database()).await?;
-        let gallery = Gallery::load(store.clone(), &installed.pack).await?;
-        let (pool, opener) = (runtime.clone(), installed.clone());
-        let engines_pool = tokio::task::spawn_blocking(move || EnginePool::open(&pool, &opener, engines)).await??;
+        let catalog = catalog_of(&settings)?;
+        let gallery = Gallery::load(store.clone(), &installed.pack, &catalog).await?;
+        let shelf = Shelf::new(catalog, Cache::new(settings.models_folder()));
+        let others = OtherPacks::new(shelf, gallery.wanted_spaces().clone());
+        let (pool, opener, beside) = (runtime.clone(), installed.clone(), Some(others.clone()));
+        let open = move || EnginePool::open(&pool, &opener, engines, beside);
+        let engines_pool = tokio::task::spawn_blocking(open).await??;
         must_follow(settings.liveness_rule(), settings.tracking)?;
         let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
         tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
@@ -101,6 +107,7 @@ impl App {
             attributes_failed: Once::new(),
             runtime,
             installed,
+            others,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -145,7 +152,8 @@ impl App {
     /// # Errors
     /// When a model cannot be loaded.
     pub fn camera_engines(&self) -> Result<EnginePool, FaceError> {
-        EnginePool::open(&self.shared.runtime, &self.shared.installed, self.settings().engines())
+        let Shared { runtime, installed, others, .. } = &*self.shared;
+        EnginePool::open(runtime, installed, self.settings().engines(), Some(others.clone()))
     }
 
     /// Limits for archives and folders of photos.
@@ -198,11 +206,17 @@ impl App {
         let _in_turn = self.shared.enrolling.lock().await;
         self.compare(name, candidates, policy).await;
         let fit: Vec<_> =
-            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| face.embedding.clone()).collect();
+            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| self.to_enrol(face)).collect();
         match fit.as_slice() {
             [] => Ok(None),
-            fit => self.gallery().enrol(name, fit).await.map(Some),
+            fit => self.gallery().enrol(name, fit.iter().copied()).await.map(Some),
         }
+    }
+
+    /// What is stored of a photo: by the setting `KEEP_PHOTOS`, the face itself too.
+    pub fn to_enrol<'a>(&self, candidate: &'a Candidate) -> NewFace<'a> {
+        let photo = self.settings().keep_photos.then_some(candidate.kept.as_slice());
+        NewFace { embedding: &candidate.embedding, photo }
     }
 
     /// Finds and names every face of a photo.

@@ -10,7 +10,7 @@ use face::{AttributeChoice, Tiles};
 use gallery::Strictness;
 
 pub use definition::{
-    Definition, FileTables, Flags, Origin, Resolved, Section, TableKind, example_file, load, nearest,
+    Definition, FileTables, Flags, Given, Origin, Resolved, Section, TableKind, example_file, file_with, load, nearest,
 };
 pub use value::{
     AllowedOrigins, ApiKey, Auth, Cooldown, Days, Holidays, Hours, HttpUrl, JpegQuality, LogFilter, LogFormat,
@@ -91,6 +91,8 @@ settings! {
         attributes: AttributeChoice = "off",
         /// Seconds between two PASS events of one person on one camera.
         cooldown: Cooldown = "5",
+        /// Keep the faces of enrolled photos, so that people need not be enrolled again for another model pack.
+        keep_photos: bool = "true",
         /// The model pack (see `vultus models list`).
         model_pack: String = "default",
         /// A `models.toml` with packs of your own; by default `models.toml` in VULTUS_HOME, where there is one.

@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
-use face::{Embedding, Rect};
+use face::{Beside, Embedding, Rect};
+use models::{Catalog, DistanceKind};
 use proptest::prelude::*;
 
 use super::{View, Votes};
@@ -157,4 +158,38 @@ proptest! {
         prop_assert_eq!(name.as_deref(), Some("katya"));
         prop_assert_eq!(verdict, Verdict::Pass);
     }
+}
+
+/// The default pack, and one whose people are told apart by the length of the difference of two numbers.
+fn two_packs() -> Catalog {
+    let mut catalog = Catalog::builtin();
+    let mut old = catalog.pack("default").unwrap().clone();
+    old.name = "old".to_owned();
+    old.embedder.space = "old".to_owned();
+    (old.embedder.dim, old.embedder.distance) = (2, DistanceKind::L2);
+    old.embedder.curve = vec![[0.0, 0.0], [2.0, 2.0]];
+    catalog.packs.insert("old".to_owned(), old);
+    catalog
+}
+
+#[test]
+fn shots_vote_for_somebody_who_is_known_by_another_pack_in_its_own_space() {
+    let enrolled = Enrolled::nobody(&two_packs());
+    enrolled.enrol("zero", person(9));
+    enrolled.enrol_elsewhere("katya", "old", &[1.5, 0.0]);
+    let seen = |salt: usize, old: Option<f32>, norm: f32| {
+        let beside = old.map(|old| Beside { space: "old".into(), vector: vec![1.5, old] });
+        Embedding { beside: beside.into_iter().collect(), ..shot(0, 0.2, salt, norm) }
+    };
+    // Each by itself is weak, on different sides of her; together they are near, and a shot without that pack does no harm.
+    let shots = [seen(1, Some(0.43), 3.6), seen(2, Some(-0.43), 3.6), seen(3, None, 3.6)];
+    let votes = votes(&enrolled, shots);
+    let nearest = votes.nearest().unwrap();
+    assert_eq!((&*nearest.name, &*nearest.space), ("katya", "old"));
+    assert!(nearest.distance.value() < 1e-3, "{nearest:?}");
+    assert_eq!(votes.agreeing(&rule()), 2);
+    assert_eq!(votes.verdict(&rule(), enrolled.gallery.gates()), Verdict::Pass);
+    // The heavier shot counts for more there as well.
+    let heavier = self::votes(&enrolled, [seen(1, Some(0.4), 4.2), seen(2, Some(0.0), 2.7)]);
+    assert!((heavier.nearest().unwrap().distance.value() - 0.32).abs() < 1e-3, "{:?}", heavier.nearest());
 }

@@ -204,10 +204,11 @@ impl Gate {
         let pack = catalog.pack("default").unwrap();
         let mut vector = vec![0.0; pack.embedder.dim];
         vector[0] = 1.0;
-        let template = NewTemplate { model: &pack.name, embedding: &vector, norm: 4.0, event: None };
+        let template =
+            NewTemplate { model: &pack.embedder.space, embedding: &vector, norm: 4.0, event: None, photo: None };
         let ann = store.enrol("Ann", &[template]).await.unwrap().person;
         store.change_profile("Ann", |profile| profile.groups = vec!["staff".to_owned()]).await.unwrap();
-        let gallery = Gallery::load(store.clone(), pack).await.unwrap();
+        let gallery = Gallery::load(store.clone(), pack, &catalog).await.unwrap();
         let access = Access::new(gallery, calendar(), rules(OFFICE), door);
         Self { _folder: folder, store, access, ann, start: Instant::now() }
     }
@@ -262,6 +263,7 @@ impl Gate {
             name: "Ann".into(),
             distance: Distance::new(0.3),
             raw: RawDistance(0.4),
+            space: "default".into(),
             runner_up: None,
             refuted: false,
         };
@@ -271,7 +273,7 @@ impl Gate {
             last_seen_at: wall(at),
             frames: 5,
             shots: Vec::new(),
-            fused: Some(Embedding { vector: vec![1.0], norm: 4.0 }),
+            fused: Some(Embedding::new(vec![1.0], 4.0)),
             nearest: Some(nearest),
             agreeing: 2,
             strong: true,

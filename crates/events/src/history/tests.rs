@@ -70,6 +70,7 @@ fn match_of(face: usize, distance: f32) -> Match {
         name: NAMES[face % 3].into(),
         distance: Distance::new(distance),
         raw: RawDistance(distance + 0.1),
+        space: "default".into(),
         runner_up: Some(RunnerUp { name: NAMES[(face + 1) % 3].into(), distance: Distance::new(0.7) }),
         refuted: false,
     }
@@ -130,7 +131,7 @@ impl Day {
             last_seen_at: at,
             frames: seen.frames,
             shots: vec![shot],
-            fused: seen.usable.then_some(Embedding { vector, norm: seen.quality }),
+            fused: seen.usable.then_some(Embedding::new(vector, seen.quality)),
             nearest,
             agreeing: 2,
             strong: seen.verdict == Verdict::Pass,

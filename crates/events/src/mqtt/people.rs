@@ -118,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
         let pack = Catalog::builtin().pack("default").unwrap().clone();
-        let gallery = Gallery::load(store, &pack).await.unwrap();
+        let gallery = Gallery::load(store, &pack, &Catalog::builtin()).await.unwrap();
         let settings = MqttSettings::made();
         let topics = Topics::new(&settings);
         let mut people = People::new(&topics, Discovery::new(&settings, &topics), gallery.clone());
@@ -129,7 +129,7 @@ mod tests {
         people.keep_in_step(&mut shelf);
         assert!(said(&mut shelf).is_empty(), "the gallery has not looked since");
         let vector = (0..pack.embedder.dim).map(|axis| if axis == 0 { 1.0 } else { 0.0 }).collect();
-        gallery.enrol(&PersonName::parse("ann").unwrap(), &[Embedding { vector, norm: 4.0 }]).await.unwrap();
+        gallery.enrol(&PersonName::parse("ann").unwrap(), &[Embedding::new(vector, 4.0)]).await.unwrap();
         people.keep_in_step(&mut shelf);
         let told = said(&mut shelf);
         assert!(told["homeassistant/sensor/vultus/person_1_last_camera/config"].contains("ann"), "{told:?}");

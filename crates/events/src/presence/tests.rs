@@ -209,7 +209,7 @@ async fn until(door: &Door, person: PersonId, second: i64, inside: bool) {
 async fn what_was_before_the_start_and_what_another_process_writes_is_known_by_a_door() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
-    let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None };
+    let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None, photo: None };
     let ann = store.enrol("Ann", &[template]).await.unwrap().person;
     let now = Micros::now().0 / 1_000_000 - at(0).0 / 1_000_000;
     let write = async |direction: &str, second: i64| {
@@ -232,7 +232,7 @@ async fn whatever_is_corrected_or_taken_back_everybody_passed_last_as_the_events
     let store = Store::open(&format!("sqlite:{}", folder.path().join("vultus.db").display())).await.unwrap();
     let mut people = Vec::new();
     for name in ["Ann", "Bob", "Cem"] {
-        let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None };
+        let template = store::NewTemplate { model: "model", embedding: &[1.0], norm: 4.0, event: None, photo: None };
         people.push(store.enrol(name, &[template]).await.unwrap().person);
     }
     let (ann, bob, cem) = (people[0], people[1], people[2]);

@@ -1,10 +1,11 @@
-use models::{DetectorModel, Input, InstalledPack};
+use models::{DetectorModel, InstalledPack};
 
+use super::view::View;
 use super::{Detection, Detector};
 use crate::geometry::Rect;
 use crate::image::{Area, Picture};
 use crate::session::Runtime;
-use crate::{FaceError, Part, RgbImage};
+use crate::{FaceError, Part};
 
 /// What each side of a picture that is looked at with a border gets, as a share of the detector's input. Of 310 faces of LFW's development
 /// set, photos cut to the middle four fifths of the face's box, 29 were missed without a border; of these were found and recognised (cosine above
@@ -21,7 +22,7 @@ const PARTS_IOU: f32 = 0.3;
 /// A box nearer than this share of a tile's side to an edge that is inside the picture may be of a face that the edge cuts.
 const CUT: f32 = 0.01;
 
-/// Finds faces with a pack's detector: the whole picture, or a tile of it, is stretched to the detector's input.
+/// Finds faces with a pack's detector: in the whole picture, or in a tile of it.
 #[derive(Debug)]
 pub(crate) struct Finder {
     detector: Box<dyn Detector>,
@@ -68,75 +69,33 @@ impl Finder {
         picture: &dyn Picture,
         scale: f32,
     ) -> Result<Vec<Detection>, FaceError> {
-        let input = &self.settings.input;
-        let border = |side: u32| (side as f32 * BORDER).round() as u32;
-        let (x, y) = (border(input.width), border(input.height));
-        let inner = Input { width: input.width - 2 * x, height: input.height - 2 * y, ..*input };
-        stretch(picture, scale, &inner, &mut self.input);
-        self.input = bordered(&self.input, &inner, x as usize, y as usize);
-        // As many pixels of the picture as the whole input would show.
-        let whole = |side: u32, input: u32, inner: u32| side as f32 * input as f32 / inner as f32;
-        let (width, height) = (picture.width(), picture.height());
-        let size = (whole(width, input.width, inner.width), whole(height, input.height, inner.height));
-        let (x, y) = (size.0 * x as f32 / input.width as f32, size.1 * y as f32 / input.height as f32);
-        let mut found = self.candidates(size)?;
-        found.iter_mut().for_each(|found| found.shift(-x, -y));
-        Ok(settled(found, self.settings.nms_iou, (width, height)))
+        let view = View::with_border(picture.whole(), &self.settings, BORDER);
+        let found = self.in_view(picture, &view, scale)?;
+        Ok(settled(found, self.settings.nms_iou, (picture.width(), picture.height())))
     }
 
     fn in_whole(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        stretch(picture, scale, &self.settings.input, &mut self.input);
-        self.candidates((picture.width() as f32, picture.height() as f32))
+        self.in_view(picture, &View::of(picture.whole(), &self.settings), scale)
     }
 
     fn in_tile(&mut self, picture: &dyn Picture, tile: Area) -> Result<Vec<Detection>, FaceError> {
-        picture.resize_into(tile, &self.settings.input, &mut self.input);
-        let mut found = self.candidates((tile.width as f32, tile.height as f32))?;
+        let mut found = self.in_view(picture, &View::of(tile, &self.settings), 1.0)?;
         found.retain(|found| !is_cut(&found.area, tile, (picture.width(), picture.height())));
-        let (x, y) = (tile.left as f32, tile.top as f32);
-        found.iter_mut().for_each(|found| found.shift(x, y));
         Ok(found)
     }
 
-    /// What the detector sees in its input, which shows so many pixels across and down.
-    fn candidates(&mut self, (width, height): (f32, f32)) -> Result<Vec<Detection>, FaceError> {
+    /// What the detector sees in this view, in pixels of the full picture.
+    fn in_view(&mut self, picture: &dyn Picture, view: &View, scale: f32) -> Result<Vec<Detection>, FaceError> {
+        view.fill(picture, scale, &mut self.input);
         let mut found = self.detector.look(&self.input, self.settings.min_score)?;
-        found.iter_mut().for_each(|found| found.stretch(width, height));
+        found.iter_mut().for_each(|found| view.to_picture(found));
         Ok(found)
     }
 }
 
-/// Stretches the whole picture, at `scale`, to the input.
-fn stretch(picture: &dyn Picture, scale: f32, input: &Input, out: &mut Vec<f32>) {
-    match reduced(picture, scale, input) {
-        Some(small) => small.resize_into(small.whole(), input, out),
-        None => picture.resize_into(picture.whole(), input, out),
-    }
-}
-
-/// The planes of `inner` with `x` columns at the left and right and `y` rows above and below of the model's zero: an even grey.
-fn bordered(planes: &[f32], inner: &Input, x: usize, y: usize) -> Vec<f32> {
-    let (width, height) = (inner.width as usize, inner.height as usize);
-    let whole = (width + 2 * x, height + 2 * y);
-    let mut out = vec![0.0; planes.len() / (width * height) * whole.0 * whole.1];
-    for (plane, out) in planes.chunks_exact(width * height).zip(out.chunks_exact_mut(whole.0 * whole.1)) {
-        for (row, out) in plane.chunks_exact(width).zip(out.chunks_exact_mut(whole.0).skip(y)) {
-            out[x..x + width].copy_from_slice(row);
-        }
-    }
-    out
-}
-
-/// The picture at `scale`, where that is coarser than the detector's own input; otherwise the step between would only
-/// cost time.
-fn reduced(picture: &dyn Picture, scale: f32, input: &Input) -> Option<RgbImage> {
-    let side = |pixels: u32| ((pixels as f32 * scale).round() as u32).max(1);
-    let (width, height) = (side(picture.width()), side(picture.height()));
-    (width < input.width && height < input.height && scale < 1.0).then(|| RgbImage::shrunk(picture, width, height))
-}
-
-/// Whether a box, in pixels of the tile, touches an edge of the tile that is not one of the picture.
+/// Whether a box touches an edge of the tile that is not one of the picture.
 fn is_cut(found: &Rect, tile: Area, (width, height): (u32, u32)) -> bool {
+    let found = found.moved(-(tile.left as f32), -(tile.top as f32));
     let (x, y) = (CUT * tile.width as f32, CUT * tile.height as f32);
     (tile.left > 0 && found.left <= x)
         || (tile.top > 0 && found.top <= y)
@@ -177,8 +136,6 @@ fn squared(found: &Detection, (width, height): (u32, u32)) -> Option<Detection> 
 
 #[cfg(test)]
 mod tests {
-    use models::{Channels, PerChannel};
-
     use super::*;
 
     fn found(left: f32, top: f32, right: f32, bottom: f32, score: f32) -> Detection {
@@ -208,25 +165,12 @@ mod tests {
     fn a_box_at_an_edge_inside_the_picture_is_cut_and_one_at_the_pictures_edge_is_not() {
         let cut = |left, top, [x1, y1, x2, y2]: [f32; 4]| {
             let tile = Area { left, top, width: 300, height: 200 };
-            is_cut(&Rect { left: x1, top: y1, right: x2, bottom: y2 }, tile, (600, 200))
+            let found = Rect { left: x1, top: y1, right: x2, bottom: y2 }.moved(left as f32, top as f32);
+            is_cut(&found, tile, (600, 200))
         };
         assert!(cut(0, 0, [270.0, 50.0, 299.0, 90.0]) && cut(300, 0, [1.0, 50.0, 40.0, 90.0]));
         assert!(!cut(0, 0, [0.0, 50.0, 40.0, 90.0]) && !cut(0, 0, [100.0, 0.0, 140.0, 199.0]));
         assert!(!cut(300, 0, [270.0, 50.0, 299.0, 90.0]) && !cut(300, 0, [10.0, 50.0, 40.0, 90.0]));
-    }
-
-    #[test]
-    fn a_border_lies_around_each_plane() {
-        let input = Input {
-            width: 2,
-            height: 1,
-            channels: Channels::Rgb,
-            mean: PerChannel::All(0.0),
-            scale: PerChannel::All(1.0),
-        };
-        let planes = bordered(&[1.0, 2.0, 3.0, 4.0], &input, 1, 1);
-        let row = |a, b| [[0.0; 4], [0.0, a, b, 0.0], [0.0; 4]].concat();
-        assert_eq!(planes, [row(1.0, 2.0), row(3.0, 4.0)].concat());
     }
 
     #[test]

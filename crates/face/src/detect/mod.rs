@@ -1,8 +1,14 @@
 //! Where faces are: what a detector is ([`Detector`]), the kinds of them, and how whole pictures and tiles are looked at with
 //! one (`finder`).
 
+mod centerface;
 mod finder;
+mod grid;
+mod mmod;
+mod scrfd;
 mod ultraface;
+mod view;
+mod yunet;
 
 use std::fmt::Debug;
 
@@ -13,7 +19,7 @@ use crate::FaceError;
 use crate::geometry::{Point, Rect};
 use crate::image::Area;
 use crate::landmark::FivePoints;
-use crate::session::Runtime;
+use crate::session::{Model, Runtime, shape_of};
 
 /// A face's place in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,8 +44,17 @@ pub(crate) trait Detector: Debug + Send {
 
 /// The pack's detector.
 fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Detector>, FaceError> {
-    Ok(match installed.pack.detector.kind {
-        DetectorKind::Ultraface => Box::new(ultraface::Ultraface::open(runtime, installed)?),
+    let (settings, path) = (&installed.pack.detector, &installed.detector);
+    if settings.kind == DetectorKind::Mmod {
+        // Its model is fed with all sizes of the input, side by side.
+        return Ok(Box::new(mmod::Mmod::open(runtime, &settings.input, path)?));
+    }
+    let model = Model::open(runtime, path, shape_of(&settings.input))?;
+    Ok(match settings.kind {
+        DetectorKind::Ultraface | DetectorKind::Mmod => Box::new(ultraface::Ultraface::of(model)?),
+        DetectorKind::Centerface => Box::new(centerface::Centerface::of(model, &settings.input)?),
+        DetectorKind::Yunet => Box::new(yunet::Yunet::of(model, &settings.input)?),
+        DetectorKind::Scrfd => Box::new(scrfd::Scrfd::of(model, &settings.input)?),
     })
 }
 

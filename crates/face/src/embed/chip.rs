@@ -21,6 +21,8 @@ impl ChipEmbedder {
     pub(super) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
         let settings = installed.pack.embedder.clone();
         let model = Model::open(runtime, &installed.embedder, shape_of(&settings.input))?;
+        let is_one = matches!(model.outputs(), [output] if output.len() == settings.dim);
+        model.expect(is_one, &format!("the pack's `dim` is {}, one output of so many numbers", settings.dim))?;
         let template = settings.template.map(|[x, y]| Point { x, y });
         Ok(Self { model, settings, template, input: Vec::new() })
     }

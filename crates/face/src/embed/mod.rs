@@ -1,8 +1,10 @@
 //! What a face is recognised by: an [`Embedding`], what makes one ([`Embedder`]), and the kinds of them.
 
 mod chip;
+mod dlib;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use models::{DistanceKind, EmbedderKind, InstalledPack};
 
@@ -21,9 +23,30 @@ pub struct Embedding {
     /// Length of the model's raw output: the quality of the shot (the pack's gates say what it means; on the default
     /// pack useless faces have less than 2.5, good ones more than 3.4).
     pub norm: f32,
+    /// The same face by embedders of other spaces, as far as they are wanted.
+    pub beside: Vec<Beside>,
+}
+
+/// A face as numbers of another space than that of the pack in use: nothing but others of that space can be compared with them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// Which space.
+    pub space: Arc<str>,
+    /// As that space has it, like [`Embedding::vector`].
+    pub vector: Vec<f32>,
 }
 
 impl Embedding {
+    /// An embedding of the space in use alone.
+    pub fn new(vector: Vec<f32>, norm: f32) -> Self {
+        Self { vector, norm, beside: Vec::new() }
+    }
+
+    /// The same face in another space.
+    pub fn in_space(&self, space: &str) -> Option<&[f32]> {
+        self.beside.iter().find(|beside| &*beside.space == space).map(|beside| beside.vector.as_slice())
+    }
+
     /// Of a model's raw output. `None` for one without a length: a model that overflows must not let anybody pass.
     pub(crate) fn of(raw: &[f32], distance: DistanceKind) -> Option<Self> {
         let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
@@ -31,7 +54,7 @@ impl Embedding {
             DistanceKind::Cosine => norm,
             DistanceKind::L2 => 1.0,
         };
-        (norm.is_finite() && norm > 0.0).then(|| Self { vector: raw.iter().map(|v| v / unit).collect(), norm })
+        (norm.is_finite() && norm > 0.0).then(|| Self::new(raw.iter().map(|v| v / unit).collect(), norm))
     }
 }
 
@@ -49,10 +72,19 @@ pub(crate) trait Embedder: Debug + Send {
     ) -> Result<Option<Embedding>, FaceError>;
 }
 
+/// The pack's embedder, for faces that another pack's detector has found.
+pub(crate) fn open_beside(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Embedder>, FaceError> {
+    Ok(match installed.pack.embedder.kind {
+        EmbedderKind::Chip => Box::new(chip::ChipEmbedder::open(runtime, installed)?),
+        EmbedderKind::Dlib => Box::new(dlib::DlibEmbedder::open(runtime, installed)?.for_other_boxes()),
+    })
+}
+
 /// The pack's embedder.
 pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Box<dyn Embedder>, FaceError> {
     Ok(match installed.pack.embedder.kind {
         EmbedderKind::Chip => Box::new(chip::ChipEmbedder::open(runtime, installed)?),
+        EmbedderKind::Dlib => Box::new(dlib::DlibEmbedder::open(runtime, installed)?),
     })
 }
 
@@ -63,13 +95,13 @@ mod tests {
     #[test]
     fn an_embedding_has_length_one_and_keeps_the_raw_length_as_norm() {
         let of = |raw: &[f32]| Embedding::of(raw, DistanceKind::Cosine);
-        assert_eq!(of(&[3.0, 0.0, 4.0]), Some(Embedding { vector: vec![0.6, 0.0, 0.8], norm: 5.0 }));
+        assert_eq!(of(&[3.0, 0.0, 4.0]), Some(Embedding::new(vec![0.6, 0.0, 0.8], 5.0)));
     }
 
     #[test]
     fn where_the_difference_counts_the_numbers_stay_as_they_are() {
         let of = |raw: &[f32]| Embedding::of(raw, DistanceKind::L2);
-        assert_eq!(of(&[3.0, 0.0, 4.0]), Some(Embedding { vector: vec![3.0, 0.0, 4.0], norm: 5.0 }));
+        assert_eq!(of(&[3.0, 0.0, 4.0]), Some(Embedding::new(vec![3.0, 0.0, 4.0], 5.0)));
     }
 
     #[test]

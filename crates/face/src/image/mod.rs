@@ -17,7 +17,7 @@ pub use rgb::RgbImage;
 pub(crate) use sample::channel_count;
 pub use yuv::YuvImage;
 
-use crate::geometry::Similarity;
+use crate::geometry::{Point, Similarity};
 
 /// A part of a picture in whole pixels, inside it and not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub trait Picture: Sync {
     /// and embedding lose by it.
     fn smoothed_if_noisy(&self) -> Option<Box<dyn Picture>>;
 
+    /// Red, green and blue of the pixel in this column and row, which are inside the picture.
+    fn pixel(&self, x: u32, y: u32) -> [u8; 3];
+
     /// The whole picture.
     fn whole(&self) -> Area {
         Area { left: 0, top: 0, width: self.width(), height: self.height() }
@@ -76,6 +79,11 @@ impl<T: sample::Texels + lift::Lift + 'static> Picture for T {
 
     fn warp_into(&self, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
         sample::warp(self, chip_to_picture, input, out);
+    }
+
+    fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        // The cast rounds down and keeps to 0–255.
+        self.rgb(Point { x: x as f32, y: y as f32 }).map(|value| (value + 0.5) as u8)
     }
 
     fn brightened_if_dark(&self) -> Option<Box<dyn Picture>> {

@@ -1,8 +1,8 @@
 use models::{Channels, Input, PerChannel};
 
-use super::Picture;
 use super::sample::{Grid, Plane, Rows, Spot, Texels};
-use crate::geometry::Point;
+use super::{Area, Picture};
+use crate::geometry::{Point, Rect};
 
 /// A photo: 8-bit red, green, blue, interleaved, rows without padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +25,78 @@ impl RgbImage {
         Self { width, height, pixels }
     }
 
-    /// `picture` sampled down to the given size.
+    /// `picture` as large as it fits into a frame of this size, in the middle, with black around it.
+    pub fn framed(picture: &dyn Picture, width: u32, height: u32) -> Self {
+        let ratio = (width as f32 / picture.width() as f32).min(height as f32 / picture.height() as f32);
+        let side = |pixels: u32, most: u32| ((pixels as f32 * ratio).round() as u32).clamp(1, most);
+        let inner = Self::shrunk(picture, side(picture.width(), width), side(picture.height(), height));
+        let (left, top) = (((width - inner.width) / 2) as usize, ((height - inner.height) / 2) as usize);
+        let (row, inner_row) = (width as usize * 3, inner.width as usize * 3);
+        let mut pixels = vec![0; row * height as usize];
+        for (line, of_inner) in pixels.chunks_exact_mut(row).skip(top).zip(inner.pixels.chunks_exact(inner_row)) {
+            line[left * 3..left * 3 + inner_row].copy_from_slice(of_inner);
+        }
+        Self::from_decoded(width, height, pixels)
+    }
+
+    /// `picture` sampled to the given size.
     pub(crate) fn shrunk(picture: &dyn Picture, width: u32, height: u32) -> Self {
+        Self::sampled(picture, picture.whole(), width, height)
+    }
+
+    /// The pixels of this part of `picture`.
+    pub(crate) fn cut(picture: &dyn Picture, area: Area) -> Self {
+        Self::sampled(picture, area, area.width, area.height)
+    }
+
+    /// What lies around the face in `area` (its box in pixels of this photo): the box `times` as large about its centre, as far as the photo goes,
+    /// sampled down where its longer side has more than `longest` pixels.
+    pub fn around(&self, area: &Rect, times: f32, longest: u32) -> Self {
+        let (centre, half) = (area.centre(), times * area.width().max(area.height()) / 2.0);
+        let from = |at: f32| (at - half).max(0.0) as u32;
+        let until = |at: f32, side: u32| ((at + half).ceil().max(1.0) as u32).min(side);
+        let (left, top) = (from(centre.x).min(self.width - 1), from(centre.y).min(self.height - 1));
+        let (right, bottom) = (until(centre.x, self.width), until(centre.y, self.height));
+        let part =
+            Area { left, top, width: right.saturating_sub(left).max(1), height: bottom.saturating_sub(top).max(1) };
+        let shrink = (longest as f32 / part.width.max(part.height) as f32).min(1.0);
+        let side = |pixels: u32| ((pixels as f32 * shrink).round() as u32).max(1);
+        Self::sampled(self, part, side(part.width), side(part.height))
+    }
+
+    fn sampled(picture: &dyn Picture, part: Area, width: u32, height: u32) -> Self {
         let input =
             Input { width, height, channels: Channels::Rgb, mean: PerChannel::All(0.0), scale: PerChannel::All(1.0) };
         let mut planes = Vec::new();
-        picture.resize_into(picture.whole(), &input, &mut planes);
+        picture.resize_into(part, &input, &mut planes);
         let plane = planes.len() / 3;
         let pixels = (0..planes.len()).map(|i| planes[i % 3 * plane + i / 3].round() as u8).collect();
         Self::from_decoded(width, height, pixels)
+    }
+
+    /// The picture at half its size, as dlib's `pyramid_down<2>` makes it: every other pixel of those smoothed by a Gaussian of five pixels
+    /// (1 4 6 4 1 in each direction), fractions cut off. `None` for one that is too small for it.
+    pub(crate) fn halved(&self) -> Option<Self> {
+        const TAPS: [u32; 5] = [1, 4, 6, 4, 1];
+        let (width, height) = (self.width as usize, self.height as usize);
+        if width <= 8 || height <= 8 {
+            return None;
+        }
+        let (columns, rows) = ((width - 3) / 2, (height - 3) / 2);
+        let mut across = vec![0; height * columns * 3];
+        for (row, out) in self.pixels.chunks_exact(width * 3).zip(across.chunks_exact_mut(columns * 3)) {
+            for (at, out) in out.iter_mut().enumerate() {
+                let start = at / 3 * 6 + at % 3;
+                *out = TAPS.iter().enumerate().map(|(i, tap)| tap * u32::from(row[start + i * 3])).sum::<u32>();
+            }
+        }
+        let line = columns * 3;
+        let value = |at: usize| {
+            let start = at / line * 2 * line + at % line;
+            let sum: u32 = TAPS.iter().enumerate().map(|(i, tap)| tap * across[start + i * line]).sum();
+            (sum / 256) as u8
+        };
+        Some(Self::from_decoded(columns as u32, rows as u32, (0..rows * line).map(value).collect()))
     }
 
     /// Width in pixels.
@@ -95,5 +158,32 @@ impl Texels for RgbImage {
 
     fn grey(&self, at: Point) -> f32 {
         grey_of(self.rgb(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn photo(width: u32, height: u32) -> RgbImage {
+        let pixels = (0..width * height).flat_map(|i| [(i % width) as u8, (i / width) as u8, 0]).collect();
+        RgbImage::new(width, height, pixels).unwrap()
+    }
+
+    #[test]
+    fn what_lies_around_a_face_keeps_its_pixels_where_it_fits() {
+        let face = Rect { left: 40.0, top: 30.0, right: 60.0, bottom: 50.0 };
+        let around = photo(100, 100).around(&face, 2.0, 512);
+        assert_eq!((around.width(), around.height()), (40, 40));
+        assert_eq!(around.pixels()[..3], [30, 20, 0]);
+    }
+
+    #[test]
+    fn it_ends_with_the_photo_and_is_never_larger_than_asked_for() {
+        let face = Rect { left: 0.0, top: 0.0, right: 90.0, bottom: 99.0 };
+        let around = photo(100, 100).around(&face, 3.0, 50);
+        assert_eq!((around.width(), around.height()), (50, 50));
+        let outside = Rect { left: 500.0, top: 500.0, right: 510.0, bottom: 510.0 };
+        assert_eq!(photo(100, 100).around(&outside, 1.0, 50).width(), 1);
     }
 }

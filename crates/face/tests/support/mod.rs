@@ -1,12 +1,14 @@
 //! The installed models and sample photos, as `./test` pulls them.
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
+pub mod onnx;
+
 use std::path::{Path, PathBuf};
 
-use face::{DecodeLimits, Engine, RgbImage, Runtime};
+use face::{DecodeLimits, Engine, FaceError, RgbImage, Runtime};
 use models::{Cache, Catalog};
 
-const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default runtime photos`";
+const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod centerface runtime photos`";
 
 fn cache() -> Cache {
     let folder = std::env::var_os("MODELS_DIR").map(PathBuf::from);
@@ -15,9 +17,23 @@ fn cache() -> Cache {
 
 /// An engine of the default pack.
 pub fn engine() -> Engine {
-    let catalog = Catalog::builtin();
-    let runtime = Runtime::load(&cache().runtime(&catalog).expect(HINT)).expect(HINT);
-    Engine::open(&runtime, &cache().installed(&catalog, "default").expect(HINT)).expect(HINT)
+    engine_of("default")
+}
+
+/// An engine of a built-in pack.
+pub fn engine_of(pack: &str) -> Engine {
+    let installed = cache().installed(&Catalog::builtin(), pack);
+    Engine::open(&runtime(), &installed.expect(HINT)).expect(HINT)
+}
+
+/// An engine of the pack `mine` that `models.toml` in the folder describes.
+pub fn engine_in(folder: &Path) -> Result<Engine, FaceError> {
+    let catalog = Catalog::with_file(&folder.join("models.toml")).expect("a catalogue");
+    Engine::open(&runtime(), &cache().installed(&catalog, "mine").expect("files that are there"))
+}
+
+fn runtime() -> Runtime {
+    Runtime::load(&cache().runtime(&Catalog::builtin()).expect(HINT)).expect(HINT)
 }
 
 /// The default pack's gates.

@@ -1,4 +1,4 @@
-use face::{DecodeLimits, Embedding, Engine, Face, FaceError, Faces, Quality, Rect};
+use face::{DecodeLimits, Embedding, Engine, Face, FaceError, Faces, JpegEncoder, Quality, Rect, RgbImage};
 use models::Gates;
 
 use super::finding::{EnrolPolicy, Finding};
@@ -9,11 +9,22 @@ use super::rules;
 /// they are squared and cut at the photo's edge. Close crops of one person had two such boxes.
 const SAME_FACE: f32 = 0.4;
 
+/// What is kept of a photo: the face's box this many times as large about its centre, room enough for any detector.
+const KEPT_AROUND: f32 = 2.2;
+
+/// Pixels of the longer side of what is kept: a face of 230, more than any embedder's chip.
+const KEPT_SIDE: u32 = 512;
+
+/// The quality of the JPEG that is kept of a photo: nothing that an embedder would see is lost.
+const KEPT_QUALITY: u8 = 92;
+
 /// A photo's largest face, measured.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// What the person will be recognised by.
     pub embedding: Embedding,
+    /// What may be kept of the photo, for other models: a JPEG file of the face with some surroundings.
+    pub kept: Vec<u8>,
     /// The face's box in pixels of the photo.
     pub area: Rect,
     /// How good it is.
@@ -74,6 +85,7 @@ impl Candidate {
         let findings = rules::findings(&quality, &company, gates);
         Ok(Self {
             embedding: face.embedding.clone(),
+            kept: to_keep(&image, &face.area)?,
             area: face.area,
             quality,
             company,
@@ -96,4 +108,8 @@ impl Candidate {
     pub fn warnings(&self, policy: EnrolPolicy) -> Vec<Finding> {
         self.findings.iter().filter(|finding| !policy.refuses(finding.weight)).cloned().collect()
     }
+}
+
+fn to_keep(image: &RgbImage, area: &Rect) -> Result<Vec<u8>, FaceError> {
+    JpegEncoder::new(KEPT_QUALITY)?.encode_rgb(&image.around(area, KEPT_AROUND, KEPT_SIDE))
 }

@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
+use face::Embedding;
+
 use super::candidate::Candidate;
 use super::finding::{EnrolPolicy, Finding, Weight};
 use super::name::PersonName;
-use crate::index::{Index, OUTLIER};
+use crate::index::Index;
+use crate::layer::OUTLIER;
 use crate::{Distance, Gallery, Scale};
 
 /// How near a face is to those who are enrolled.
@@ -43,7 +46,11 @@ impl Gallery {
         // Another process may have enrolled somebody a moment ago.
         self.refresh_or_warn().await;
         let (index, scale) = (self.index(), self.scale());
-        let is_new = index.face_of(name.as_str()).is_none();
+        // Who is known by embeddings of which these photos have none is compared like somebody new, and that is said.
+        let is_new = candidates.iter().all(|c| index.near_to(name.as_str(), &c.embedding).is_none());
+        if is_new && index.knows(name.as_str()) {
+            candidates.iter_mut().for_each(|candidate| candidate.findings.push(not_comparable(name)));
+        }
         let judged = if is_new {
             let comparable: Vec<_> = candidates.iter().map(|c| !c.is_refused(policy)).collect();
             let faces = candidates.iter().zip(&comparable).filter(|(_, fit)| **fit).map(|(c, _)| &*c.embedding.vector);
@@ -53,11 +60,11 @@ impl Gallery {
                 .map(|fit| if fit { judged.next().unwrap_or_default() } else { Judged::default() })
                 .collect()
         } else {
-            candidates.iter().map(|c| with_enrolled(&index, name, &c.embedding.vector, scale)).collect::<Vec<_>>()
+            candidates.iter().map(|c| with_enrolled(&index, name, &c.embedding)).collect::<Vec<_>>()
         };
         let mut twin_of_all: Option<Other> = None;
         for (candidate, judged) in candidates.iter_mut().zip(&judged) {
-            let other = nearest_other(&index, name, &candidate.embedding.vector, scale);
+            let other = nearest_other(&index, name, &candidate.embedding);
             let own = judged.distance;
             let is_nearer_to_own = |other: &Other| !is_new && own.is_some_and(|own| own <= other.distance);
             if let Some(twin) = other.as_ref().filter(|other| other.distance < threshold && !is_nearer_to_own(other)) {
@@ -117,6 +124,14 @@ fn duplicate(twin: &Other, name: &PersonName) -> Finding {
     Finding::new(Weight::WrongPerson, DUPLICATE, message)
 }
 
+fn not_comparable(name: &PersonName) -> Finding {
+    let message = format!(
+        "{name} is enrolled by another model pack, which is not installed, so there is no telling whether this is {name}: install it \
+         (`vultus models list` has the packs), or make sure that it is the right person; whoever it shows would pass as {name}"
+    );
+    Finding::new(Weight::WrongPerson, "not_comparable", message)
+}
+
 fn beside_a_duplicate(twin: &Other, name: &PersonName) -> Finding {
     let Other { name: other, distance } = twin;
     let message = format!(
@@ -126,15 +141,15 @@ fn beside_a_duplicate(twin: &Other, name: &PersonName) -> Finding {
     Finding::new(Weight::WrongPerson, DUPLICATE, message)
 }
 
-fn nearest_other(index: &Index, name: &PersonName, face: &[f32], scale: &Scale) -> Option<Other> {
-    let nearest = index.search(face, scale)?;
+fn nearest_other(index: &Index, name: &PersonName, face: &Embedding) -> Option<Other> {
+    let nearest = index.search(face)?;
     let first = Other { name: nearest.name, distance: nearest.distance };
     let second = nearest.runner_up.map(|second| Other { name: second.name, distance: second.distance });
     if &*first.name == name.as_str() { second } else { Some(first) }
 }
 
-fn with_enrolled(index: &Index, name: &PersonName, face: &[f32], scale: &Scale) -> Judged {
-    index.near_to(name.as_str(), face, scale).map_or_else(Judged::default, |(distance, is_refuted)| Judged {
+fn with_enrolled(index: &Index, name: &PersonName, face: &Embedding) -> Judged {
+    index.near_to(name.as_str(), face).map_or_else(Judged::default, |(distance, is_refuted)| Judged {
         distance: Some(distance),
         is_stranger: distance.value() > OUTLIER,
         is_refuted,
@@ -148,8 +163,10 @@ fn among_each_other(faces: &[&[f32]], scale: &Scale) -> Vec<Judged> {
     let mut fit: Vec<usize> = (0..faces.len()).collect();
     while fit.len() > 1 {
         for at in &fit {
-            let others = fit.iter().filter(|other| *other != at).map(|other| faces[*other]);
-            judged[*at].distance = Some(scale.between(&mean(others, faces[*at].len()), faces[*at]));
+            let others = fit.iter().filter(|other| *other != at).map(|other| (faces[*other], 1.0));
+            // Those that cancel each other out are as far as can be from any.
+            let distance = scale.mean(others).map_or(Distance::new(f32::MAX), |mean| scale.between(&mean, faces[*at]));
+            judged[*at].distance = Some(distance);
         }
         let far = |at: &usize| judged[*at].distance.map_or(0.0, Distance::value);
         let Some(farthest) = fit.iter().copied().max_by(|a, b| far(a).total_cmp(&far(b))) else { break };
@@ -163,17 +180,6 @@ fn among_each_other(faces: &[&[f32]], scale: &Scale) -> Vec<Judged> {
         }
     }
     judged
-}
-
-/// The mean of unit vectors, of unit length; all zero when they cancel out.
-fn mean<'a>(faces: impl Iterator<Item = &'a [f32]>, dim: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; dim];
-    for face in faces {
-        sum.iter_mut().zip(face).for_each(|(sum, v)| *sum += v);
-    }
-    let length = sum.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    sum.iter_mut().for_each(|v| *v /= length);
-    sum
 }
 
 #[cfg(test)]

@@ -10,3 +10,16 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     }
     sums.iter().sum::<f32>() + rest
 }
+
+/// The squared length of the difference of two slices of the same length, likewise.
+pub(crate) fn squared_difference(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 8];
+    let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| (x - y) * (x - y)).sum();
+    for (x, y) in a8.zip(b8) {
+        for i in 0..8 {
+            sums[i] += (x[i] - y[i]) * (x[i] - y[i]);
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}

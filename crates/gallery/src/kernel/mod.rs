@@ -7,6 +7,8 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+pub(crate) use generic::squared_difference;
+
 /// A dot product of two slices of the same length.
 pub type Dot = fn(&[f32], &[f32]) -> f32;
 

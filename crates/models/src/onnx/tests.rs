@@ -300,10 +300,34 @@ fn a_model_without_prelu_comes_back_byte_for_byte() {
 }
 
 #[test]
+fn freed_sizes_leave_weights_and_channels_alone_and_have_names_of_their_own() {
+    let mut net = Net::new().conv("x", "out", [2, 2, 1], 3).ir_version(3);
+    let sized = |name: &str| {
+        let tensor = tensor::new(name, &[10, 2, 32, 32], &[]);
+        input_of(&tensor)
+    };
+    net.graph.input = vec![sized("x"), input_of(&net.graph.initializer[0])];
+    net.graph.output = vec![sized("out")];
+    net.graph.value_info = vec![sized("between")];
+    let freed = ModelProto::decode(free_sizes(&net.model().encode_to_vec()).unwrap().as_slice()).unwrap();
+    let sizes = |value: &ValueInfoProto| {
+        let Some(TypeValue::Tensor(tensor)) = value.r#type.clone().unwrap().value else { panic!("a tensor") };
+        tensor.shape.unwrap().dim.into_iter().map(|size| size.value.unwrap()).collect::<Vec<_>>()
+    };
+    let named = |name: &str| DimensionValue::Param(name.to_owned());
+    let free = [named("input_x_0"), DimensionValue::Value(2), named("input_x_2"), named("input_x_3")];
+    assert_eq!(sizes(&graph(&freed).input[0]), free);
+    assert_eq!(sizes(&graph(&freed).output[0])[2], named("output_out_2"));
+    assert_eq!(sizes(&graph(&freed).input[1])[0], DimensionValue::Value(2), "weights keep theirs");
+    assert!(graph(&freed).value_info.is_empty());
+}
+
+#[test]
 fn what_is_not_an_onnx_model_is_refused() {
     for bytes in [&b""[..], b"not a model", b"\x08\x07", b"<!DOCTYPE html><html></html>"] {
-        let error = rewrite_prelu(bytes).unwrap_err();
-        assert!(matches!(error, ModelsError::NotOnnx { .. }), "{error}");
+        for error in [rewrite_prelu(bytes).unwrap_err(), free_sizes(bytes).unwrap_err()] {
+            assert!(matches!(error, ModelsError::NotOnnx { .. }), "{error}");
+        }
     }
 }
 

@@ -232,7 +232,10 @@ fn what_is_not_installed_says_how_to_get_it() {
 fn an_unknown_name_is_answered_with_the_known_ones() {
     let place = Place::new();
     let error = verify(&place.catalog, &place.cache(), &["tinny"]).unwrap_err().to_string();
-    assert!(error.contains("`tinny`") && error.contains("`default`, `tiny`, `runtime`, `photos`"), "{error}");
+    assert!(
+        error.contains("`tinny`") && error.contains("`default`, `dlib`, `dlib-mmod`, `tiny`, `runtime`, `photos`"),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]

@@ -185,7 +185,8 @@ impl Store {
             let now = Micros::now();
             let (person, created) = find_or_create(&mut transaction, registration.name, now).await?;
             for (event, embedding, norm) in &faces {
-                let template = NewTemplate { model: registration.model, embedding, norm: *norm, event: Some(event) };
+                let template =
+                    NewTemplate { model: registration.model, embedding, norm: *norm, event: Some(event), photo: None };
                 templates::insert(&mut transaction, person, &template, now).await?;
             }
             let held = templates::count(&mut transaction, person, registration.model).await?;

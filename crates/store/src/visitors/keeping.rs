@@ -158,18 +158,28 @@ pub(crate) async fn remove_forsaken(connection: &mut AnyConnection, before: Micr
     Ok(())
 }
 
-/// The mean of unit vectors, each weighted by its quality, of unit length.
+/// Faces whose length differs from 1 by no more than this are of unit length.
+const ROUNDING: f32 = 1e-3;
+
+/// The mean of faces, each weighted by its quality. Of faces of unit length, which are compared by their cosine, it is of unit length as
+/// well; others, which are compared by the length of their difference, are left as long as they are.
 fn mean(faces: &[(String, Vec<u8>, f64)]) -> Option<Vec<f32>> {
-    let mut sum: Vec<f32> = Vec::new();
+    let (mut sum, mut weights, mut are_unit) = (Vec::new(), 0.0, true);
     for (_, bytes, quality) in faces.iter().filter(|(model, ..)| *model == faces[0].0) {
         let face = decode_face(bytes)?;
         sum.resize(face.len(), 0.0);
         #[expect(clippy::cast_possible_truncation, reason = "a weight")]
         let weight = quality.max(0.1) as f32;
         sum.iter_mut().zip(&face).for_each(|(sum, number)| *sum += weight * number);
+        weights += weight;
+        are_unit &= (length(&face) - 1.0).abs() <= ROUNDING;
     }
-    let length = sum.iter().map(|number| number * number).sum::<f32>().sqrt();
-    (length > 1e-6).then(|| sum.iter().map(|number| number / length).collect())
+    let whole = if are_unit { length(&sum) } else { weights };
+    (whole > 1e-6).then(|| sum.iter().map(|number| number / whole).collect())
+}
+
+fn length(face: &[f32]) -> f32 {
+    face.iter().map(|number| number * number).sum::<f32>().sqrt()
 }
 
 async fn before(connection: &mut AnyConnection, id: &str) -> Result<Option<Before>, sqlx::Error> {
@@ -205,4 +215,21 @@ async fn is_there(connection: &mut AnyConnection, person: PersonId) -> Result<bo
     let found: Option<i64> =
         sqlx::query_scalar("SELECT id FROM people WHERE id = $1").bind(person.0).fetch_optional(connection).await?;
     Ok(found.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean_of(faces: &[([f32; 2], f64)]) -> Option<Vec<f32>> {
+        let stored = |(face, quality): &([f32; 2], f64)| ("a model".to_owned(), encode(face), *quality);
+        mean(&faces.iter().map(stored).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_mean_of_unit_faces_is_one_and_that_of_others_keeps_their_length() {
+        assert_eq!(mean_of(&[([1.0, 0.0], 3.0), ([0.0, 1.0], 4.0)]), Some(vec![0.6, 0.8]));
+        assert_eq!(mean_of(&[([1.5, 0.0], 1.0), ([0.0, 2.0], 3.0)]), Some(vec![0.375, 1.5]));
+        assert_eq!(mean_of(&[([1.0, 0.0], 1.0), ([-1.0, 0.0], 1.0)]), None);
+    }
 }

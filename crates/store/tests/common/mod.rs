@@ -73,7 +73,7 @@ async fn execute(url: &str, sql: &str) {
 
 /// Enrols `name` with one small template.
 pub(crate) async fn enrol(store: &Store, name: &str) -> Enrolled {
-    let template = NewTemplate { model: MODEL, embedding: &[0.6, 0.8], norm: 9.5, event: None };
+    let template = NewTemplate { model: MODEL, embedding: &[0.6, 0.8], norm: 9.5, event: None, photo: None };
     store.enrol(name, &[template]).await.expect("enrolled")
 }
 

@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use ::models::Cache;
+use ::models::{Cache, Pack};
 use anyhow::Context;
 use events::WebhookSettings;
 use face::{AttributeChoice, Engine};
@@ -115,9 +116,10 @@ async fn strictness(settings: &Settings) -> Finding {
     let look = async {
         let catalog = catalog_of(settings)?;
         let scale = Scale::of(&catalog.pack(&settings.model_pack)?.embedder);
+        let spaces: BTreeSet<&str> = catalog.packs.values().map(Pack::space).collect();
         must_be_known(asked, &scale)?;
         let store = Store::open(&settings.database()).await?;
-        let people = store.people(&settings.model_pack).await?.people;
+        let people = store.people(&Vec::from_iter(spaces)).await?.people;
         let people = people.iter().filter(|person| !person.templates.is_empty()).count();
         must_be_in_reach(asked, people)?;
         anyhow::Ok((people, scale))

@@ -128,14 +128,10 @@ impl Eval {
 }
 
 fn photos(command: &Eval, settings: &Settings, folder: &Path) -> anyhow::Result<ExitCode> {
-    let (set, list) = dataset(command, folder)?;
+    let (set, list) = dataset(command.pairs.as_deref(), folder)?;
     let html = command.html.as_deref().map(Page::begin).transpose()?;
     let (runtime, installed) = models_of(settings)?;
-    let looking = Looking {
-        decode: DecodeLimits { megapixels: settings.max_image_mp.0 },
-        photo_bytes: settings.max_image_mb.bytes(),
-        engines: settings.engines(),
-    };
+    let looking = looking(settings);
     let bar = progress::bar(set.photos.len() as u64, "looking at photos");
     let shots = ::eval::look_at_all(&runtime, &installed, &set.photos, &looking, &|| bar.inc(1));
     bar.finish_and_clear();
@@ -152,13 +148,22 @@ fn photos(command: &Eval, settings: &Settings, folder: &Path) -> anyhow::Result<
     command.tell(&report, report.measures.proposal.as_ref())
 }
 
+/// Photos may cost what those of the service may.
+pub(super) fn looking(settings: &Settings) -> Looking {
+    Looking {
+        decode: DecodeLimits { megapixels: settings.max_image_mp.0 },
+        photo_bytes: settings.max_image_mb.bytes(),
+        engines: settings.engines(),
+    }
+}
+
 /// The photos and pairs that the command line names, with the list's file.
-fn dataset(command: &Eval, folder: &Path) -> anyhow::Result<(Dataset, Option<PathBuf>)> {
+pub(super) fn dataset(pairs: Option<&Path>, folder: &Path) -> anyhow::Result<(Dataset, Option<PathBuf>)> {
     if !folder.is_dir() {
         bail!("{} is no folder: name the folder of the photos", folder.display());
     }
-    let Some(given) = &command.pairs else { return Ok((Dataset::of_folder(folder)?, None)) };
-    let file = [given.clone(), folder.join(given)].into_iter().find(|file| file.is_file());
+    let Some(given) = pairs else { return Ok((Dataset::of_folder(folder)?, None)) };
+    let file = [given.to_owned(), folder.join(given)].into_iter().find(|file| file.is_file());
     let Some(file) = file else { bail!("{} is neither here nor in {}", given.display(), folder.display()) };
     let size = std::fs::metadata(&file).with_context(|| file.display().to_string())?.len();
     if size > MOST_LIST_BYTES {
@@ -208,15 +213,16 @@ fn print_curve(installed: &InstalledPack, impostor: &Distances) -> anyhow::Resul
 }
 
 async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let pack = catalog_of(settings)?.pack(&settings.model_pack)?.clone();
+    let catalog = catalog_of(settings)?;
+    let pack = catalog.pack(&settings.model_pack)?.clone();
     let scale = Scale::of(&pack.embedder);
     // Whoever is enrolled is told apart by TH_ACCEPT.
     must_be_known(settings.th_accept, &scale)?;
     let html = command.html.as_deref().map(Page::begin).transpose()?;
     let store = Store::open(&settings.database()).await?;
     // What people are searched by is what the gallery makes of their templates.
-    let index = Gallery::load(store.clone(), &pack).await?.index();
-    let snapshot = store.people(&pack.name).await?;
+    let index = Gallery::load(store.clone(), &pack, &catalog).await?.index();
+    let snapshot = store.people(&[pack.space()]).await?;
     let people: Vec<EnrolledPerson> = snapshot
         .people
         .into_iter()

@@ -1,10 +1,13 @@
 //! The command line: what can be asked for, and who answers.
 
 mod attendance;
+mod bench;
 mod cameras;
 mod config;
 mod doctor;
 mod eval;
+mod export;
+mod import;
 mod models;
 mod nodes;
 mod output;
@@ -12,6 +15,7 @@ mod people;
 mod progress;
 mod recognize;
 mod recording;
+mod reembed;
 mod serve;
 mod verify;
 mod webhooks;
@@ -181,9 +185,9 @@ pub fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Config(config) = &cli.command
-        && config.example
+        && let Some(answer) = config::without_settings(config)
     {
-        return config::print_example();
+        return answer;
     }
     let (settings, resolved) = settings::load(&flags, cli.config.as_deref())?;
     start_log(&settings, is_service(&cli.command))?;

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::models::{Cache, Catalog, PHOTOS, Progress, PullRequest, RUNTIME, State, Step};
+use ::models::{Cache, Catalog, PHOTOS, Pack, Progress, PullRequest, RUNTIME, State, Step};
 use anyhow::Context;
 use clap::Subcommand;
 use face::Runtime;
@@ -18,6 +18,7 @@ pub enum Models {
     /// Fetch what is missing, check it, and prepare it. What is there is not fetched again.
     #[command(after_help = "Examples:
   vultus models pull
+  vultus models pull centerface            a pack beside the one in use
   vultus models pull --from /media/usb     offline: the packages lie in that folder
 
 A machine without a network: `vultus models pull --from DIR` of an empty folder names the files that it needs and the
@@ -29,10 +30,12 @@ commands that fetch them on another machine.")]
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Show every pack: what it is, its licence, and whether it is installed.
+    /// Show every pack: what it is, its licence, what its embeddings are, and whether it is installed.
     #[command(after_help = "Example:
   vultus models list")]
     List,
+    /// Time packs on this machine, and measure them on labelled photos.
+    Bench(super::bench::Bench),
     /// Check the sha256 of everything that is installed.
     #[command(after_help = "Example:
   vultus models verify     ends with 1 when a file is missing or not the right one")]
@@ -52,6 +55,7 @@ pub fn run(command: &Models, settings: &Settings) -> anyhow::Result<ExitCode> {
             let names = if names.is_empty() { &wanted[..] } else { &names[..] };
             pull(&catalog, &cache, names, from.as_deref())
         }
+        Models::Bench(bench) => super::bench::run(bench, &catalog, &cache, settings),
         Models::List => list(&catalog, &cache, settings),
         Models::Verify => verify(&catalog, &cache, settings),
     }
@@ -127,6 +131,9 @@ fn list(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result
         let used = if *name == settings.model_pack { ", in use" } else { "" };
         say(format!("{name} ({state}{used})"))?;
         say(format!("  {}", pack.description))?;
+        say(format!("  detector: {}, points: {}", pack.detector.kind.key(), points_of(pack)))?;
+        let embedder = &pack.embedder;
+        say(format!("  space: {} ({} numbers, {})", embedder.space, embedder.dim, embedder.distance.key()))?;
         say(format!("  licence: {}", pack.licence))?;
         say(format!("  origin of the weights: {}", pack.origin))?;
         if pack.embedder.curve.is_empty() {
@@ -139,6 +146,11 @@ fn list(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result
     say(format!("{PHOTOS} ({state})\n  sample photos for the demo and the tests"))?;
     say(format!("\nfiles are in {}", cache.root().display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which of a pack's models finds the points.
+fn points_of(pack: &Pack) -> &'static str {
+    if pack.landmark.is_some() { "a model of its own" } else { "the detector's" }
 }
 
 fn verify(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result<ExitCode> {

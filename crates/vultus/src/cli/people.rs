@@ -1,5 +1,4 @@
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -8,11 +7,12 @@ use gallery::{Candidate, EnrolError, EnrolPolicy, Finding, PersonName};
 use serde_json::{Map, Value};
 use store::Store;
 
+use super::export::{self, Export};
+use super::import::{self, Import};
 use super::output::say;
-use super::progress;
+use super::reembed::{self, Reembed};
 use crate::app::{App, catalog_of};
-use crate::bulk::{Entry, ZipPhotos, folder_photos};
-use crate::http::{EntryResult, enrol_all, in_words, what_overrides};
+use crate::http::{in_words, what_overrides};
 use crate::people::{self, ProfilePatch};
 use crate::settings::Settings;
 
@@ -28,13 +28,17 @@ pub struct Leniency {
 }
 
 impl Leniency {
-    fn policy(self) -> EnrolPolicy {
+    pub fn policy(self) -> EnrolPolicy {
         EnrolPolicy { strict: !self.no_strict, force: self.force }
+    }
+
+    pub fn is_forced(self) -> bool {
+        self.force
     }
 }
 
 /// What can be done about refusals, to be added to a sentence.
-fn hint(reasons: &[Finding]) -> Option<String> {
+pub fn hint(reasons: &[Finding]) -> Option<String> {
     what_overrides(reasons, "--no-strict", "--force")
 }
 
@@ -92,17 +96,22 @@ pub enum People {
         #[arg(required = true, value_name = "FIELD=VALUE", value_parser = field)]
         fields: Vec<(String, Value)>,
     },
-    /// Enrol everybody in a folder or ZIP: katya.jpg, or katya/1.jpg, katya/2.jpg.
+    /// Enrol everybody in a folder or ZIP (katya.jpg, or katya/1.jpg, katya/2.jpg) or in the original's face_db.pkl.
     #[command(after_help = "Examples:
   vultus people import faces/
   vultus people import faces.zip
-  vultus people import faces/ --no-strict       poor photos too")]
-    Import {
-        /// A folder, or a ZIP file.
-        source: PathBuf,
-        #[command(flatten)]
-        leniency: Leniency,
-    },
+  vultus people import faces/ --no-strict       poor photos too
+  vultus people import face_db.pkl --dry-run    the people of face_recognition, without their photos")]
+    Import(Import),
+    /// Write everybody into one ZIP file: profiles, templates of every pack, kept photos. `vultus people import` reads it.
+    #[command(after_help = "Examples:
+  vultus people export people.zip
+  vultus people export people.zip --no-photos
+
+Whoever has the file can recognise these people elsewhere: keep it as you keep the database.")]
+    Export(Export),
+    /// Embed everybody by another model pack, from what is kept of their photos.
+    Reembed(Reembed),
 }
 
 /// `vultus people …`
@@ -116,7 +125,9 @@ pub fn run(command: People, settings: Settings) -> anyhow::Result<ExitCode> {
             People::List { json } => list(settings, json).await,
             People::Show { name, json } => show(&settings, &name, json).await,
             People::Set { name, fields } => set(&settings, &name, fields).await,
-            People::Import { source, leniency } => import(settings, &source, leniency.policy()).await,
+            People::Import(import) => import::run(&import, settings).await,
+            People::Export(export) => export::run(&export, &settings).await,
+            People::Reembed(command) => reembed::run(&command, &settings).await,
         }
     })
 }
@@ -145,13 +156,12 @@ async fn add(app: &App, name: &str, photos: &[PathBuf], policy: EnrolPolicy) -> 
         let hint = hint(&reasons).map(|hint| format!("; {hint}")).unwrap_or_default();
         bail!("no photo of {name} is enrolled: {} of {} refused{hint}", photos_text(refused), candidates.len());
     }
-    let embeddings: Vec<_> = candidates.into_iter().map(|candidate| candidate.embedding).collect();
-    let enrolled = app.gallery().enrol(&name, &embeddings).await?;
+    let enrolled = app.gallery().enrol(&name, candidates.iter().map(|face| app.to_enrol(face))).await?;
     say(format!("{name}: {} in all", photos_text(enrolled.templates as usize)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn photos_text(count: usize) -> String {
+pub fn photos_text(count: usize) -> String {
     if count == 1 { "1 photo".to_owned() } else { format!("{count} photos") }
 }
 
@@ -194,7 +204,7 @@ async fn show(settings: &Settings, name: &str, json: bool) -> anyhow::Result<Exi
 }
 
 async fn profile_of(store: &Store, settings: &Settings, name: &PersonName) -> anyhow::Result<Value> {
-    let model = catalog_of(settings)?.pack(&settings.model_pack)?.name.clone();
+    let model = catalog_of(settings)?.pack(&settings.model_pack)?.space().to_owned();
     Ok(serde_json::to_value(people::one(store, &settings.calendar(), &model, name.as_str()).await?)?)
 }
 
@@ -218,39 +228,4 @@ async fn set(settings: &Settings, name: &str, fields: Vec<(String, Value)>) -> a
     people::change(&store, name.as_str(), |profile| patch.apply(profile)).await?;
     say(format!("{name} is changed"))?;
     say_fields(&profile_of(&store, settings, &name).await?)
-}
-
-async fn import(settings: Settings, source: &Path, policy: EnrolPolicy) -> anyhow::Result<ExitCode> {
-    let engines = settings.engines();
-    let app = App::open(settings, engines).await?;
-    let results = if source.is_dir() {
-        let (count, entries) = folder_photos(source, app.bulk_limits())?;
-        import_all(&app, count, entries, policy).await
-    } else {
-        let file = File::open(source).with_context(|| format!("cannot open {}", source.display()))?;
-        let photos = ZipPhotos::open(file, app.bulk_limits()).with_context(|| source.display().to_string())?;
-        import_all(&app, photos.len(), photos, policy).await
-    };
-    let failed: Vec<&EntryResult> = results.iter().filter(|result| result.error.is_some()).collect();
-    for result in &failed {
-        eprintln!("{}: {}", result.file, result.message.as_deref().unwrap_or_default());
-    }
-    let reasons: Vec<Finding> = failed.iter().flat_map(|result| result.reasons.clone()).collect();
-    if let Some(hint) = hint(&reasons) {
-        eprintln!("{hint}");
-    }
-    say(format!("{} enrolled, {} failed", photos_text(results.len() - failed.len()), failed.len()))?;
-    Ok(if results.len() == failed.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-async fn import_all(
-    app: &App,
-    count: usize,
-    entries: impl Iterator<Item = Entry> + Send + 'static,
-    policy: EnrolPolicy,
-) -> Vec<EntryResult> {
-    let bar = progress::bar(count as u64, "enrolling");
-    let results = enrol_all(app, entries, policy, |_| bar.inc(1)).await;
-    bar.finish_and_clear();
-    results
 }

@@ -59,7 +59,7 @@ fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
     };
     let (a, b) = (embedding(&command.a)?, embedding(&command.b)?);
 
-    let raw = scale.raw_of_dot(a.vector.iter().zip(&b.vector).map(|(x, y)| x * y).sum());
+    let raw = scale.raw(&a.vector, &b.vector);
     let (distance, threshold) = (scale.distance(raw), settings.th_accept.threshold(1));
     let same = distance < threshold;
     if command.json {

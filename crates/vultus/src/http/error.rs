@@ -127,6 +127,7 @@ impl From<FaceError> for ApiError {
             FaceError::TooUnclear { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "face_too_unclear"),
             FaceError::Runtime { .. }
             | FaceError::Model { .. }
+            | FaceError::NotAsDescribed { .. }
             | FaceError::SideModel(_)
             | FaceError::Inference(_)
             | FaceError::Jpeg(_) => (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed"),

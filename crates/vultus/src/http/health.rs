@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,9 @@ pub(super) struct Report {
     /// People that can be recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     people: Option<usize>,
+    /// How many of them are known by embeddings of another pack only, by its space; nobody as a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people_by_other_packs: Option<BTreeMap<String, usize>>,
     /// The gallery's version that this process knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     gallery_version: Option<i64>,
@@ -145,6 +149,9 @@ pub(super) async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, J
         node: health.node.clone(),
         database,
         people: index.as_ref().map(|index| index.len()),
+        people_by_other_packs: index.as_ref().map(|index| {
+            index.known_elsewhere().into_iter().map(|known| (known.space.to_string(), known.people)).collect()
+        }),
         gallery_version: index.as_ref().map(|index| index.version().0),
         behind: newest.zip(index.as_ref()).map(|(newest, index)| behind(newest, index.version())),
         accept: health.strictness.zip(index.as_ref()).map(|(th_accept, index)| Accept {

@@ -179,6 +179,11 @@ fn write_gallery(page: &mut Page, gallery: &Gallery, newest: Option<Version>, st
         page.single(Kind::Gauge, "vultus_threshold", help, threshold);
     }
     page.single(Kind::Gauge, "vultus_people", "People that can be recognised.", index.len());
+    let help = "People among them who are known by embeddings of another model pack only.";
+    let mut elsewhere = page.family(Kind::Gauge, "vultus_people_by_other_packs", help);
+    for known in index.known_elsewhere() {
+        elsewhere.sample(&[("space", &known.space)], known.people);
+    }
     let help = "The gallery's version that this process recognises by.";
     page.single(Kind::Gauge, "vultus_gallery_version", help, index.version().0);
     if let Some(newest) = newest {

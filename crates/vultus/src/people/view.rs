@@ -28,8 +28,11 @@ pub struct PersonView {
     pub suspended: bool,
     /// Whoever sees the person raises an alert.
     pub watched: bool,
-    /// Photos of which the model pack in use has made templates. With none the person cannot be recognised.
+    /// Photos of which the model pack in use has made templates.
     pub photos: u32,
+    /// Photos of which other packs have. Somebody without `photos` is recognised by these, with such a pack beside the one in use
+    /// where it is installed.
+    pub photos_by_other_packs: u32,
     /// When the person was first registered.
     pub created: String,
 }
@@ -37,7 +40,7 @@ pub struct PersonView {
 impl PersonView {
     /// As `calendar` shows times.
     pub fn of(held: &Enrolment, calendar: &Calendar) -> Self {
-        let Enrolment { person, templates } = held;
+        let Enrolment { person, templates, of_other_models } = held;
         let profile = &person.profile;
         Self {
             name: person.name.clone(),
@@ -49,6 +52,7 @@ impl PersonView {
             suspended: profile.suspended,
             watched: profile.watched,
             photos: *templates,
+            photos_by_other_packs: *of_other_models,
             created: times::shown(person.created_at, calendar),
         }
     }

@@ -43,6 +43,12 @@ impl Definition {
         self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
     }
 
+    /// A value as people may see it: secrets masked.
+    pub fn shown(&self, text: &str) -> String {
+        let is_hidden = self.is_secret() && !text.is_empty();
+        if is_hidden { "••••••••".to_owned() } else { camera::mask_credentials(text) }
+    }
+
     /// Values that must not be shown.
     fn is_secret(&self) -> bool {
         matches!(self.key, "api_key" | "webhook_secret")
@@ -189,9 +195,7 @@ impl Resolved {
     pub fn rows(&self) -> impl Iterator<Item = (&'static Definition, String, &Origin)> {
         DEFINITIONS.iter().filter_map(|definition| {
             let (text, origin) = self.values.get(definition.key)?;
-            let hidden = definition.is_secret() && !text.is_empty();
-            let shown = if hidden { "••••••••".to_owned() } else { camera::mask_credentials(text) };
-            Some((definition, shown, origin))
+            Some((definition, definition.shown(text), origin))
         })
     }
 
@@ -278,8 +282,22 @@ fn is_one_letter_off(one: &str, other: &str) -> bool {
     long - short <= 1 && start + end >= long - 1
 }
 
+/// A setting that a file gives a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The value.
+    pub text: String,
+    /// The line of another program's file where it comes from.
+    pub line: usize,
+}
+
 /// A commented file with every setting at its default.
 pub fn example_file() -> String {
+    file_with(&BTreeMap::new())
+}
+
+/// The same with some settings set.
+pub fn file_with(given: &BTreeMap<&'static str, Given>) -> String {
     let mut text =
         String::from("# Settings of vultus. Flags come before the environment, the environment before this file.\n");
     let mut section = None;
@@ -288,7 +306,11 @@ pub fn example_file() -> String {
             text.push_str(&format!("\n# --- {:?} ---\n", definition.section));
         }
         text.push_str(&format!("\n# {}\n# Allowed: {}.\n", definition.help(), definition.allowed));
-        text.push_str(&format!("# {} = {}\n", definition.name(), toml::Value::from(definition.default)));
+        let name = definition.name();
+        text.push_str(&match given.get(definition.key) {
+            Some(given) => format!("{name} = {}  # line {}\n", toml::Value::from(given.text.as_str()), given.line),
+            None => format!("# {name} = {}\n", toml::Value::from(definition.default)),
+        });
     }
     text.push_str(EXAMPLE_TABLES);
     text

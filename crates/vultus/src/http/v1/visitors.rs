@@ -293,6 +293,9 @@ fn not_alike(name: &PersonName, unlike: Unlike) -> ApiError {
     let why = match unlike {
         Unlike::Far(distance) => format!("somebody is registered as {name}, who looks different (distance {distance})"),
         Unlike::Refuted => format!("this face is too much like one that stands corrected as not being {name}"),
+        Unlike::Incomparable => {
+            format!("somebody is registered as {name}, by another model pack with which this face cannot be compared")
+        }
     };
     let message = format!(
         "{why}, and whoever this visitor is would pass as {name}. Choose another name; if it is {name} all the same, say \

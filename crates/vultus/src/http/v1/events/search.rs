@@ -226,7 +226,12 @@ async fn face_of(server: &Server, body: SearchBody) -> Result<(Vec<f32>, Option<
             let name = PersonName::parse(&name)?;
             let index = gallery.index();
             let face = index.face_of(name.as_str()).map(<[f32]>::to_vec);
-            let missing = || not_found("unknown_name", format!("nobody is registered as {name}"));
+            let is_known = || index.people().any(|(_, known)| **known == *name.as_str());
+            let missing = || match is_known() {
+                true => format!("{name} is known by another model pack only: search by a photo or an event"),
+                false => format!("nobody is registered as {name}"),
+            };
+            let missing = || not_found("unknown_name", missing());
             Ok((face.ok_or_else(missing)?, None))
         }
         _ => Err(bad("give one of `visitor`, `event` and `person`, or a photo as multipart/form-data")),
