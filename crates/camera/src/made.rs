@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use face::{Embedding, YuvImage};
 use gallery::{Distance, Gallery, PersonName};
 use models::Catalog;
-use store::{Event, Micros, NewTemplate, Store, StoredFace};
+use store::{Event, NewTemplate, Store, StoredFace};
 
 use crate::decision::Rule;
 use crate::{Buffers, Frame};
@@ -70,25 +70,12 @@ impl Enrolled {
             person_id: Some(person.person.0),
             person: Some(name.to_owned()),
             status: "PASS".to_owned(),
-            reason: None,
             camera: "door".to_owned(),
-            direction: None,
             node: "gate".to_owned(),
-            track: None,
-            distance: None,
-            raw_distance: None,
-            quality: None,
-            started_at: Micros(0),
-            passed_at: None,
-            last_seen_at: Micros(0),
             ended: true,
-            has_face: false,
-            has_frame: false,
             decision: "{}".to_owned(),
-            door_group: None,
-            visitor: None,
             face: Some(StoredFace { model: self.gallery.model().to_owned(), embedding }),
-            correction: None,
+            ..Event::default()
         };
         self.runtime.block_on(self.store.put_events(std::slice::from_ref(&event))).unwrap();
         self.runtime.block_on(self.gallery.correct_event(&event.id, None)).unwrap();

@@ -23,7 +23,7 @@ const UNKNOWN_GONE_AFTER: Duration = Duration::from_secs(1);
 const TOLD_UNSEEN: Duration = Duration::from_secs(1);
 
 /// Embeddings nearer than this are of the same face: one pair in a thousand of strangers is (the contract's scale).
-const SAME: f32 = 0.5437;
+const SAME: f32 = gallery::ONE_IN_A_THOUSAND;
 
 /// A clear shot farther than this from all shots of a track together is of somebody else: of a person's own pairs on LFW one
 /// in a hundred is, mostly unclear ones.

@@ -11,7 +11,7 @@ const NEARLY: f32 = 0.05;
 
 /// A photo that is farther than this from the person's others disagrees with them: at this distance one in a thousand strangers
 /// would be nearer (the scale's point for FMR 1e-3).
-const DISAGREES: f32 = 0.5437;
+const DISAGREES: f32 = gallery::ONE_IN_A_THOUSAND;
 
 /// Findings of a kind beyond this many are left out.
 const MOST_FINDINGS: usize = 1_000;

@@ -9,7 +9,7 @@ pub const FMR_POINTS: [(Distance, f64); 8] = [
     (Distance::new(0.3887), 1e-6),
     (Distance::new(0.4196), 1e-5),
     (Distance::new(0.4755), 1e-4),
-    (Distance::new(0.5437), 1e-3),
+    (Distance::new(ONE_IN_A_THOUSAND), 1e-3),
     (Distance::new(0.6190), 1e-2),
     (Distance::new(0.7108), 0.1),
     (Distance::new(0.8255), 0.5),
@@ -35,6 +35,9 @@ pub fn fmr_at(distance: Distance) -> f64 {
     let share = (distance - from.0) / (to.0 - from.0);
     10f64.powf(from.1 + share * (to.1 - from.1)).min(1.0)
 }
+
+/// At this distance one pair of strangers in a thousand is nearer: one of [`FMR_POINTS`]. What is nearer may be one person, what is farther hardly.
+pub const ONE_IN_A_THOUSAND: f32 = 0.5437;
 
 /// The distance of the contract's scale at a false match rate (above 0, up to 1): the inverse of [`fmr_at`]. Never below 0, where
 /// nobody matches.

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use crate::index::{Index, Match};
 use crate::layer::Space;
 use crate::scale::Scale;
-use crate::{EnrolError, PersonName};
+use crate::{Candidate, EnrolError, PersonName};
 
 /// Everybody enrolled, in memory, following the database. Searches never wait: they use the index that is there, also
 /// while the database is away. Cheap to clone.
@@ -60,6 +60,12 @@ impl<'a> From<&'a Embedding> for NewFace<'a> {
     /// A face of which nothing else is kept.
     fn from(embedding: &'a Embedding) -> Self {
         Self { embedding, photo: None }
+    }
+}
+
+impl<'a> From<&'a Candidate> for NewFace<'a> {
+    fn from(candidate: &'a Candidate) -> Self {
+        Self { embedding: &candidate.embedding, photo: candidate.kept.as_deref() }
     }
 }
 

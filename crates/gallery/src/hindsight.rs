@@ -9,7 +9,7 @@ const FACES: u32 = 5;
 
 /// A visitor farther than this from a person who is enrolled is somebody else: one pair in a thousand of strangers is nearer
 /// (the curve's point for FMR 1e-3).
-const SAME: f32 = 0.5437;
+const SAME: f32 = crate::fmr::ONE_IN_A_THOUSAND;
 
 /// Why a visitor is hardly the person who has a name already.
 #[derive(Clone, Copy, Debug, PartialEq)]

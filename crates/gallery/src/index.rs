@@ -46,7 +46,7 @@ pub struct RunnerUp {
 }
 
 /// A face this near to a refuted one may be of the same person: at this distance one in a thousand strangers would be.
-const SAME: f32 = 0.5437;
+const SAME: f32 = crate::fmr::ONE_IN_A_THOUSAND;
 
 /// Then it passes only if it is nearer to the person than to the refuted face by more than this. Measured, as is `SAME`, by
 /// bench/visitors.

@@ -10,7 +10,7 @@ use crate::scale::{Distance, RawDistance, Scale};
 /// five or more: at this distance one in a thousand strangers would still pass (the curve's point for FMR 1e-3), so it
 /// is somebody else or a useless shot. Measured on 25 people of LFW's development set with five or more photos: of
 /// strangers' photos put among them all are dropped, of their own none.
-pub(crate) const OUTLIER: f32 = 0.5437;
+pub(crate) const OUTLIER: f32 = crate::fmr::ONE_IN_A_THOUSAND;
 
 /// Templates from which on strangers among them are looked for.
 const ENOUGH: usize = 5;

@@ -22,7 +22,7 @@ mod strictness;
 
 pub use enrol::{Candidate, Company, EnrolPolicy, Finding, Likeness, Other, PersonName, Weight};
 pub use error::EnrolError;
-pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, distance_at, fmr_at};
+pub use fmr::{FMR_POINTS, LEAST_MEASURED_FMR, ONE_IN_A_THOUSAND, distance_at, fmr_at};
 pub use gallery::{Enrolled, Gallery, NewFace};
 pub use hindsight::Unlike;
 pub use index::{Index, Match, RunnerUp};

@@ -64,7 +64,7 @@ async fn measure_rules() {
                 .filter_map(|photo| {
                     let bytes = std::fs::read(photo).unwrap();
                     let gates = gallery.gates();
-                    Candidate::from_photo(&mut engine, gates, &bytes, &DecodeLimits::default()).ok()
+                    Candidate::from_photo(&mut engine, gates, &bytes, &DecodeLimits::default(), false).ok()
                 })
                 .collect();
             unusable += some.len() - candidates.len();
@@ -154,7 +154,8 @@ fn measure_altered() {
     let Some(folder) = folder() else { return };
     let (mut engine, installed) = engine();
     let (gates, scale) = (installed.pack.embedder.gates, Scale::of(&installed.pack.embedder));
-    let mut examine = |file: &[u8]| Candidate::from_photo(&mut engine, &gates, file, &DecodeLimits::default()).ok();
+    let mut examine =
+        |file: &[u8]| Candidate::from_photo(&mut engine, &gates, file, &DecodeLimits::default(), false).ok();
     let mut good = Vec::new();
     for person in sorted(&folder) {
         let photos = sorted(&person);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use face::Embedding;
 use gallery::{Distance, Gallery, PersonName, Unlike};
 use models::{Catalog, Pack};
-use store::{Event, Micros, Store, StoredFace};
+use store::{Event, Store, StoredFace};
 
 fn pack() -> Pack {
     Catalog::builtin().pack("default").unwrap().clone()
@@ -67,28 +67,14 @@ impl Place {
 fn event(id: &str, face: &Embedding) -> Event {
     Event {
         id: id.to_owned(),
-        person_id: None,
-        person: None,
         status: "REJECT".to_owned(),
         reason: Some("below_threshold".to_owned()),
         camera: "door".to_owned(),
-        direction: None,
         node: "gate".to_owned(),
-        track: None,
-        distance: None,
-        raw_distance: None,
-        quality: None,
-        started_at: Micros(0),
-        passed_at: None,
-        last_seen_at: Micros(0),
         ended: true,
-        has_face: false,
-        has_frame: false,
         decision: "{}".to_owned(),
-        door_group: None,
-        visitor: None,
         face: Some(StoredFace { model: pack().name, embedding: face.vector.clone() }),
-        correction: None,
+        ..Event::default()
     }
 }
 

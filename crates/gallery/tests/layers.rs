@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use face::{Beside, Embedding, Pose, Quality, Rect, WantedSpace};
 use gallery::{Candidate, Company, Distance, EnrolPolicy, Gallery, Likeness, PersonName};
 use models::{Catalog, DistanceKind, Pack};
-use store::{Event, Micros, NewTemplate, Store, StoredFace};
+use store::{Event, NewTemplate, Store, StoredFace};
 
 /// The space beside that of the default pack.
 const OLD: &str = "old";
@@ -189,25 +189,12 @@ async fn a_face_that_was_refuted_by_the_new_pack_counts_against_somebody_of_the_
         person_id: Some(found.person.0),
         person: Some("katya".to_owned()),
         status: "PASS".to_owned(),
-        reason: None,
         camera: "door".to_owned(),
-        direction: None,
         node: "gate".to_owned(),
-        track: None,
-        distance: None,
-        raw_distance: None,
-        quality: None,
-        started_at: Micros(0),
-        passed_at: None,
-        last_seen_at: Micros(0),
         ended: true,
-        has_face: false,
-        has_frame: false,
         decision: "{}".to_owned(),
-        door_group: None,
-        visitor: None,
         face: Some(StoredFace { model: "default".to_owned(), embedding: lookalike.vector.clone() }),
-        correction: None,
+        ..Event::default()
     };
     place.store.put_events(std::slice::from_ref(&event)).await.unwrap();
     place.gallery.correct_event(&event.id, None).await.unwrap();
@@ -221,7 +208,7 @@ fn candidate(embedding: Embedding) -> Candidate {
     let quality =
         Quality { norm: 4.0, side: 200, whole: 1.0, at_edge: false, between_edges: false, pose, surface: None };
     Candidate {
-        kept: Vec::new(),
+        kept: None,
         embedding,
         area: Rect { left: 0.0, top: 0.0, right: 200.0, bottom: 200.0 },
         quality,

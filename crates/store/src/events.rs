@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: &str = "id, seq, opened_seq, person_id, person, status
                        visitor, corrected_at, was_person_id, was_person";
 
 /// One passage of one person before one camera, as it is known so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
     /// A UUIDv7 of the time of start in its usual form, so that ids sort by time.
     pub id: String,

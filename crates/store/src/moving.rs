@@ -51,16 +51,16 @@ pub struct Restored {
 }
 
 impl Store {
-    /// Everything of one person; `None` if there is no such person.
+    /// Everything of the person called `name`; `None` if nobody is.
     ///
     /// # Errors
     /// When the database cannot answer, or a template is broken.
-    pub async fn whole_person(&self, person: PersonId) -> Result<Option<WholePerson>, StoreError> {
+    pub async fn whole_person(&self, name: &str) -> Result<Option<WholePerson>, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
             let mut transaction = session.begin().await?;
-            let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id = $1");
-            let row = sqlx::query(AssertSqlSafe(sql)).bind(person.0).fetch_optional(&mut *transaction).await?;
+            let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE name = $1");
+            let row = sqlx::query(AssertSqlSafe(sql)).bind(name).fetch_optional(&mut *transaction).await?;
             let whole = match row {
                 None => None,
                 Some(row) => {
@@ -69,8 +69,8 @@ impl Store {
                         name: bare.name,
                         created_at: bare.created_at,
                         profile: bare.profile,
-                        templates: templates_of(&mut transaction, person, templates::UNREFUTED).await?,
-                        photos: photos::of_person(&mut transaction, person).await?,
+                        templates: templates_of(&mut transaction, bare.id, templates::UNREFUTED).await?,
+                        photos: photos::of_person(&mut transaction, bare.id).await?,
                     })
                 }
             };

@@ -77,7 +77,7 @@ fn a_person_moves_to_another_database_whole_and_once() {
         let ann = &three(&from).await[0];
         embed(&from, ann).await;
         from.change_profile("ann", |profile| profile.groups = vec!["staff".to_owned()]).await.unwrap();
-        let whole = from.whole_person(ann.person).await.unwrap().unwrap();
+        let whole = from.whole_person("ann").await.unwrap().unwrap();
         assert_eq!((whole.templates.len(), whole.photos.len()), (4, 2));
 
         let restored = to.restore(&whole).await.unwrap();
@@ -86,7 +86,7 @@ fn a_person_moves_to_another_database_whole_and_once() {
         assert_eq!((again.created, again.templates), (false, 0));
 
         let there = &to.coverage(MODEL).await.unwrap()[0];
-        let moved = to.whole_person(there.person).await.unwrap().unwrap();
+        let moved = to.whole_person("ann").await.unwrap().unwrap();
         let images = |photos: &[Photo]| photos.iter().map(|photo| photo.image.clone()).collect::<Vec<_>>();
         assert_eq!(
             (&moved.name, &moved.profile, images(&moved.photos)),

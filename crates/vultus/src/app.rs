@@ -4,7 +4,7 @@ use anyhow::Context;
 use camera::{LivenessMode, LivenessRule, Rule, SeenFace};
 use events::Calendar;
 use face::{AttributeChoice, DecodeLimits, Engine, EnginePool, FaceError, OtherPacks, Runtime};
-use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, NewFace, PersonName, Scale};
+use gallery::{Candidate, EnrolError, EnrolPolicy, Enrolled, Gallery, PersonName, Scale};
 use models::{Cache, Catalog, InstalledPack, Shelf};
 use store::Store;
 use tokio::sync::{Mutex, Semaphore};
@@ -182,7 +182,8 @@ impl App {
     pub async fn examine(&self, photo: Vec<u8>) -> Result<Candidate, EnrolError> {
         let app = self.clone();
         let examined = self.with_engine(move |engine| {
-            Candidate::from_photo(engine, app.gallery().gates(), &photo, &app.decode_limits())
+            let keep = app.settings().keep_photos;
+            Candidate::from_photo(engine, app.gallery().gates(), &photo, &app.decode_limits(), keep)
         });
         Ok(examined.await?)
     }
@@ -205,18 +206,12 @@ impl App {
     ) -> Result<Option<Enrolled>, EnrolError> {
         let _in_turn = self.shared.enrolling.lock().await;
         self.compare(name, candidates, policy).await;
-        let fit: Vec<_> =
-            candidates.iter().filter(|face| !face.is_refused(policy)).map(|face| self.to_enrol(face)).collect();
+        let fit: Vec<&Candidate> =
+            candidates.iter().map(|face| &**face).filter(|face| !face.is_refused(policy)).collect();
         match fit.as_slice() {
             [] => Ok(None),
             fit => self.gallery().enrol(name, fit.iter().copied()).await.map(Some),
         }
-    }
-
-    /// What is stored of a photo: by the setting `KEEP_PHOTOS`, the face itself too.
-    pub fn to_enrol<'a>(&self, candidate: &'a Candidate) -> NewFace<'a> {
-        let photo = self.settings().keep_photos.then_some(candidate.kept.as_slice());
-        NewFace { embedding: &candidate.embedding, photo }
     }
 
     /// Finds and names every face of a photo.

@@ -1,5 +1,7 @@
 use models::Input;
 
+use super::Detection;
+
 /// A coarse grid over a detector's input: for each cell the network says whether there is a face, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
@@ -11,8 +13,8 @@ pub(super) struct Grid {
     pub(super) rows: usize,
 }
 
-/// The grids of YuNet and SCRFD.
-pub(super) const STRIDES: [u32; 3] = [8, 16, 32];
+/// Strides of the grids of YuNet and SCRFD.
+const STRIDES: [u32; 3] = [8, 16, 32];
 
 impl Grid {
     pub(super) fn of(input: &Input, stride: u32) -> Self {
@@ -27,5 +29,38 @@ impl Grid {
     /// Column and row of a cell; they are counted row by row.
     pub(super) fn place(&self, cell: usize) -> (f32, f32) {
         ((cell % self.columns) as f32, (cell / self.columns) as f32)
+    }
+}
+
+/// The three grids of a detector, each with the places of its `N` outputs among the model's.
+#[derive(Debug)]
+pub(super) struct Grids<const N: usize> {
+    grids: [(Grid, [usize; N]); 3],
+    /// Pixels of the input across and down.
+    size: (f32, f32),
+}
+
+impl<const N: usize> Grids<N> {
+    /// The grids over an input; `places` finds the outputs of one. `Err` where some are missing: how many cells each grid has.
+    pub(super) fn of(input: &Input, places: impl Fn(Grid) -> Option<[usize; N]>) -> Result<Self, [usize; 3]> {
+        let grids = STRIDES.map(|stride| Grid::of(input, stride));
+        match grids.map(|grid| Some((grid, places(grid)?))) {
+            [Some(fine), Some(middle), Some(coarse)] => {
+                Ok(Self { grids: [fine, middle, coarse], size: (input.width as f32, input.height as f32) })
+            }
+            _ => Err(grids.map(|grid| grid.cells())),
+        }
+    }
+
+    /// The faces that `read` finds in each grid's outputs, in pixels of the input; they become shares of it.
+    pub(super) fn faces<'o, I: IntoIterator<Item = Detection>>(
+        &self,
+        outputs: &[&'o [f32]],
+        read: impl Fn([&'o [f32]; N], Grid) -> I,
+    ) -> Vec<Detection> {
+        let of_grid = |(grid, places): &(Grid, [usize; N])| read(places.map(|at| outputs[at]), *grid);
+        let mut found: Vec<Detection> = self.grids.iter().flat_map(of_grid).collect();
+        found.iter_mut().for_each(|face| face.stretch(1.0 / self.size.0, 1.0 / self.size.1));
+        found
     }
 }

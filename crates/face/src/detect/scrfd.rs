@@ -1,6 +1,6 @@
 use models::Input;
 
-use super::grid::{Grid, STRIDES};
+use super::grid::{Grid, Grids};
 use super::{Detection, Detector};
 use crate::FaceError;
 use crate::geometry::{Point, Rect};
@@ -11,15 +11,7 @@ use crate::session::{Model, Output};
 #[derive(Debug)]
 pub(super) struct Scrfd {
     model: Model,
-    scales: [Scale; 3],
-    size: (f32, f32),
-}
-
-/// One grid, and where its scores, boxes and points are among the model's outputs.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    grid: Grid,
-    outputs: [usize; 3],
+    grids: Grids<3>,
 }
 
 const ANCHORS: usize = 2;
@@ -29,20 +21,18 @@ const NUMBERS: [i64; 3] = [1, 4, 10];
 
 impl Scrfd {
     pub(super) fn of(model: Model, input: &Input) -> Result<Self, FaceError> {
-        let scales = STRIDES.map(|stride| scale(model.outputs(), Grid::of(input, stride)));
-        let [Some(eighth), Some(sixteenth), Some(last)] = scales else {
-            let anchors = STRIDES.map(|stride| (ANCHORS * Grid::of(input, stride).cells()).to_string()).join(", ");
-            return Err(model.not_fitting(&format!(
+        let grids = Grids::of(input, |grid| places(model.outputs(), grid)).map_err(|cells| {
+            let anchors = cells.map(|cells| (ANCHORS * cells).to_string()).join(", ");
+            model.not_fitting(&format!(
                 "a detector of kind `scrfd` gives N×1 scores, N×4 boxes and N×10 points for N = {anchors} (an export without points does not do)"
-            )));
-        };
-        let size = (input.width as f32, input.height as f32);
-        Ok(Self { model, scales: [eighth, sixteenth, last], size })
+            ))
+        })?;
+        Ok(Self { model, grids })
     }
 }
 
 /// Where the outputs of a grid are; `None` where one is missing. Some exports have an axis for the batch, of one.
-fn scale(outputs: &[Output], grid: Grid) -> Option<Scale> {
+fn places(outputs: &[Output], grid: Grid) -> Option<[usize; 3]> {
     let anchors = (ANCHORS * grid.cells()) as i64;
     let place = |numbers: i64| {
         outputs.iter().position(|output| match output.shape[..] {
@@ -51,21 +41,17 @@ fn scale(outputs: &[Output], grid: Grid) -> Option<Scale> {
         })
     };
     let [scores, boxes, points] = NUMBERS.map(place);
-    Some(Scale { grid, outputs: [scores?, boxes?, points?] })
+    Some([scores?, boxes?, points?])
 }
 
 impl Detector for Scrfd {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
-        let (scales, size) = (self.scales, self.size);
+        let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            let mut found = Vec::new();
-            for scale in scales {
-                let [scores, boxes, points] = scale.outputs.map(|at| outputs[at]);
-                let faces = scores.iter().enumerate().filter(|(_, score)| **score > min_score);
-                found.extend(faces.map(|(anchor, score)| face(boxes, points, &scale.grid, anchor, *score)));
-            }
-            found.iter_mut().for_each(|face| face.stretch(1.0 / size.0, 1.0 / size.1));
-            Ok(found)
+            Ok(grids.faces(outputs, |[scores, boxes, points], grid| {
+                let hits = scores.iter().enumerate().filter(move |(_, score)| **score > min_score);
+                hits.map(move |(anchor, score)| face(boxes, points, &grid, anchor, *score))
+            }))
         })
     }
 }
@@ -110,7 +96,7 @@ mod tests {
         let grid = Grid { stride: 32, columns: 2, rows: 1 };
         let output = |shape: &[i64]| Output { name: "448".to_owned(), shape: shape.to_vec() };
         let outputs = [output(&[1, 4, 10]), output(&[4, 1]), output(&[16, 1]), output(&[4, 4])];
-        assert_eq!(scale(&outputs, grid).unwrap().outputs, [1, 3, 0]);
-        assert!(scale(&outputs[1..], grid).is_none(), "an export without points");
+        assert_eq!(places(&outputs, grid), Some([1, 3, 0]));
+        assert!(places(&outputs[1..], grid).is_none(), "an export without points");
     }
 }

@@ -1,6 +1,6 @@
 use models::Input;
 
-use super::grid::{Grid, STRIDES};
+use super::grid::{Grid, Grids};
 use super::{Detection, Detector};
 use crate::FaceError;
 use crate::geometry::{Point, Rect};
@@ -11,15 +11,7 @@ use crate::session::{Model, Output};
 #[derive(Debug)]
 pub(super) struct Yunet {
     model: Model,
-    scales: [Scale; 3],
-    size: (f32, f32),
-}
-
-/// One grid, and where its outputs are among the model's.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    grid: Grid,
-    outputs: [usize; 4],
+    grids: Grids<4>,
 }
 
 /// What there is for each grid, with the numbers a cell.
@@ -27,40 +19,34 @@ const PARTS: [(&str, usize); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 
 
 impl Yunet {
     pub(super) fn of(model: Model, input: &Input) -> Result<Self, FaceError> {
-        let scales = STRIDES.map(|stride| scale(model.outputs(), Grid::of(input, stride)));
-        let [Some(eighth), Some(sixteenth), Some(last)] = scales else {
-            let cells = STRIDES.map(|stride| Grid::of(input, stride).cells().to_string()).join(", ");
-            return Err(model.not_fitting(&format!(
+        let grids = Grids::of(input, |grid| places(model.outputs(), grid)).map_err(|cells| {
+            let cells = cells.map(|cells| cells.to_string()).join(", ");
+            model.not_fitting(&format!(
                 "a detector of kind `yunet` gives cls_8, cls_16, cls_32 and likewise obj_, bbox_ and kps_ with 1, 1, 4 and 10 numbers for each \
                  of {cells} cells"
-            )));
-        };
-        let size = (input.width as f32, input.height as f32);
-        Ok(Self { model, scales: [eighth, sixteenth, last], size })
+            ))
+        })?;
+        Ok(Self { model, grids })
     }
 }
 
 /// Where the outputs of a grid are; `None` where one is missing or of another size.
-fn scale(outputs: &[Output], grid: Grid) -> Option<Scale> {
+fn places(outputs: &[Output], grid: Grid) -> Option<[usize; 4]> {
     let place = |(part, numbers): (&str, usize)| {
         let name = format!("{part}_{}", grid.stride);
         outputs.iter().position(|output| output.name == name && output.len() == grid.cells() * numbers)
     };
     let [cls, obj, bbox, kps] = PARTS.map(place);
-    Some(Scale { grid, outputs: [cls?, obj?, bbox?, kps?] })
+    Some([cls?, obj?, bbox?, kps?])
 }
 
 impl Detector for Yunet {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
-        let (scales, size) = (self.scales, self.size);
+        let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            let mut found = Vec::new();
-            for scale in scales {
-                let parts = scale.outputs.map(|at| outputs[at]);
-                found.extend((0..scale.grid.cells()).filter_map(|cell| face(parts, &scale.grid, cell, min_score)));
-            }
-            found.iter_mut().for_each(|face| face.stretch(1.0 / size.0, 1.0 / size.1));
-            Ok(found)
+            Ok(grids.faces(outputs, |parts, grid| {
+                (0..grid.cells()).filter_map(move |cell| face(parts, &grid, cell, min_score))
+            }))
         })
     }
 }

@@ -23,8 +23,8 @@ const KEPT_QUALITY: u8 = 92;
 pub struct Candidate {
     /// What the person will be recognised by.
     pub embedding: Embedding,
-    /// What may be kept of the photo, for other models: a JPEG file of the face with some surroundings.
-    pub kept: Vec<u8>,
+    /// What is to be kept of the photo, for other models: a JPEG file of the face with some surroundings.
+    pub kept: Option<Vec<u8>>,
     /// The face's box in pixels of the photo.
     pub area: Rect,
     /// How good it is.
@@ -66,7 +66,7 @@ impl Company {
 }
 
 impl Candidate {
-    /// Reads a photo file and takes its largest face that can be recognised at all.
+    /// Reads a photo file and takes its largest face that can be recognised at all; where it is to be kept, with what is around it.
     ///
     /// # Errors
     /// What is wrong with the file; [`FaceError::NoFace`], [`FaceError::TooSmall`] or [`FaceError::TooUnclear`] where there is nothing
@@ -76,6 +76,7 @@ impl Candidate {
         gates: &Gates,
         photo: &[u8],
         limits: &DecodeLimits,
+        keep: bool,
     ) -> Result<Self, FaceError> {
         let image = face::decode(photo, limits)?;
         let found = engine.faces(&image, 1.0)?;
@@ -85,7 +86,7 @@ impl Candidate {
         let findings = rules::findings(&quality, &company, gates);
         Ok(Self {
             embedding: face.embedding.clone(),
-            kept: to_keep(&image, &face.area)?,
+            kept: keep.then(|| to_keep(&image, &face.area)).transpose()?,
             area: face.area,
             quality,
             company,

@@ -31,16 +31,16 @@ pub async fn run(export: &Export, settings: &Settings) -> anyhow::Result<ExitCod
     let target = &export.target;
     ensure!(export.force || !target.exists(), "{} is there already: --force replaces it", target.display());
     let store = Store::open(&settings.database()).await?;
-    let people = store.coverage("").await?;
+    let people = store.names().await?;
     let mut archive = ArchiveWriter::create(target, people.len())?;
     let bar = progress::bar(people.len() as u64, "exporting");
     let (mut written, mut photos) = (0, 0);
     let mut stopped = std::pin::pin!(ctrl_c());
-    for person in &people {
+    for name in &people {
         // With the archive its unfinished file goes.
         ensure!(stopped.as_mut().now_or_never().is_none(), "stopped: nothing is written");
         // Who was removed meanwhile is not in it.
-        if let Some(mut whole) = store.whole_person(person.person).await? {
+        if let Some(mut whole) = store.whole_person(name).await? {
             if export.no_photos {
                 whole.photos.clear();
             }

@@ -156,7 +156,7 @@ async fn add(app: &App, name: &str, photos: &[PathBuf], policy: EnrolPolicy) -> 
         let hint = hint(&reasons).map(|hint| format!("; {hint}")).unwrap_or_default();
         bail!("no photo of {name} is enrolled: {} of {} refused{hint}", photos_text(refused), candidates.len());
     }
-    let enrolled = app.gallery().enrol(&name, candidates.iter().map(|face| app.to_enrol(face))).await?;
+    let enrolled = app.gallery().enrol(&name, &candidates).await?;
     say(format!("{name}: {} in all", photos_text(enrolled.templates as usize)))?;
     Ok(ExitCode::SUCCESS)
 }

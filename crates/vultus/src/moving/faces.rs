@@ -27,15 +27,12 @@ pub struct Space {
 }
 
 impl Space {
-    /// The space of a pack. That of dlib is known without its pack: the people can come before the models.
+    /// The space of a pack.
     ///
     /// # Errors
     /// No such pack, or one whose encodings are not dlib's kind.
     pub fn of_pack(pack: &str, settings: &Settings) -> anyhow::Result<Self> {
         let catalog = catalog_of(settings)?;
-        if pack == "dlib" && !catalog.packs.contains_key(pack) {
-            return Ok(Self { name: pack.to_owned(), dim: 128, pack: pack.to_owned(), is_installed: false });
-        }
         let embedder = &catalog.pack(pack)?.embedder;
         ensure!(
             embedder.distance == DistanceKind::L2,

@@ -8,7 +8,7 @@ use store::{Profile, Store, WholePerson};
 use crate::people::ProfilePatch;
 
 /// Farther than this from each other, on the contract's scale, two means are hardly of one person: one in a thousand pairs of strangers is nearer.
-const ONE_PERSON: f32 = 0.5437;
+const ONE_PERSON: f32 = gallery::ONE_IN_A_THOUSAND;
 
 /// What people of an archive are held against before they come in.
 pub struct Newcomers {
@@ -33,8 +33,7 @@ impl Newcomers {
         if let Err(problem) = self.check(&person.profile) {
             return Ok(Some(format!("{problem:#}")));
         }
-        let Some((id, _)) = store.profile(&person.name).await? else { return Ok(None) };
-        let held = store.whole_person(id).await?;
+        let held = store.whole_person(&person.name).await?;
         Ok(held.filter(|held| !force && self.are_two(held, person)).map(|_| {
             "somebody who looks different is enrolled by this name: either would pass as the other; --force adds the templates".to_owned()
         }))
