@@ -54,11 +54,7 @@ impl Votes {
         let shot = shot_of(view, embedding.norm, weight, own.clone());
         self.kept.push(Vote { shot, embedding });
         if self.kept.len() > KEPT {
-            let lightest =
-                self.kept.iter().enumerate().min_by(|(_, a), (_, b)| a.shot.weight.total_cmp(&b.shot.weight));
-            if let Some((at, _)) = lightest {
-                self.kept.remove(at);
-            }
+            self.drop_one(gallery);
         }
         self.refusals = 0;
         self.fused = gallery.fuse(self.kept.iter().map(|vote| (&vote.embedding, vote.shot.weight)));
@@ -66,6 +62,21 @@ impl Votes {
         let person = self.nearest.as_ref().map(|nearest| nearest.person);
         self.newest = own.filter(|own| Some(own.person) == person && !own.refuted).map(|own| own.distance);
         self.gallery = version;
+    }
+
+    /// Drops the lightest shot; before all others one that was taken when faces were not embedded in a space in which they are by now. Who has moved
+    /// to it meanwhile cannot be found by such shots.
+    fn drop_one(&mut self, gallery: &Gallery) {
+        let wanted = gallery.wanted_spaces().get();
+        let is_whole = |vote: &Vote| wanted.iter().all(|wanted| vote.embedding.in_space(&wanted.space).is_some());
+        let least = self
+            .kept
+            .iter()
+            .enumerate()
+            .min_by(|(_, a), (_, b)| is_whole(a).cmp(&is_whole(b)).then(a.shot.weight.total_cmp(&b.shot.weight)));
+        if let Some((at, _)) = least {
+            self.kept.remove(at);
+        }
     }
 
     /// Notes a shot that the gates refuse.

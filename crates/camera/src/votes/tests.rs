@@ -4,7 +4,7 @@ use face::{Beside, Embedding, Rect};
 use models::{Catalog, DistanceKind};
 use proptest::prelude::*;
 
-use super::{View, Votes};
+use super::{KEPT, View, Votes};
 use crate::decision::{Reason, Rule, Verdict};
 use crate::made::{Enrolled, person, rule, shot};
 
@@ -189,6 +189,10 @@ fn shots_vote_for_somebody_who_is_known_by_another_pack_in_its_own_space() {
     assert!(nearest.distance.value() < 1e-3, "{nearest:?}");
     assert_eq!(votes.agreeing(&rule()), 2);
     assert_eq!(votes.verdict(&rule(), enrolled.gallery.gates()), Verdict::Pass);
+    // Sharper shots from before she was known by that pack do not keep those out that show her.
+    let sharp = (0..KEPT).map(|salt| seen(salt, None, 4.6));
+    let late = self::votes(&enrolled, sharp.chain([seen(20, Some(0.0), 3.6), seen(21, Some(0.0), 3.6)]));
+    assert_eq!((&*late.nearest().unwrap().name, late.len()), ("katya", KEPT));
     // The heavier shot counts for more there as well.
     let heavier = self::votes(&enrolled, [seen(1, Some(0.4), 4.2), seen(2, Some(0.0), 2.7)]);
     assert!((heavier.nearest().unwrap().distance.value() - 0.32).abs() < 1e-3, "{:?}", heavier.nearest());
