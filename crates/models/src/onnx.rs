@@ -1,6 +1,6 @@
 //! Rewrites of ONNX graphs that keep a model's outputs: one that makes it faster, and one that frees its sizes.
 //!
-//! PRelu keeps ONNX Runtime from its fast convolution layout, Relu and Conv do not. With `a` the slope of a channel and
+//! Faster is a model without dead channels (see [`prune`]), and without PRelu. PRelu keeps ONNX Runtime from its fast convolution layout, Relu and Conv do not. With `a` the slope of a channel and
 //! `dw[c]` a depthwise 1×1 convolution with weights `c`, `y = PRelu(x)` is one of
 //!
 //! - **folded**: `Relu(x′) + dw[a/(1−a)](x′)` with `x′ = |1−a|·x`, the factor going into the convolution that makes `x`.
@@ -10,6 +10,7 @@
 //! A PRelu that fits neither (slopes that are shared or computed, no channel axis) stays as it is.
 
 mod index;
+mod prune;
 mod sizes;
 mod tensor;
 
@@ -34,17 +35,18 @@ const NEARLY_ONE: f64 = 1e-3;
 /// Before this IR version every initializer must also be listed among the graph's inputs.
 const IR_WITHOUT_INITIALIZER_INPUTS: i64 = 4;
 
-/// Replaces each PRelu of the ONNX model in `bytes` by Relu and depthwise convolutions and returns the new model. Its
-/// outputs are those of the original up to rounding, its inputs and outputs keep their names. A model without PRelu comes
-/// back as it is.
+/// Removes the channels of the ONNX model in `bytes` that bring nothing, replaces each PRelu by Relu and depthwise convolutions, and
+/// returns the new model. Its outputs are those of the original up to rounding, its inputs and outputs keep their names. A model in
+/// which there is nothing of this comes back as it is.
 ///
 /// # Errors
 /// [`ModelsError::NotOnnx`] when `bytes` are not an ONNX model with a graph. No bytes make it panic.
-pub fn rewrite_prelu(bytes: &[u8]) -> Result<Vec<u8>, ModelsError> {
+pub fn make_faster(bytes: &[u8]) -> Result<Vec<u8>, ModelsError> {
     let (mut model, ir_version) = decoded(bytes)?;
     let Some(graph) = &mut model.graph else { return Ok(bytes.to_vec()) };
+    let pruned = prune::prune(graph);
     let replaced = replace_prelus(graph, ir_version < IR_WITHOUT_INITIALIZER_INPUTS);
-    Ok(if replaced { model.encode_to_vec() } else { bytes.to_vec() })
+    Ok(if pruned || replaced { model.encode_to_vec() } else { bytes.to_vec() })
 }
 
 /// Whether `bytes` are an ONNX model with a graph.
@@ -181,8 +183,7 @@ impl Rewriter<'_> {
             return None;
         }
         let weights = self.conv_weights(conv)?;
-        let group = conv.attribute.iter().find(|attribute| attribute.name.as_deref() == Some("group"));
-        let groups = usize::try_from(group.map_or(1, |attribute| attribute.i.unwrap_or(0))).ok()?;
+        let groups = groups(conv)?;
         let dims = tensor::sizes(&self.graph.initializer[weights])?;
         let fits = groups > 0 && dims[0] % groups == 0 && dims[1].checked_mul(groups) == Some(prelu.slopes.len());
         (fits && tensor::floats(&self.graph.initializer[weights]).is_some()).then_some((weights, groups))
@@ -259,6 +260,12 @@ impl Rewriter<'_> {
 fn is_standard(node: &NodeProto, operator: &str) -> bool {
     let domain = node.domain.as_deref().unwrap_or_default();
     node.op_type.as_deref() == Some(operator) && (domain.is_empty() || domain == "ai.onnx")
+}
+
+/// In how many groups of channels a convolution works.
+fn groups(conv: &NodeProto) -> Option<usize> {
+    let group = conv.attribute.iter().find(|attribute| attribute.name.as_deref() == Some("group"));
+    usize::try_from(group.map_or(1, |attribute| attribute.i.unwrap_or(0))).ok()
 }
 
 fn operation(operator: &str, inputs: &[&str], output: &str) -> NodeProto {

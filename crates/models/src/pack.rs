@@ -78,8 +78,9 @@ pub struct ModelFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
-    /// PRelu becomes Relu and depthwise convolutions ([`crate::onnx::rewrite_prelu`]): its outputs stay as they are, and it is faster.
-    PreluF32,
+    /// Channels that bring nothing are removed, and PRelu becomes Relu and depthwise convolutions ([`crate::onnx::make_faster`]).
+    #[serde(alias = "prelu-f32")]
+    Faster,
     /// Inputs and outputs lose their fixed sizes, so that a network without layers of a fixed size takes a picture of any
     /// ([`crate::onnx::free_sizes`]).
     AnySize,
@@ -91,7 +92,7 @@ impl Rewrite {
     /// Whether the original is of no use by itself.
     pub(crate) fn is_needed(self) -> bool {
         match self {
-            Self::PreluF32 | Self::AnySize => false,
+            Self::Faster | Self::AnySize => false,
             Self::DlibOnnx => true,
         }
     }
@@ -99,7 +100,7 @@ impl Rewrite {
     /// Its name in a catalogue and in the name of the rewritten file.
     pub(crate) fn key(self) -> &'static str {
         match self {
-            Self::PreluF32 => "prelu-f32",
+            Self::Faster => "faster",
             Self::AnySize => "any-size",
             Self::DlibOnnx => "dlib-onnx",
         }

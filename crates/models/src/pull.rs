@@ -291,7 +291,7 @@ impl Run<'_> {
             }
             Err(reason) => {
                 let follows = match kind {
-                    Rewrite::PreluF32 => "stays slower",
+                    Rewrite::Faster => "stays slower",
                     Rewrite::AnySize => "takes pictures of one size only",
                     Rewrite::DlibOnnx => "cannot be used",
                 };

@@ -69,7 +69,7 @@ pub(crate) fn install(
     let original = cache.path(file);
     let bytes = std::fs::read(&original).map_err(|source| ModelsError::reading(&original, source))?;
     let rewritten = match kind {
-        Rewrite::PreluF32 => onnx::rewrite_prelu(&bytes),
+        Rewrite::Faster => onnx::make_faster(&bytes),
         Rewrite::AnySize => onnx::free_sizes(&bytes),
         Rewrite::DlibOnnx => dlib::to_onnx(&bytes),
     };

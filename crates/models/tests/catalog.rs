@@ -52,7 +52,7 @@ fn the_built_in_pack_has_the_measured_numbers() {
     assert!(pack.origin.contains("unknown"), "what is not known is said");
     assert_eq!((pack.detector.input.channels, pack.embedder.input.channels), (Channels::Rgb, Channels::Bgr));
     assert_eq!((pack.embedder.dim, pack.embedder.distance), (512, DistanceKind::Cosine));
-    assert_eq!(pack.embedder.file.rewrite, Some(Rewrite::PreluF32));
+    assert_eq!(pack.embedder.file.rewrite, Some(Rewrite::Faster));
     assert_eq!(pack.embedder.template[2], [56.0252, 71.7366]);
     assert_eq!(pack.embedder.curve.len(), 10);
     assert_eq!((pack.embedder.gates.enrol_norm, pack.embedder.gates.min_enrol_px), (3.0, 64));
@@ -120,7 +120,7 @@ fn a_value_that_makes_no_sense_is_named_by_its_key() {
         ("enrol_norm = 2", "enrol_norm = 4", "packs.mine.embedder.gates"),
         ("{ local = \"detect.onnx\" }", "{}", "packs.mine.detector.file"),
         ("{ local = \"detect.onnx\" }", "{ local = \"a\", package = \"b\" }", "packs.mine.detector.file"),
-        ("{ local = \"detect.onnx\" }", "{ local = \"a\", rewrite = \"prelu-f32\" }", "packs.mine.detector.file"),
+        ("{ local = \"detect.onnx\" }", "{ local = \"a\", rewrite = \"faster\" }", "packs.mine.detector.file"),
         ("{ local = \"detect.onnx\" }", "{ package = \"b\", path = \"c\" }", "packs.mine.detector.file.package"),
     ];
     for (old, new, key) in cases {

@@ -70,6 +70,43 @@ pub(super) fn negate_inputs(tensor: &mut TensorProto, groups: usize, negated: &[
     set_floats(tensor, &values);
 }
 
+/// The largest absolute value of what belongs to each channel along `axis`, the first or the second dimension; nothing where
+/// [`floats`] cannot be read.
+pub(super) fn largest(tensor: &TensorProto, axis: usize) -> Vec<f32> {
+    let (Some(values), Some(dims)) = (floats(tensor), sizes(tensor)) else { return Vec::new() };
+    let each: usize = dims[axis + 1..].iter().product();
+    let mut largest = vec![0.0_f32; dims[axis]];
+    for (at, values) in values.chunks_exact(each).enumerate() {
+        let channel = &mut largest[at % dims[axis]];
+        *channel = values.iter().fold(*channel, |largest, value| largest.max(value.abs()));
+    }
+    largest
+}
+
+/// Leaves only what belongs to the channels in `kept`, along `axis`, the first or the second dimension. Leaves a tensor alone whose
+/// [`floats`] cannot be read.
+pub(super) fn keep(tensor: &mut TensorProto, axis: usize, kept: &[bool]) {
+    let (Some(values), Some(dims)) = (floats(tensor), sizes(tensor)) else { return };
+    let each: usize = dims[axis + 1..].iter().product();
+    let channels = values.chunks_exact(each).enumerate();
+    let left = channels.filter(|(at, _)| kept[at % kept.len()]).flat_map(|(_, values)| values);
+    let left: Vec<f32> = left.copied().collect();
+    tensor.dims[axis] = kept.iter().filter(|kept| **kept).count() as i64;
+    set_floats(tensor, &left);
+}
+
+/// Makes zero of values nearer to it than `limit`; whether there were any. Leaves a tensor alone whose [`floats`] cannot be read.
+pub(super) fn zero_below(tensor: &mut TensorProto, limit: f32) -> bool {
+    let Some(mut values) = floats(tensor) else { return false };
+    let mut small = values.iter_mut().filter(|value| **value != 0.0 && value.abs() < limit).peekable();
+    let found = small.peek().is_some();
+    small.for_each(|value| *value = 0.0);
+    if found {
+        set_floats(tensor, &values);
+    }
+    found
+}
+
 fn set_floats(tensor: &mut TensorProto, values: &[f32]) {
     tensor.float_data.clear();
     tensor.raw_data = Some(values.iter().flat_map(|value| value.to_le_bytes()).collect());

