@@ -263,18 +263,19 @@ impl Shared {
 
     async fn reload(&self) -> Result<(), StoreError> {
         let snapshot = self.store.people(&self.models()).await?;
+        let enrolled = snapshot.people.len();
         let mut index = Index::empty(&self.spaces);
-        for person in &snapshot.people {
-            index.put(person.id, Some(person));
+        // Each goes as soon as it is in the index, so that its memory serves those after it.
+        for person in snapshot.people {
+            index.put(person.id, Some(&person));
         }
         index.set_version(snapshot.version);
         tracing::info!(people = index.len(), version = index.version().0, "gallery loaded");
-        let unknown = snapshot.people.len() - index.len();
+        let unknown = enrolled - index.len();
         if unknown > 0 {
             tracing::warn!(
-                "{unknown} of {} people have no photo for the model pack in use ({}) or any other that is known, so they cannot be \
+                "{unknown} of {enrolled} people have no photo for the model pack in use ({}) or any other that is known, so they cannot be \
                  recognised: enrol them again",
-                snapshot.people.len(),
                 self.spaces[0].name
             );
         }

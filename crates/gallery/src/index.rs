@@ -6,7 +6,7 @@ use store::{Person, PersonId, Profile, Version};
 use crate::layer::{Entry, Layer, Near, Refuted, Space};
 use crate::scale::{Distance, RawDistance};
 
-/// Everybody enrolled. Never changed in place; a change makes a new one.
+/// Everybody enrolled. Never changed in place; a change makes a new one, which shares with this one what has not changed.
 ///
 /// In layers: first those who have templates of the space in use, then, a layer for each other known space, those who have none of the
 /// spaces before it. So everybody is in exactly one, and searched by the best that there is of that person.
@@ -68,7 +68,7 @@ impl Index {
 
     /// How many people can be found.
     pub fn len(&self) -> usize {
-        self.layers.iter().map(|layer| layer.people.len()).sum()
+        self.layers.iter().map(Layer::len).sum()
     }
 
     /// Whether nobody can be found.
@@ -88,14 +88,14 @@ impl Index {
 
     /// The spaces beside the one in use by which people are found, with how many. A probe without a vector of one cannot find them.
     pub fn known_elsewhere(&self) -> Vec<WantedSpace> {
-        self.beside(|number| self.layers[number].people.len())
+        self.beside(|number| self.layers[number].len())
     }
 
     /// The spaces in which faces have to be embedded beside the one in use: those by which people are found, and those in which faces were kept
     /// that are not somebody's.
     pub(crate) fn wanted(&self) -> Vec<WantedSpace> {
         let in_space = |number: usize| self.entries().filter(|e| e.refuted.iter().any(|r| r.layer == number)).count();
-        self.beside(|number| match self.layers[number].people.len() {
+        self.beside(|number| match self.layers[number].len() {
             0 => in_space(number),
             people => people,
         })
@@ -112,7 +112,7 @@ impl Index {
     /// The nearest person and the second nearest, over all layers. `None` when nobody is enrolled whom the probe could be compared with.
     pub fn search(&self, probe: &Embedding) -> Option<Match> {
         let (mut first, mut second): (Option<Found>, Option<Found>) = (None, None);
-        for (number, layer) in self.layers.iter().enumerate().filter(|(_, layer)| !layer.people.is_empty()) {
+        for (number, layer) in self.layers.iter().enumerate().filter(|(_, layer)| layer.len() > 0) {
             let Some(vector) = self.vector_of(probe, number) else { continue };
             for near in layer.nearest(vector).into_iter().flatten() {
                 let is_before = |found: Option<Found>| found.is_none_or(|(_, found)| near.distance < found.distance);
@@ -124,9 +124,9 @@ impl Index {
             }
         }
         let (number, Near { at, raw, distance }) = first?;
-        let (space, entry) = (&self.layers[number].space.name, &self.layers[number].people[at]);
+        let (space, entry) = (&self.layers[number].space.name, self.layers[number].entry(at));
         let runner_up = second.map(|(number, Near { at, distance, .. })| RunnerUp {
-            name: Arc::clone(&self.layers[number].people[at].name),
+            name: Arc::clone(&self.layers[number].entry(at).name),
             distance,
         });
         let refuted = self.is_refuted(entry, probe, distance);
@@ -151,7 +151,7 @@ impl Index {
     }
 
     /// What the person of this name looks like, on average, in the space in use; `None` also of who is known by another one only.
-    pub fn face_of(&self, name: &str) -> Option<&[f32]> {
+    pub fn face_of(&self, name: &str) -> Option<Vec<f32>> {
         let layer = self.layers.first()?;
         layer.named(name).map(|at| layer.mean(at))
     }
@@ -164,7 +164,7 @@ impl Index {
         let layer = &self.layers[number];
         let vector = self.vector_of(face, number).filter(|vector| vector.len() == layer.space.dim)?;
         let distance = layer.near(at, vector).distance;
-        Some((distance, self.is_refuted(&layer.people[at], face, distance)))
+        Some((distance, self.is_refuted(layer.entry(at), face, distance)))
     }
 
     /// Whether somebody of this name can be found, by whatever space.
@@ -203,7 +203,7 @@ impl Index {
 
     /// Groups, validity and the like of somebody who can be found.
     pub fn profile(&self, id: PersonId) -> Option<Arc<Profile>> {
-        let found = self.layers.iter().find_map(|layer| Some(&layer.people[layer.place(id).ok()?]));
+        let found = self.layers.iter().find_map(|layer| Some(layer.entry(layer.place(id).ok()?)));
         found.map(|entry| Arc::clone(&entry.profile))
     }
 
@@ -212,6 +212,6 @@ impl Index {
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.layers.iter().flat_map(|layer| &layer.people)
+        self.layers.iter().flat_map(Layer::entries)
     }
 }

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use models::{Catalog, EmbedderModel, Pack};
 use store::{Person, PersonId, Profile};
 
-use crate::kernel::{self, Dot};
+use crate::block::{Block, MOST_IN_BLOCK};
 use crate::scale::{Distance, RawDistance, Scale};
+use crate::vectors::Probe;
 
 /// A template farther than this from the mean of a person's other templates is left out of the mean when there are
 /// five or more: at this distance one in a thousand strangers would still pass (the curve's point for FMR 1e-3), so it
@@ -44,18 +45,20 @@ impl Space {
     }
 }
 
-/// Those who are searched by their templates of one space, as one block of vectors that is searched from end to end: exact, and fast
-/// enough for a million people.
+/// Those who are searched by their templates of one space: all of them, from end to end. Exact, and fast enough for a million people.
 #[derive(Clone, Debug)]
 pub(crate) struct Layer {
     pub space: Arc<Space>,
-    /// By their ids, which grow.
-    pub people: Vec<Entry>,
-    /// One vector for each of `people`: the mean of that person's templates.
-    means: Vec<f32>,
-    /// One number for each of `people`: [`Scale::handicap`] of that mean.
-    handicaps: Vec<f32>,
-    dot: Dot,
+    /// By their people's ids. Indexes share the blocks in which they do not differ, so a change copies one block, whoever else is enrolled.
+    blocks: Vec<Arc<Block>>,
+    people: usize,
+}
+
+/// Where one of a layer's people is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    block: usize,
+    row: usize,
 }
 
 /// Somebody who can be found.
@@ -79,7 +82,7 @@ pub(crate) struct Refuted {
 /// One of a layer's people, as near to a probe as this.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Near {
-    pub at: usize,
+    pub at: Place,
     pub raw: RawDistance,
     pub distance: Distance,
 }
@@ -87,85 +90,118 @@ pub(crate) struct Near {
 impl Layer {
     /// A layer of nobody.
     pub(crate) fn empty(space: Arc<Space>) -> Self {
-        Self { space, people: Vec::new(), means: Vec::new(), handicaps: Vec::new(), dot: kernel::best() }
+        Self { space, blocks: Vec::new(), people: 0 }
     }
 
-    /// The nearest person and the second nearest. Nobody is near to a vector of another model's length, or to one that is none (of a
-    /// model that overflowed).
+    /// How many people are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.people
+    }
+
+    /// By their ids, which grow.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.blocks.iter().flat_map(|block| &block.people)
+    }
+
+    pub(crate) fn entry(&self, at: Place) -> &Entry {
+        &self.blocks[at.block].people[at.row]
+    }
+
+    /// The nearest person and the second nearest; of those who are equally near, who was registered before. Nobody is near to a vector of
+    /// another model's length, or to one that is none (of a model that overflowed).
     pub(crate) fn nearest(&self, probe: &[f32]) -> [Option<Near>; 2] {
+        let (mut nearest, mut least_score) = ([None, None], f32::NEG_INFINITY);
         if probe.len() != self.space.dim {
-            return [None, None];
+            return nearest;
         }
-        let (mut best, mut second) = (None, None);
-        let means = self.means.chunks_exact(self.space.dim).zip(&self.handicaps);
-        for (at, (mean, handicap)) in means.enumerate() {
-            let score = (self.dot)(mean, probe) - handicap;
-            // One mean that is none must not hide those after it.
-            if !score.is_finite() {
-                continue;
-            }
-            let candidate = Some((score, at));
-            if nearer(candidate, best) {
-                second = best;
-                best = candidate;
-            } else if nearer(candidate, second) {
-                second = candidate;
+        let probe = Probe::new(probe);
+        for (number, block) in self.blocks.iter().enumerate() {
+            for (row, most) in block.means.most_scores(&probe).enumerate() {
+                if most < least_score {
+                    continue;
+                }
+                insert(&mut nearest, self.near(Place { block: number, row }, probe.vector));
+                if let [_, Some(second)] = &nearest {
+                    least_score = probe.least_score(&self.space.scale, second.raw);
+                }
             }
         }
-        [best, second].map(|found| found.map(|(_, at)| self.near(at, probe)))
+        nearest
     }
 
-    /// How near a person is. The score of a search is not exact enough where vectors are long.
-    pub(crate) fn near(&self, at: usize, probe: &[f32]) -> Near {
-        let raw = self.space.scale.raw(self.mean(at), probe);
+    /// How near a person is, by the whole vector.
+    pub(crate) fn near(&self, at: Place, probe: &[f32]) -> Near {
+        let raw = self.space.scale.raw(&self.mean(at), probe);
         Near { at, raw, distance: self.space.scale.distance(raw) }
     }
 
-    pub(crate) fn mean(&self, at: usize) -> &[f32] {
-        &self.means[at * self.space.dim..(at + 1) * self.space.dim]
+    /// What somebody is searched by.
+    pub(crate) fn mean(&self, at: Place) -> Vec<f32> {
+        self.blocks[at.block].means.get(at.row)
     }
 
     /// Where the person of this name is.
-    pub(crate) fn named(&self, name: &str) -> Option<usize> {
-        self.people.iter().position(|entry| &*entry.name == name)
+    pub(crate) fn named(&self, name: &str) -> Option<Place> {
+        self.blocks.iter().enumerate().find_map(|(block, people)| Some(Place { block, row: people.named(name)? }))
     }
 
     /// Where somebody is, or would have to be put.
-    pub(crate) fn place(&self, id: PersonId) -> Result<usize, usize> {
-        self.people.binary_search_by_key(&id, |entry| entry.id)
+    pub(crate) fn place(&self, id: PersonId) -> Result<Place, Place> {
+        let after = self.blocks.partition_point(|block| block.people.last().is_some_and(|last| last.id < id));
+        // Whoever comes after all others belongs to the last block.
+        let block = after.min(self.blocks.len().saturating_sub(1));
+        let row = self.blocks.get(block).map_or(Err(0), |found| found.place(id));
+        row.map(|row| Place { block, row }).map_err(|row| Place { block, row })
     }
 
     /// Puts a person in, or replaces the one with the same id.
     pub(crate) fn put(&mut self, entry: Entry, mean: &[f32]) {
-        let dim = self.space.dim;
-        let handicap = self.space.scale.handicap(mean);
+        let space = Arc::clone(&self.space);
         match self.place(entry.id) {
-            Ok(at) => {
-                self.people[at] = entry;
-                self.means[at * dim..(at + 1) * dim].copy_from_slice(mean);
-                self.handicaps[at] = handicap;
-            }
+            Ok(at) => self.block_mut(at).replace(at.row, entry, mean, &space.scale),
             Err(at) => {
-                self.people.insert(at, entry);
-                self.means.splice(at * dim..at * dim, mean.iter().copied());
-                self.handicaps.insert(at, handicap);
+                let at = self.make_room(at);
+                self.block_mut(at).insert(at.row, entry, mean, &space.scale);
+                self.people += 1;
             }
         }
     }
 
     /// Takes a person out.
     pub(crate) fn remove(&mut self, id: PersonId) {
-        let dim = self.space.dim;
-        if let Ok(at) = self.place(id) {
-            self.people.remove(at);
-            self.means.drain(at * dim..(at + 1) * dim);
-            self.handicaps.remove(at);
+        let Ok(at) = self.place(id) else { return };
+        let block = self.block_mut(at);
+        block.remove(at.row);
+        if block.people.is_empty() {
+            self.blocks.remove(at.block);
         }
+        self.people -= 1;
+    }
+
+    /// A block of one's own, copied if another index has it as well.
+    fn block_mut(&mut self, at: Place) -> &mut Block {
+        Arc::make_mut(&mut self.blocks[at.block])
+    }
+
+    /// Where somebody can be put who belongs here. A full block becomes two, in the middle; whoever comes after all others of it begins
+    /// a new one.
+    fn make_room(&mut self, at: Place) -> Place {
+        let Some(block) = self.blocks.get_mut(at.block) else {
+            self.blocks.push(Arc::new(Block::empty(self.space.dim)));
+            return at;
+        };
+        if block.people.len() < MOST_IN_BLOCK {
+            return at;
+        }
+        let kept = if at.row == MOST_IN_BLOCK { MOST_IN_BLOCK } else { MOST_IN_BLOCK / 2 };
+        let rest = Arc::make_mut(block).split_off(kept);
+        self.blocks.insert(at.block + 1, Arc::new(rest));
+        if at.row < kept { at } else { Place { block: at.block + 1, row: at.row - kept } }
     }
 
     /// Memory of the vectors that are searched, in bytes.
     pub(crate) fn vector_bytes(&self) -> usize {
-        size_of_val(self.means.as_slice()) + size_of_val(self.handicaps.as_slice())
+        self.blocks.iter().map(|block| block.means.bytes()).sum()
     }
 
     /// The mean of a person's templates of this space: measured better than the nearest of them (98.3 % of probes named right against
@@ -194,10 +230,17 @@ impl Layer {
     }
 }
 
-fn nearer(a: Option<(f32, usize)>, b: Option<(f32, usize)>) -> bool {
-    match (a, b) {
-        (Some((a, _)), Some((b, _))) => a > b,
-        (a, _) => a.is_some(),
+/// Puts somebody among the two nearest, if it is one of them: behind those who are as near. Of a mean that is none there is no
+/// telling how near it is.
+fn insert(nearest: &mut [Option<Near>; 2], near: Near) {
+    let is_before = |other: &Option<Near>| other.is_none_or(|other| near.raw < other.raw);
+    if !near.raw.0.is_finite() {
+        return;
+    }
+    if is_before(&nearest[0]) {
+        nearest[1] = nearest[0].replace(near);
+    } else if is_before(&nearest[1]) {
+        nearest[1] = Some(near);
     }
 }
 
@@ -211,6 +254,8 @@ fn sum_of(templates: &[&[f32]], dim: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use models::DistanceKind;
     use proptest::prelude::*;
 
@@ -222,11 +267,12 @@ mod tests {
         let embedder = models::Catalog::builtin().pack("default").unwrap().embedder.clone();
         let embedder = EmbedderModel { distance, dim: DIM, curve: Vec::new(), ..embedder };
         let mut layer = Layer::empty(Arc::new(Space::new("made", &embedder)));
-        for (id, mean) in (1..).zip(means) {
-            let profile = Arc::new(Profile::default());
-            layer.put(Entry { id: PersonId(id), name: "".into(), profile, refuted: Arc::default() }, mean);
-        }
+        (1..).zip(means).for_each(|(id, mean)| layer.put(entry(id), mean));
         layer
+    }
+
+    fn entry(id: i64) -> Entry {
+        Entry { id: PersonId(id), name: "".into(), profile: Arc::default(), refuted: Arc::default() }
     }
 
     fn vector() -> impl Strategy<Value = Vec<f32>> {
@@ -276,6 +322,101 @@ mod tests {
                 1.0 - mean.iter().zip(&probe).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
             });
             agree(layer(DistanceKind::Cosine, &means).nearest(&probe), &wanted)?;
+        }
+    }
+
+    /// What happens to a layer.
+    #[derive(Clone, Debug)]
+    enum Change {
+        Put(i64, Vec<f32>),
+        Remove(i64),
+    }
+
+    /// One of a few vectors, or a little beside it: so that many are equally near, and many more by their heads alone.
+    fn crowded_vector() -> impl Strategy<Value = Vec<f32>> {
+        (0..6, prop_oneof![Just(0.0f32), -1e-3f32..1e-3, -1e-6f32..1e-6]).prop_map(|(which, beside)| {
+            let mut vector: Vec<f32> = (0..DIM).map(|n| ((n as i32 * 7 + which) as f32).sin()).collect();
+            vector[which as usize] += beside;
+            unit(&vector)
+        })
+    }
+
+    /// Sizes about the edges of blocks, and then changes at any place.
+    fn history() -> impl Strategy<Value = Vec<Change>> {
+        let size = prop_oneof![0..4, 254..259, 510..515];
+        let first = size.prop_flat_map(|size| prop::collection::vec(crowded_vector(), size as usize));
+        let change = prop_oneof![
+            (0..1_100i64, crowded_vector()).prop_map(|(id, mean)| Change::Put(id, mean)),
+            (0..1_100i64).prop_map(Change::Remove),
+        ];
+        (first, prop::collection::vec(change, 0..200)).prop_map(|(first, changes)| {
+            // Every other id, so that there is somebody to be put between any two.
+            let first = (0..).zip(first).map(|(n, mean)| Change::Put(2 * n, mean));
+            first.chain(changes).collect()
+        })
+    }
+
+    /// The two nearest, and how near, by looking at everybody.
+    fn two_of(people: &BTreeMap<i64, Vec<f32>>, probe: &[f32], scale: &Scale) -> Vec<(i64, RawDistance)> {
+        let mut all: Vec<_> = people.iter().map(|(id, mean)| (*id, scale.raw(mean, probe))).collect();
+        // Who is equally near stays in the order of the ids.
+        all.sort_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+        all.truncate(2);
+        all
+    }
+
+    fn two_nearest(layer: &Layer, probe: &[f32]) -> Vec<(i64, RawDistance)> {
+        layer.nearest(probe).into_iter().flatten().map(|near| (layer.entry(near.at).id.0, near.raw)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_has_changed_a_search_finds_whom_looking_at_everybody_finds(
+            history in history(), probes in prop::collection::vec(crowded_vector(), 3), cosine: bool,
+        ) {
+            let mut layer = layer(if cosine { DistanceKind::Cosine } else { DistanceKind::L2 }, &[]);
+            let mut people = BTreeMap::new();
+            for change in history {
+                match change {
+                    Change::Put(id, mean) => {
+                        layer.put(entry(id), &mean);
+                        people.insert(id, mean);
+                    }
+                    Change::Remove(id) => {
+                        layer.remove(PersonId(id));
+                        people.remove(&id);
+                    }
+                }
+            }
+            prop_assert_eq!(layer.len(), people.len());
+            prop_assert!(layer.entries().map(|entry| entry.id.0).eq(people.keys().copied()));
+            prop_assert!(layer.blocks.iter().all(|block| (1..=MOST_IN_BLOCK).contains(&block.people.len())));
+            for probe in probes {
+                prop_assert_eq!(two_nearest(&layer, &probe), two_of(&people, &probe, &layer.space.scale));
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_leaves_older_layers_as_they_were_and_shares_the_other_blocks() {
+        let means: Vec<Vec<f32>> = (0..600).map(|n| unit(&[n as f32, 1.0].repeat(DIM)[..DIM])).collect();
+        let before = layer(DistanceKind::Cosine, &means);
+        let mut after = before.clone();
+        after.put(entry(300), &means[0]);
+        after.remove(PersonId(301));
+        let shared = before.blocks.iter().zip(&after.blocks).map(|(before, after)| Arc::ptr_eq(before, after));
+        assert_eq!(shared.collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!((before.len(), after.len()), (600, 599));
+        assert_eq!(before.mean(before.place(PersonId(300)).unwrap()), means[299]);
+        assert_eq!(after.mean(after.place(PersonId(300)).unwrap()), means[0]);
+    }
+
+    #[test]
+    fn a_mean_that_is_none_hides_nobody() {
+        let means = [vec![f32::NAN; DIM], vec![0.1; DIM], vec![f32::INFINITY; DIM], vec![0.2; DIM]];
+        for distance in [DistanceKind::L2, DistanceKind::Cosine] {
+            let found = two_nearest(&layer(distance, &means), &[0.2; DIM]);
+            assert_eq!(found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [4, 2]);
         }
     }
 

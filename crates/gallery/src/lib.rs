@@ -1,6 +1,6 @@
 //! Who is enrolled: from embeddings to names.
 //!
-//! Lives here: the search index and its kernels and its layers (`index`, `layer`, `kernel`), the distance scale of the contract (`scale`) and
+//! Lives here: the search index with its layers and what they are made of (`index`, `layer`, `block`, `vectors`, `kernel`), the distance scale of the contract (`scale`) and
 //! its false match rates (`fmr`), how strictly people are recognised (`strictness`), the
 //! in-memory gallery that follows the database (`gallery`), what makes a photo fit to enrol (`enrol`), what is learned about
 //! faces that were seen (`hindsight`), and a text fit to be read (`printable`).
@@ -8,6 +8,7 @@
 //! door (crate `events`).
 #![deny(unsafe_code)]
 
+mod block;
 mod enrol;
 mod error;
 mod fmr;
@@ -19,6 +20,7 @@ mod layer;
 mod printable;
 mod scale;
 mod strictness;
+mod vectors;
 
 pub use enrol::{Candidate, Company, EnrolPolicy, Finding, Likeness, Other, PersonName, Weight};
 pub use error::EnrolError;

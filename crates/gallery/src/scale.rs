@@ -106,6 +106,14 @@ impl Scale {
         }
     }
 
+    /// What is left of the dot product with a probe of this length, of an embedding that is so far from it.
+    pub(crate) fn score(&self, raw: RawDistance, probe_length: f32) -> f32 {
+        match self.kind {
+            DistanceKind::Cosine => 1.0 - raw.0,
+            DistanceKind::L2 => (probe_length * probe_length - raw.0 * raw.0) / 2.0,
+        }
+    }
+
     /// The mean of embeddings of the space, each with its weight. `None` without any, where the weights come to nothing, and where the
     /// embeddings cancel each other out.
     pub fn mean<'a>(&self, faces: impl IntoIterator<Item = (&'a [f32], f32)>) -> Option<Vec<f32>> {

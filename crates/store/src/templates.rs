@@ -108,8 +108,9 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
 pub(crate) const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
                          AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
 
-/// Hands the templates of `model` that these people have to `take`, oldest first, without those that are refuted. `people`: the
-/// list of their ids as SQL places, bound from $1 on.
+/// Hands the templates of `model` that these people have to `take`, one person's after the other's, oldest first, without those that are
+/// refuted. `people`: the list of their ids as SQL places, bound from $1 on. In order of the templates alone SQLite would read all of the
+/// model.
 pub(crate) async fn of_people(
     connection: &mut AnyConnection,
     people: &Places<'_>,
@@ -118,7 +119,7 @@ pub(crate) async fn of_people(
 ) -> Result<(), Fault> {
     let sql = format!(
         "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY id",
+         WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY person_id, id",
         people.next()
     );
     for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(&**model).fetch_all(connection).await? {

@@ -10,18 +10,34 @@ mod x86_64;
 pub(crate) use generic::squared_difference;
 
 /// A dot product of two slices of the same length.
-pub type Dot = fn(&[f32], &[f32]) -> f32;
+pub(crate) type Dot = fn(&[f32], &[f32]) -> f32;
+
+/// A dot product of numbers of which only the upper halves of the bits are known, two in a word, with the numbers that belong to
+/// the words' upper halves and those that belong to the lower ones. All three slices have the same length.
+pub(crate) type HeadDot = fn(&[u32], &[f32], &[f32]) -> f32;
 
 /// The fastest dot product that this processor has.
-pub fn best() -> Dot {
+pub(crate) fn best() -> Dot {
     #[cfg(target_arch = "x86_64")]
-    if let Some(dot) = x86_64::dot_if_supported() {
-        return dot;
+    if x86_64::is_supported() {
+        return x86_64::dot;
     }
     #[cfg(target_arch = "aarch64")]
     return aarch64::dot;
     #[cfg(not(target_arch = "aarch64"))]
     generic::dot
+}
+
+/// Likewise for words of upper halves.
+pub(crate) fn best_of_heads() -> HeadDot {
+    #[cfg(target_arch = "x86_64")]
+    if x86_64::is_supported() {
+        return x86_64::head_dot;
+    }
+    #[cfg(target_arch = "aarch64")]
+    return aarch64::head_dot;
+    #[cfg(not(target_arch = "aarch64"))]
+    generic::head_dot
 }
 
 #[cfg(test)]
@@ -37,6 +53,17 @@ mod tests {
         ) {
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
             let (want, got) = (generic::dot(&a, &b), best()(&a, &b));
+            prop_assert!((want - got).abs() < 1e-3, "{want} and {got}");
+        }
+
+        #[test]
+        fn and_of_the_upper_halves_of_numbers(
+            numbers in prop::collection::vec(prop::array::uniform4(-1.0f32..1.0), 0..600),
+        ) {
+            let word = |[a, b, ..]: &[f32; 4]| (a.to_bits() & generic::UPPER) | (b.to_bits() >> 16);
+            let (upper, lower): (Vec<f32>, Vec<f32>) = numbers.iter().map(|[.., x, y]| (*x, *y)).unzip();
+            let heads: Vec<u32> = numbers.iter().map(word).collect();
+            let (want, got) = (generic::head_dot(&heads, &upper, &lower), best_of_heads()(&heads, &upper, &lower));
             prop_assert!((want - got).abs() < 1e-3, "{want} and {got}");
         }
     }

@@ -227,7 +227,7 @@ async fn enrolled(command: &Eval, settings: &Settings) -> anyhow::Result<ExitCod
         .people
         .into_iter()
         .filter_map(|person| {
-            let mean = index.face_of(&person.name)?.to_vec();
+            let mean = index.face_of(&person.name)?;
             let templates = person.templates.into_iter().map(|template| template.embedding);
             let templates = templates.filter(|template| template.len() == pack.embedder.dim).collect();
             Some(EnrolledPerson { name: person.name, mean, templates })

@@ -225,7 +225,7 @@ async fn face_of(server: &Server, body: SearchBody) -> Result<(Vec<f32>, Option<
         SearchBody { visitor: None, event: None, person: Some(name) } => {
             let name = PersonName::parse(&name)?;
             let index = gallery.index();
-            let face = index.face_of(name.as_str()).map(<[f32]>::to_vec);
+            let face = index.face_of(name.as_str());
             let is_known = || index.people().any(|(_, known)| **known == *name.as_str());
             let missing = || match is_known() {
                 true => format!("{name} is known by another model pack only: search by a photo or an event"),
