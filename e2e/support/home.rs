@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,6 +12,12 @@ use super::Service;
 
 /// What a program finds in its environment on any machine; everything else would be a setting of whoever runs the tests.
 const KEPT: &[&str] = &["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "XDG_CACHE_HOME", "MODELS_DIR"];
+
+/// The program that is tested: the one that was built with the tests, or what `VULTUS_TEST_PROGRAM` names by its whole path, such
+/// as a script that runs one of another processor (`scripts/emulated`).
+fn program() -> OsString {
+    env::var_os("VULTUS_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_vultus").into())
+}
 
 /// One installation: a `VULTUS_HOME` of its own, free ports, no window, nobody to tell. Gone with this value.
 pub struct Home {
@@ -48,7 +55,7 @@ impl Home {
 
     /// The program, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+        let mut command = Command::new(program());
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
         command.envs(KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?)))).envs(&self.settings);
         command

@@ -91,7 +91,7 @@ impl Service {
         let line = loop {
             match self.line(before) {
                 Some(line) => break line,
-                None if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(5)),
+                None if start.elapsed() < *PATIENCE => thread::sleep(Duration::from_millis(5)),
                 None => panic!("no {before:?} in the log"),
             }
         };
