@@ -67,7 +67,7 @@ const LEAST_WHOLE: f32 = 1e-6;
 impl Scale {
     /// The scale of a pack. A pack without a curve gets the identity: its thresholds mean its own raw distance.
     pub fn of(embedder: &EmbedderModel) -> Self {
-        Self { kind: embedder.distance, curve: embedder.curve.clone(), dot: kernel::best() }
+        Self { kind: embedder.distance, curve: embedder.curve.clone(), dot: kernel::best().dot }
     }
 
     /// Whether the pack has a curve, so that its distances are those of the contract's scale.

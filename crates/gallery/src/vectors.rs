@@ -51,8 +51,7 @@ impl<'a> Probe<'a> {
 impl Vectors {
     /// None yet, of so many numbers each.
     pub(crate) fn new(dim: usize) -> Self {
-        let head_dot = kernel::best_of_heads();
-        Self { dim, heads: Vec::new(), tails: Vec::new(), limits: Vec::new(), head_dot }
+        Self { dim, heads: Vec::new(), tails: Vec::new(), limits: Vec::new(), head_dot: kernel::best().head_dot }
     }
 
     /// A vector, as it was put in.
@@ -141,7 +140,7 @@ fn rounding(numbers: usize) -> f32 {
 }
 
 fn length(vector: &[f32]) -> f32 {
-    kernel::best()(vector, vector).sqrt()
+    (kernel::best().dot)(vector, vector).sqrt()
 }
 
 /// Words of the heads, or the tails, of so many numbers.

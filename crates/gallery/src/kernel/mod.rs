@@ -16,28 +16,23 @@ pub(crate) type Dot = fn(&[f32], &[f32]) -> f32;
 /// the words' upper halves and those that belong to the lower ones. All three slices have the same length.
 pub(crate) type HeadDot = fn(&[u32], &[f32], &[f32]) -> f32;
 
-/// The fastest dot product that this processor has.
-pub(crate) fn best() -> Dot {
-    #[cfg(target_arch = "x86_64")]
-    if x86_64::is_supported() {
-        return x86_64::dot;
-    }
-    #[cfg(target_arch = "aarch64")]
-    return aarch64::dot;
-    #[cfg(not(target_arch = "aarch64"))]
-    generic::dot
+/// The kernels of one instruction set.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    pub dot: Dot,
+    pub head_dot: HeadDot,
 }
 
-/// Likewise for words of upper halves.
-pub(crate) fn best_of_heads() -> HeadDot {
+/// The fastest kernels that this processor has.
+pub(crate) fn best() -> Kernels {
     #[cfg(target_arch = "x86_64")]
     if x86_64::is_supported() {
-        return x86_64::head_dot;
+        return Kernels { dot: x86_64::dot, head_dot: x86_64::head_dot };
     }
     #[cfg(target_arch = "aarch64")]
-    return aarch64::head_dot;
+    return Kernels { dot: aarch64::dot, head_dot: aarch64::head_dot };
     #[cfg(not(target_arch = "aarch64"))]
-    generic::head_dot
+    Kernels { dot: generic::dot, head_dot: generic::head_dot }
 }
 
 #[cfg(test)]
@@ -52,7 +47,7 @@ mod tests {
             pairs in prop::collection::vec((-1.0f32..1.0, -1.0f32..1.0), 0..1100),
         ) {
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
-            let (want, got) = (generic::dot(&a, &b), best()(&a, &b));
+            let (want, got) = (generic::dot(&a, &b), (best().dot)(&a, &b));
             prop_assert!((want - got).abs() < 1e-3, "{want} and {got}");
         }
 
@@ -63,7 +58,7 @@ mod tests {
             let word = |[a, b, ..]: &[f32; 4]| (a.to_bits() & generic::UPPER) | (b.to_bits() >> 16);
             let (upper, lower): (Vec<f32>, Vec<f32>) = numbers.iter().map(|[.., x, y]| (*x, *y)).unzip();
             let heads: Vec<u32> = numbers.iter().map(word).collect();
-            let (want, got) = (generic::head_dot(&heads, &upper, &lower), best_of_heads()(&heads, &upper, &lower));
+            let (want, got) = (generic::head_dot(&heads, &upper, &lower), (best().head_dot)(&heads, &upper, &lower));
             prop_assert!((want - got).abs() < 1e-3, "{want} and {got}");
         }
     }

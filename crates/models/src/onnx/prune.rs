@@ -1,6 +1,6 @@
 //! Channels that training has killed. Weight decay drives the weights of a channel that nothing needs towards zero and leaves
 //! numbers such as 1e-30 behind. They cost as much as all others, and many times as much once they are subnormal: an
-//! Intel Xeon takes 54 ms for an embedder with 9,000 of them among its 1.2 million weights, and 5 ms without.
+//! Intel Xeon takes 54 ms for an embedder with 9,000 of them among its 1.2 million weights, and 3.8 ms without these channels.
 //!
 //! A channel is followed from the dense convolution that makes it, through steps that keep channels apart, to the dense
 //! convolution that takes it. It is dead where what comes out is zero, or is multiplied by zero.
