@@ -414,6 +414,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = make_faster(&bytes);
+        let _ = (observable(&bytes), quantized(&bytes, &[]));
     }
 
     #[test]
@@ -425,6 +426,7 @@ proptest! {
             *at.get_mut(&mut bytes) = byte;
         }
         let _ = make_faster(&bytes);
+        let _ = (observable(&bytes), quantized(&bytes, &[]));
     }
 
     #[test]

@@ -76,6 +76,7 @@ fn pull(catalog: &Catalog, cache: &Cache, names: &[String], from: Option<&Path>)
         0 => say(format!("everything is there already, in {folder}"))?,
         count => say(format!("{count} files installed in {folder}"))?,
     }
+    super::int8::try_all(catalog, cache)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -134,6 +135,9 @@ fn list(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result
         say(format!("  detector: {}, points: {}", pack.detector.kind.key(), points_of(pack)))?;
         let embedder = &pack.embedder;
         say(format!("  space: {} ({} numbers, {})", embedder.space, embedder.dim, embedder.distance.key()))?;
+        if pack.may_be_int8() {
+            say(format!("  embedder in {}", super::int8::form_of(cache, pack, settings.int8)))?;
+        }
         say(format!("  licence: {}", pack.licence))?;
         say(format!("  origin of the weights: {}", pack.origin))?;
         if pack.embedder.curve.is_empty() {
