@@ -5,14 +5,17 @@ mod blur;
 mod decode;
 mod jpeg;
 mod lift;
+mod photo;
 mod rgb;
 mod sample;
 mod yuv;
 
 use models::Input;
 
+pub(crate) use decode::decode_enough;
 pub use decode::{DecodeLimits, decode, looks_like_image};
 pub use jpeg::JpegEncoder;
+pub use photo::Photo;
 pub use rgb::RgbImage;
 pub(crate) use sample::channel_count;
 pub use yuv::YuvImage;

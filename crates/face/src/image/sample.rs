@@ -37,10 +37,10 @@ impl Grid {
         }
     }
 
-    /// The same places in planes of half the size, whose samples lie between two pixels each (JPEG's siting).
-    pub(super) fn halved(&self) -> Self {
-        let half = |positions: &[f32]| positions.iter().map(|p| ((p - 0.5) / 2.0).max(0.0)).collect();
-        Self { columns: half(&self.columns), rows: half(&self.rows) }
+    /// The same places in a picture that has these shares of the pixels, across and down.
+    pub(super) fn reduced(&self, [across, down]: [f32; 2]) -> Self {
+        let all = |positions: &[f32], share: f32| positions.iter().map(|p| reduced(*p, share).max(0.0)).collect();
+        Self { columns: all(&self.columns, across), rows: all(&self.rows, down) }
     }
 
     /// Samples of a row.
@@ -52,6 +52,12 @@ impl Grid {
     pub(super) fn height(&self) -> usize {
         self.rows.len()
     }
+}
+
+/// A position on an axis that has only a `share` of the pixels: of a half, each lies between two of them (so does JPEG's chroma).
+#[inline]
+pub(super) fn reduced(position: f32, share: f32) -> f32 {
+    position * share + (share - 1.0) / 2.0
 }
 
 fn positions(start: u32, len: u32, samples: u32) -> Vec<f32> {

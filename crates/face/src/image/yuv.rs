@@ -1,5 +1,5 @@
 use super::Area;
-use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use super::sample::{Grid, Plane, Rows, Spot, Texels, reduced};
 use crate::geometry::Point;
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
@@ -121,7 +121,7 @@ impl Texels for YuvImage {
     }
 
     fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
-        let half = grid.halved();
+        let half = grid.reduced([0.5; 2]);
         let [u, v] = self.chroma_planes();
         let mut planes = [Rows::of(self.luma_plane(), grid), Rows::of(u, &half), Rows::of(v, &half)];
         let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
@@ -146,7 +146,7 @@ impl Texels for YuvImage {
 
     fn rgb(&self, at: Point) -> [f32; 3] {
         let [u, v] = self.chroma_planes();
-        let in_chroma = Point { x: (at.x - 0.5) / 2.0, y: (at.y - 0.5) / 2.0 };
+        let in_chroma = Point { x: reduced(at.x, 0.5), y: reduced(at.y, 0.5) };
         let spot = Spot::in_plane(in_chroma, u.width, u.height);
         rgb_of(self.grey(at), spot.of(&u), spot.of(&v))
     }
