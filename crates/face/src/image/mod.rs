@@ -85,8 +85,10 @@ impl<T: sample::Texels + lift::Lift + 'static> Picture for T {
     }
 
     fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        let mut colours = [[0.0]; 3];
+        self.rgb_at(&[Point { x: x as f32, y: y as f32 }], colours.each_mut().map(|colour| &mut colour[..]));
         // The cast rounds down and keeps to 0–255.
-        self.rgb(Point { x: x as f32, y: y as f32 }).map(|value| (value + 0.5) as u8)
+        colours.map(|[value]| (value + 0.5) as u8)
     }
 
     fn brightened_if_dark(&self) -> Option<Box<dyn Picture>> {

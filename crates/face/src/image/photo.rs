@@ -47,9 +47,9 @@ impl Photo {
         [share(self.held.width(), self.size.0), share(self.held.height(), self.size.1)]
     }
 
-    fn in_held(&self, at: Point) -> Point {
+    fn in_held(&self, places: &[Point]) -> Vec<Point> {
         let [across, down] = self.shares();
-        Point { x: reduced(at.x, across), y: reduced(at.y, down) }
+        places.iter().map(|at| Point { x: reduced(at.x, across), y: reduced(at.y, down) }).collect()
     }
 }
 
@@ -66,12 +66,12 @@ impl Texels for Photo {
         self.held.grey_rows(&grid.reduced(self.shares()), put);
     }
 
-    fn rgb(&self, at: Point) -> [f32; 3] {
-        self.held.rgb(self.in_held(at))
+    fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]) {
+        self.held.rgb_at(&self.in_held(places), lines);
     }
 
-    fn grey(&self, at: Point) -> f32 {
-        self.held.grey(self.in_held(at))
+    fn grey_at(&self, places: &[Point], line: &mut [f32]) {
+        self.held.grey_at(&self.in_held(places), line);
     }
 }
 

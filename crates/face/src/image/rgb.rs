@@ -1,6 +1,6 @@
 use models::{Channels, Input, PerChannel};
 
-use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use super::sample::{Grid, Plane, Rows, Texels, sample};
 use super::{Area, Picture};
 use crate::geometry::{Point, Rect};
 
@@ -158,13 +158,16 @@ impl Texels for RgbImage {
         });
     }
 
-    fn rgb(&self, at: Point) -> [f32; 3] {
-        let spot = Spot::in_plane(at, self.width as usize, self.height as usize);
-        [0, 1, 2].map(|channel| spot.of(&self.channel(channel)))
+    fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]) {
+        sample(&[0, 1, 2].map(|channel| self.channel(channel)), places.iter().copied(), lines);
     }
 
-    fn grey(&self, at: Point) -> f32 {
-        grey_of(self.rgb(at))
+    fn grey_at(&self, places: &[Point], line: &mut [f32]) {
+        let (mut green, mut blue) = (vec![0.0; places.len()], vec![0.0; places.len()]);
+        self.rgb_at(places, [&mut *line, &mut green, &mut blue]);
+        for ((grey, green), blue) in line.iter_mut().zip(green).zip(blue) {
+            *grey = grey_of([*grey, green, blue]);
+        }
     }
 }
 
