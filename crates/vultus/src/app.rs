@@ -223,7 +223,7 @@ impl App {
     pub async fn recognize(&self, photo: Vec<u8>) -> Result<PhotoFaces, FaceError> {
         let app = self.clone();
         self.with_engine(move |engine| {
-            let image = face::decode(&photo, &app.decode_limits())?;
+            let image = engine.read(&photo, &app.decode_limits())?;
             let found = engine.faces(&image, 1.0)?;
             let rule = app.rule();
             let settings = app.settings();
