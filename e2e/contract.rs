@@ -3,7 +3,7 @@
 use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Home, Service, blank, client, edited, photo, with_orientation};
+use crate::support::{Answer, Home, Service, blank, client, edited, photo, photo_path, with_orientation};
 
 async fn api() -> (Home, Service) {
     let home = Home::new();
@@ -111,6 +111,40 @@ async fn a_photo_that_exif_turns_is_read_upright() {
     assert!(upright["faces"][0]["distance"].as_f64().unwrap() < 0.1, "{upright}");
     let turned = vultus.recognize(with_orientation(&lying, 6)).await.ok();
     assert_eq!((&turned["width"], &turned["height"]), (&json!(910), &json!(1137)));
+}
+
+/// 12 megapixels with obama at the left and biden at the right, each as large as in a photo of its own; and where they lie in it.
+fn two_people() -> (Vec<u8>, [[i64; 2]; 2]) {
+    let biden = photo_path("biden.jpg").display().to_string();
+    let filter = format!("pad=4000:3000:200:600[left];movie='{biden}'[right];[left][right]overlay=2600:300");
+    (edited("obama3.jpg", &filter, "jpg"), [[200, 600], [2600, 300]])
+}
+
+#[tokio::test]
+async fn everybody_in_a_photo_of_12_megapixels_is_told_in_its_own_pixels() {
+    let (_home, vultus) = api().await;
+    for name in ["obama", "biden"] {
+        vultus.register(name, photo(&format!("{name}.jpg"))).await.ok();
+    }
+    let (two, [left, right]) = two_people();
+    let seen = vultus.recognize(two.clone()).await.ok();
+    assert_eq!((&seen["width"], &seen["height"]), (&json!(4000), &json!(3000)));
+    assert_eq!(seen["faces"].as_array().unwrap().len(), 2, "{seen}");
+    for (name, alone, at) in [("obama", "obama3.jpg", left), ("biden", "biden.jpg", right)] {
+        let face = seen["faces"].as_array().unwrap().iter().find(|face| face["name"] == name).expect(name);
+        assert_eq!(face["status"], "PASS", "{face}");
+        let alone = vultus.recognize(photo(alone)).await.ok()["faces"][0].clone();
+        let (here, there) = (box_of(face), box_of(&alone));
+        let slack = (there[2] - there[0]) / 8;
+        let is_near = |edge: usize| (here[edge] - there[edge] - at[edge % 2]).abs() <= slack;
+        assert!((0..4).all(is_near), "{name}: {here:?}, alone {there:?} at {at:?}");
+        let mouth = |face: &Value| face["landmarks"][3][0].as_f64().unwrap();
+        assert!((mouth(face) - mouth(&alone) - at[0] as f64).abs() <= slack as f64, "{face}");
+    }
+
+    let lying = with_orientation(&two, 6);
+    let turned = vultus.recognize(lying).await.ok();
+    assert_eq!((&turned["width"], &turned["height"]), (&json!(3000), &json!(4000)));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 """The original's way to viewers: one JPEG a frame, in base64 in a JSON text, to all by `websockets.broadcast`.
 
-usage: broadcast.py JPEG FRAMES_A_SECOND PORT
+usage: broadcast.py JPEG FRAMES_A_SECOND PORT COMPRESSION     deflate (what `websockets` does unless told, if a client offers it) or none
 Nothing is detected and nothing encoded: only what it takes to tell the viewers is timed.
 """
 import asyncio
@@ -13,6 +13,7 @@ from pathlib import Path
 import websockets
 
 picture, rate, port = Path(sys.argv[1]).read_bytes(), float(sys.argv[2]), int(sys.argv[3])
+compression = None if sys.argv[4] == "none" else sys.argv[4]
 viewers = set()
 
 
@@ -25,7 +26,7 @@ async def viewer(connection):
 
 
 async def main():
-    async with websockets.serve(viewer, "127.0.0.1", port, compression=None):
+    async with websockets.serve(viewer, "127.0.0.1", port, compression=compression):
         due = time.monotonic()
         while True:
             frame = base64.b64encode(picture).decode()

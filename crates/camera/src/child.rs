@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::process::{self, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::colour_space::Matrix;
 use crate::error::VideoError;
 use crate::mask::mask_credentials;
 
@@ -15,6 +17,10 @@ use crate::mask::mask_credentials;
 const KEPT_LINES: usize = 8;
 /// Longest line that is kept.
 const MAX_LINE: u64 = 400;
+/// How long to wait for what ffmpeg says of its output, once a frame of it is there.
+const MATRIX_PATIENCE: Duration = Duration::from_millis(200);
+/// What ffmpeg calls the levels of what matters.
+const COMPLAINTS: [&str; 3] = ["error", "fatal", "panic"];
 /// How often a process is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -24,6 +30,7 @@ const POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Child {
     killer: Killer,
+    matrix: Receiver<Matrix>,
     last_words: Option<JoinHandle<Vec<String>>>,
 }
 
@@ -46,19 +53,26 @@ impl Child {
         let stderr = process.stderr.take().expect("stderr was asked to be a pipe");
         let killer = Killer(Arc::new(Mutex::new(process)));
         // Without a thread nobody could wait for it either.
-        let camera = tracing::Span::current();
-        let listener =
-            thread::Builder::new().name("ffmpeg's words".into()).spawn(move || camera.in_scope(|| listen(stderr)));
+        let (camera, (tell, matrix)) = (tracing::Span::current(), sync_channel(1));
+        let listener = thread::Builder::new()
+            .name("ffmpeg's words".into())
+            .spawn(move || camera.in_scope(|| listen(stderr, &tell)));
         let last_words = listener.map_err(|cause| {
             killer.kill();
             VideoError::ProgramFailed { program: program.to_owned(), cause }
         })?;
-        Ok(Self { killer, last_words: Some(last_words) })
+        Ok(Self { killer, matrix, last_words: Some(last_words) })
     }
 
     /// Kills it from other threads.
     pub(crate) fn killer(&self) -> Killer {
         self.killer.clone()
+    }
+
+    /// Of what colours it says that its output is, which it does before the first frame. To be called once; one that says nothing is waited
+    /// for a moment.
+    pub(crate) fn matrix(&self) -> Matrix {
+        self.matrix.recv_timeout(MATRIX_PATIENCE).unwrap_or_default()
     }
 
     /// Waits until it has ended by itself; kills it when it has not within `patience`.
@@ -109,7 +123,7 @@ impl Killer {
 
 fn spawn(program: &Path, arguments: &[String], stdin: Stdio, stdout: Stdio) -> Result<process::Child, VideoError> {
     let mut command = Command::new(program);
-    command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"]).args(arguments);
+    command.args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]).args(arguments);
     command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
     // A Ctrl-C in the terminal is for us: we end our children when we are ready for it.
     #[cfg(unix)]
@@ -140,17 +154,24 @@ fn die_with_the_spawning_thread(command: &mut Command) {
     unsafe { command.pre_exec(tie) };
 }
 
-/// Reads stderr to its end and keeps its last lines.
-fn listen(stderr: ChildStderr) -> Vec<String> {
+/// Reads stderr to its end, tells of what colours the output is, and keeps the last complaints.
+fn listen(stderr: ChildStderr, tell: &SyncSender<Matrix>) -> Vec<String> {
     let mut reader = BufReader::new(stderr);
     let mut kept = VecDeque::with_capacity(KEPT_LINES);
-    let mut line = Vec::new();
+    let (mut line, mut is_output) = (Vec::new(), false);
     while matches!(reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {
-        let words = mask_credentials(without_origin(String::from_utf8_lossy(&line).trim()));
+        let text = String::from_utf8_lossy(&line).into_owned();
         line.clear();
-        if words.is_empty() {
+        let (level, words) = without_origin(text.trim());
+        is_output |= words.starts_with("Output #");
+        if is_output && let Some(matrix) = matrix_of(words) {
+            // Only the first is waited for.
+            let _ = tell.try_send(matrix);
+        }
+        if words.is_empty() || level.is_some_and(|level| !COMPLAINTS.contains(&level)) {
             continue;
         }
+        let words = mask_credentials(words);
         tracing::debug!("ffmpeg: {words}");
         if kept.len() == KEPT_LINES {
             kept.pop_front();
@@ -160,10 +181,44 @@ fn listen(stderr: ChildStderr) -> Vec<String> {
     kept.into()
 }
 
-/// `[tcp @ 0x55c1…] Connection refused` → `Connection refused`: the address means nothing to anybody.
-fn without_origin(mut line: &str) -> &str {
-    while let Some((_, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        line = rest;
+/// `[tcp @ 0x55c1…] [error] Connection refused` → `error`, `Connection refused`: the address means nothing to anybody.
+fn without_origin(mut line: &str) -> (Option<&str>, &str) {
+    let mut level = None;
+    while let Some((origin, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        (level, line) = (Some(origin).filter(|origin| !origin.contains('@')).or(level), rest.trim_start());
     }
-    line
+    (level, line)
+}
+
+/// `Stream #0:0: Video: wrapped_avframe, yuv420p(tv, bt709, progressive), 1280x720 …` → BT.709.
+fn matrix_of(words: &str) -> Option<Matrix> {
+    let (_, format) = words.strip_prefix("Stream #")?.split_once("Video: ")?;
+    let names = format.split(['(', ')', ',', '/', ' ']);
+    Some(names.into_iter().find_map(Matrix::named).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrix_is_the_first_name_that_ffmpeg_gives_to_the_colours() {
+        let of = |format: &str| {
+            matrix_of(&format!("Stream #0:0(und): Video: {format}, 1280x720 [SAR 1:1 DAR 16:9], 25 fps"))
+        };
+        assert_eq!(of("wrapped_avframe, yuv420p(tv, bt709, progressive)"), Some(Matrix::Bt709));
+        assert_eq!(of("h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt470bg/bt709/unknown)"), Some(Matrix::Bt601));
+        assert_eq!(of("wrapped_avframe, yuvj420p(pc, unknown/bt709/iec61966-2-1)"), Some(Matrix::Bt601));
+        assert_eq!(of("hevc (Main 10), yuv420p(tv, bt2020nc/bt2020/arib-std-b67)"), Some(Matrix::Bt2020));
+        assert_eq!(of("wrapped_avframe, yuv420p(progressive)"), Some(Matrix::Bt601));
+        assert_eq!(matrix_of("Stream #0:1: Audio: aac, 48000 Hz"), None);
+        assert_eq!(matrix_of("cannot open Video: bt709"), None);
+    }
+
+    #[test]
+    fn the_level_is_told_from_the_origin() {
+        assert_eq!(without_origin("[tcp @ 0x55c1] [error] Connection refused"), (Some("error"), "Connection refused"));
+        assert_eq!(without_origin("[info]   Stream #0:0: Video"), (Some("info"), "Stream #0:0: Video"));
+        assert_eq!(without_origin("sh: 1: not found"), (None, "sh: 1: not found"));
+    }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use face::YuvImage;
 
 use crate::child::{Child, Killer};
+use crate::colour_space::ToJpeg;
 use crate::error::VideoError;
 use crate::frame::Buffers;
 use crate::input::{Input, Platform};
@@ -15,9 +16,9 @@ use crate::mask::mask_credentials;
 use crate::source::{Source, Stopper, Stream};
 use crate::y4m::{Y4mError, Y4mReader};
 
-/// What we ask ffmpeg for: full-range BT.601 with even sides. The matrix is converted too: HD video is mostly BT.709.
-const CONVERSION: &str =
-    "crop=floor(iw/2)*2:floor(ih/2)*2:0:0,scale=out_range=full:out_color_matrix=bt601,format=yuvj420p";
+/// What we ask ffmpeg for: 4:2:0 with 8 bits and even sides, in the colours that the camera has. Bringing them to those of a JPEG is quicker
+/// done here, see [`ToJpeg`].
+const CONVERSION: &str = "crop=floor(iw/2)*2:floor(ih/2)*2:0:0,format=yuv420p|yuvj420p";
 /// How long ffmpeg may take to exit after its last frame. One that waits for a frozen camera's goodbye would stay.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -136,6 +137,7 @@ impl Source for FfmpegSource {
             ends: self.input.is_recording(),
             y4m: Y4mReader::new(BufReader::new(output)),
             seen_frame: false,
+            to_jpeg: None,
             watchdog,
             child,
         }))
@@ -166,6 +168,8 @@ struct FfmpegStream {
     ends: bool,
     y4m: Y4mReader<BufReader<ChildStdout>>,
     seen_frame: bool,
+    /// How its colours become those of a JPEG, if they are not; known with the first frame.
+    to_jpeg: Option<Option<ToJpeg>>,
     watchdog: Arc<Watchdog>,
     child: Child,
 }
@@ -204,6 +208,10 @@ impl FfmpegStream {
             return Ok(None);
         }
         let (width, height) = (header.width, header.height);
+        let to_jpeg = self.to_jpeg.get_or_insert_with(|| ToJpeg::from(header.range, self.child.matrix()));
+        if let Some(to_jpeg) = to_jpeg {
+            to_jpeg.apply(&mut planes, width as usize);
+        }
         YuvImage::new(width, height, planes).map(Some).ok_or(Y4mError::BadSize { width, height })
     }
 

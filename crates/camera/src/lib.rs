@@ -1,6 +1,6 @@
 //! Frames in, sightings out.
 //!
-//! Lives here: where frames come from (`source`, `ffmpeg`), how only the newest survives (`newest`), who is
+//! Lives here: where frames come from (`source`, `ffmpeg`) and in which colours (`colour_space`), how only the newest survives (`newest`), who is
 //! seen in one (`look`, `sighting`), which part of it is looked at (`turns`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`,
 //! `pairing`, `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them
 //! together for one camera (`watch`) and what it says of itself (`status`, `report`), boxes and names drawn onto frames
@@ -10,6 +10,7 @@
 
 mod annotate;
 mod child;
+mod colour_space;
 mod complaint;
 mod decision;
 mod direction;
@@ -46,6 +47,7 @@ mod watch;
 mod y4m;
 
 pub use annotate::annotate;
+pub use colour_space::Range;
 pub use decision::{Acceptance, Reason, Rule, Verdict};
 pub use direction::Direction;
 pub use draw::{Colour, Painter};

@@ -2,6 +2,8 @@ use std::io::{self, BufRead, ErrorKind};
 
 use face::YuvImage;
 
+use crate::colour_space::Range;
+
 /// Longest header and longest `FRAME` line that are read. The format sets no limit; ffmpeg writes less than 100 bytes.
 const MAX_LINE: usize = 256;
 /// Narrowest and widest side.
@@ -37,9 +39,6 @@ pub enum Y4mError {
     /// Not 4:2:0 with 8 bits.
     #[error("the colour space {0:?} is not 4:2:0 with 8 bits")]
     BadColourSpace(String),
-    /// 16–235 where 0–255 is asked for.
-    #[error("the colours are limited to 16–235, not 0–255")]
-    LimitedRange,
     /// Reading failed.
     #[error("reading failed: {0}")]
     Io(#[from] io::Error),
@@ -54,6 +53,8 @@ pub struct Y4mHeader {
     pub height: u32,
     /// Frames a second, where the stream states a usable number.
     pub fps: Option<f64>,
+    /// In which range the numbers are; limited where the stream does not say.
+    pub range: Range,
 }
 
 impl Y4mHeader {
@@ -64,7 +65,7 @@ impl Y4mHeader {
         if fields.next() != Some("YUV4MPEG2") {
             return Err(Y4mError::BadLine("header"));
         }
-        let mut header = Self { width: 0, height: 0, fps: None };
+        let mut header = Self { width: 0, height: 0, fps: None, range: Range::default() };
         for field in fields.filter(|field| !field.is_empty()) {
             header.read_field(field)?;
         }
@@ -82,7 +83,7 @@ impl Y4mHeader {
             "I" if matches!(value, "p" | "t" | "b" | "m" | "?") => {}
             "C" if matches!(value, "420" | "420jpeg" | "420mpeg2" | "420paldv") => {}
             "C" => return Err(Y4mError::BadColourSpace(value.to_owned())),
-            "X" if value == "COLORRANGE=LIMITED" => return Err(Y4mError::LimitedRange),
+            "X" if value == "COLORRANGE=FULL" => self.range = Range::Full,
             "X" => {}
             _ => return Err(bad()),
         }
@@ -210,7 +211,14 @@ mod tests {
     fn other_colours_than_ours_are_refused() {
         assert!(matches!(parse("YUV4MPEG2 W64 H48 C444"), Err(Y4mError::BadColourSpace(_))));
         assert!(matches!(parse("YUV4MPEG2 W64 H48 C420p10"), Err(Y4mError::BadColourSpace(_))));
-        assert!(matches!(parse("YUV4MPEG2 W64 H48 XCOLORRANGE=LIMITED"), Err(Y4mError::LimitedRange)));
+    }
+
+    #[test]
+    fn numbers_are_limited_unless_the_stream_says_otherwise() {
+        let range = |more: &str| parse(&format!("YUV4MPEG2 W64 H48 {more}")).unwrap().range;
+        assert_eq!(range("C420mpeg2"), Range::Limited);
+        assert_eq!(range("XCOLORRANGE=LIMITED"), Range::Limited);
+        assert_eq!(range("C420jpeg XCOLORRANGE=FULL"), Range::Full);
     }
 
     #[test]
@@ -246,7 +254,7 @@ mod tests {
                 stream.extend(picture(seed));
             }
             let mut reader = Y4mReader::new(BufReader::with_capacity(capacity, &stream[..]));
-            prop_assert_eq!(reader.header().unwrap(), Y4mHeader { width, height, fps: Some(f64::from(fps)) });
+            prop_assert_eq!(reader.header().unwrap(), Y4mHeader { width, height, fps: Some(f64::from(fps)), range: Range::Limited });
             let mut planes = vec![0; len];
             for &seed in &frames {
                 prop_assert!(reader.read_frame(&mut planes).unwrap());

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use face::{DecodeLimits, Detection, Embedding, Engine, FaceError, FivePoints, Picture, Rect, Runtime};
+use face::{DecodeLimits, Detection, Embedding, Engine, FaceError, FivePoints, Picture, Rect, RgbImage, Runtime};
 use models::InstalledPack;
 
 use crate::EvalError;
@@ -105,22 +105,26 @@ pub fn look_at_all(
     Ok(seen.into_iter().filter_map(shot).collect())
 }
 
-/// Reads a photo's file.
+/// Reads a photo's file in full.
 ///
 /// # Errors
 /// A sentence on the file.
-pub fn read(path: &Path, looking: &Looking) -> Result<face::RgbImage, String> {
+pub fn read(path: &Path, looking: &Looking) -> Result<RgbImage, String> {
+    face::decode(&bytes_of(path, looking)?, &looking.decode).map_err(|error| error.to_string())
+}
+
+fn bytes_of(path: &Path, looking: &Looking) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > looking.photo_bytes {
         return Err(format!("the file is larger than the {} MB allowed", looking.photo_bytes / 1_000_000));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    face::decode(&bytes, &looking.decode).map_err(|error| error.to_string())
+    std::fs::read(path).map_err(|error| error.to_string())
 }
 
 fn look_at(engine: &mut Engine, path: &Path, looking: &Looking) -> Result<Shot, FaceError> {
     let started = Instant::now();
-    let image = match read(path, looking) {
+    let read = |bytes: Vec<u8>| engine.read(&bytes, &looking.decode).map_err(|error| error.to_string());
+    let image = match bytes_of(path, looking).and_then(read) {
         Ok(image) => image,
         Err(problem) => return Ok(Shot::Unreadable(problem)),
     };

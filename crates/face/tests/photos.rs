@@ -3,7 +3,9 @@
 
 mod support;
 
-use face::{DecodeLimits, FaceError, Faces, Part, Picture, RgbImage, Unusable, YuvImage, decode};
+use face::{
+    DecodeLimits, Engine, FaceError, Faces, JpegEncoder, Part, Picture, Quality, RgbImage, Unusable, YuvImage, decode,
+};
 use support::{engine, gates, image, photo};
 
 /// `image` scaled to `width`, as a photo that was taken from farther away.
@@ -85,20 +87,86 @@ fn a_face_by_which_nobody_could_be_recognised_cannot_be_enrolled() {
 #[test]
 fn a_photo_lying_on_its_side_is_turned_by_its_exif_orientation() {
     let upright = image("obama.jpg");
-    let mut bytes = photo("obama.jpg");
-    // Orientation 6: the camera was held on its side; shown as stored, the face would lie.
+    let turned = decode(&turned_right(photo("obama.jpg")), &DecodeLimits::default()).unwrap();
+    assert_eq!((turned.width(), turned.height()), (upright.height(), upright.width()));
+    // The first pixel of an upright photo ends up in the upper right corner.
+    let last = (turned.width() as usize - 1) * 3;
+    assert_eq!(turned.pixels()[last..last + 3], upright.pixels()[..3]);
+}
+
+/// The JPEG with orientation 6: the camera was held on its side; shown as stored, the face would lie.
+fn turned_right(mut jpeg: Vec<u8>) -> Vec<u8> {
     let app1 = [
         &[0xFF, 0xE1, 0x00, 0x22][..],
         b"Exif\0\0MM\0\x2a\0\0\0\x08",
         &[0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0],
     ]
     .concat();
-    bytes.splice(2..2, app1);
-    let turned = decode(&bytes, &DecodeLimits::default()).unwrap();
-    assert_eq!((turned.width(), turned.height()), (upright.height(), upright.width()));
-    // The first pixel of an upright photo ends up in the upper right corner.
-    let last = (turned.width() as usize - 1) * 3;
-    assert_eq!(turned.pixels()[last..last + 3], upright.pixels()[..3]);
+    jpeg.splice(2..2, app1);
+    jpeg
+}
+
+/// A JPEG of 12 megapixels with six people.
+fn six_people() -> Vec<u8> {
+    JpegEncoder::new(90).unwrap().encode_rgb(&scaled(&image("t1.jpg"), 4201)).unwrap()
+}
+
+/// That reading the JPEG as the engine does shows the faces that are in it, in pixels of the whole photo.
+fn shows_what_is_in(jpeg: &[u8], engine: &mut Engine) {
+    let (full, read) = (decode(jpeg, &DecodeLimits::default()).unwrap(), engine.read(jpeg, &DecodeLimits::default()));
+    let read = read.unwrap();
+    assert_eq!((read.width(), read.height()), (full.width(), full.height()));
+    let (want, found) = (engine.faces(&full, 1.0).unwrap().faces, engine.faces(&read, 1.0).unwrap().faces);
+    assert_eq!(found.len(), want.len());
+    for want in &want {
+        let face = found.iter().max_by(|a, b| a.area.iou(&want.area).total_cmp(&b.area.iou(&want.area))).unwrap();
+        let cosine: f32 = want.embedding.vector.iter().zip(&face.embedding.vector).map(|(a, b)| a * b).sum();
+        assert!(want.area.iou(&face.area) > 0.95 && cosine > 0.95, "{:?}, {:?}: {cosine}", want.area, face.area);
+        let (before, after) = (Quality::of(&full, want), Quality::of(&read, face));
+        assert!(before.side.abs_diff(after.side) <= 10 && before.at_edge == after.at_edge, "{before:?} {after:?}");
+        let (before, after) = (before.surface.unwrap(), after.surface.unwrap());
+        assert!((before.brightness - after.brightness).abs() < 3.0, "{before:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_large_photo_shows_the_same_faces_in_its_own_pixels_whichever_way_it_is_turned() {
+    let mut engine = engine();
+    let jpeg = six_people();
+    shows_what_is_in(&jpeg, &mut engine);
+    assert_eq!(engine.faces(&engine.read(&jpeg, &DecodeLimits::default()).unwrap(), 1.0).unwrap().faces.len(), 6);
+    let lying = scaled(&image("obama3.jpg"), 2801);
+    let lying =
+        image::imageops::rotate270(&image::RgbImage::from_raw(2801, lying.height(), lying.pixels().to_vec()).unwrap());
+    let lying = RgbImage::new(lying.width(), lying.height(), lying.into_raw()).unwrap();
+    shows_what_is_in(&turned_right(JpegEncoder::new(90).unwrap().encode_rgb(&lying).unwrap()), &mut engine);
+}
+
+#[test]
+fn of_a_small_face_in_a_large_photo_all_detail_can_be_had() {
+    let (engine, jpeg) = (engine(), six_people());
+    let read = engine.read(&jpeg, &DecodeLimits::default()).unwrap();
+    let face = |side: f32| face::Rect { left: 1000.0, top: 1000.0, right: 1000.0 + side, bottom: 1000.0 + side };
+    let large = read.around(&face(600.0), 2.0, 512).unwrap();
+    assert_eq!((large.width(), large.height()), (512, 512));
+    assert_eq!(read.around(&face(300.0), 2.0, 512), None, "half of 600 pixels are not as many as are to be shown");
+}
+
+#[test]
+fn a_photo_that_is_not_large_is_read_in_full() {
+    let limits = DecodeLimits::default();
+    let (full, read) = (image("obama3.jpg"), engine().read(&photo("obama3.jpg"), &limits).unwrap());
+    let all = face::Rect { left: 0.0, top: 0.0, right: 1433.0, bottom: 2332.0 };
+    assert_eq!(read.around(&all, 1.1, 2333), Some(full));
+}
+
+#[test]
+fn the_limit_is_one_of_the_pixels_that_a_photo_has() {
+    let jpeg = six_people();
+    let read = engine().read(&jpeg, &DecodeLimits { megapixels: 11 });
+    assert!(matches!(&read, Err(FaceError::TooManyPixels { limit: 11, .. })), "{read:?}");
+    let cut = engine().read(&jpeg[..jpeg.len() / 2], &DecodeLimits::default());
+    assert!(matches!(&cut, Err(FaceError::Damaged(_))), "{cut:?}");
 }
 
 #[test]

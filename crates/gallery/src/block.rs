@@ -17,9 +17,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// A block of nobody, for means of so many numbers.
+    /// A block of nobody, for means of so many numbers, with room for as many people as it may have: memory is taken as it is filled.
     pub(crate) fn empty(dim: usize) -> Self {
-        Self { people: Vec::new(), means: Vectors::new(dim) }
+        Self { people: Vec::with_capacity(MOST_IN_BLOCK), means: Vectors::with_room(MOST_IN_BLOCK, dim) }
     }
 
     /// Where somebody is, or would have to be put.

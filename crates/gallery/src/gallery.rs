@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use face::{Beside, Embedding, WantedSpace, WantedSpaces};
 use models::{Catalog, Gates, Pack};
-use store::{Feed, NewTemplate, PersonId, Profile, Store, StoreError, Version};
+use store::{Feed, NewTemplate, Person, PersonId, Profile, Store, StoreError, Version};
 use tokio::sync::Mutex;
 
 use crate::index::{Index, Match};
@@ -75,6 +75,14 @@ impl Gallery {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(store: Store, pack: &Pack, catalog: &Catalog) -> Result<Self, StoreError> {
+        let gallery = Self::unread(store, pack, catalog);
+        gallery.read().await?;
+        Ok(gallery)
+    }
+
+    /// The same before anybody is loaded, for who has something else to do meanwhile: nobody is known until [`Gallery::read`] has
+    /// returned.
+    pub fn unread(store: Store, pack: &Pack, catalog: &Catalog) -> Self {
         let spaces: Vec<_> = Space::of(pack, catalog).into_iter().map(Arc::new).collect();
         let shared = Shared {
             store,
@@ -85,8 +93,16 @@ impl Gallery {
             looked_at: ArcSwap::from_pointee(Instant::now()),
             refreshing: Mutex::new(()),
         };
-        shared.reload().await?;
-        Ok(Self { shared: Arc::new(shared) })
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Loads everybody.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read(&self) -> Result<(), StoreError> {
+        let _alone = self.shared.refreshing.lock().await;
+        self.shared.reload().await
     }
 
     /// The person nearest to a face, and the second nearest. `None` when nobody is enrolled.
@@ -245,10 +261,10 @@ impl Shared {
             Feed::Changes(changes) => {
                 let changed: BTreeSet<PersonId> = changes.iter().map(|change| change.person).collect();
                 let changed = Vec::from_iter(changed);
-                let people = self.store.people_of(&changed, &self.models()).await?;
+                let mut people = self.store.people_of(&changed, &self.models()).await?;
                 let mut index = Index::clone(&held);
                 for id in changed {
-                    index.put(id, people.get(&id));
+                    index.put(id, people.remove(&id));
                 }
                 // They are read as they are by now, which may be newer; the changes until then come again.
                 if let Some(newest) = changes.last() {
@@ -262,12 +278,13 @@ impl Shared {
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
-        let snapshot = self.store.people(&self.models()).await?;
-        let enrolled = snapshot.people.len();
-        let mut index = Index::empty(&self.spaces);
-        // Each goes as soon as it is in the index, so that its memory serves those after it.
-        for person in snapshot.people {
-            index.put(person.id, Some(&person));
+        let spaces = self.spaces.clone();
+        let make = move |people: Vec<Person>| (people.len(), Index::of(people, &spaces));
+        let snapshot = self.store.people_by_page(&self.models(), make).await?;
+        let (mut index, mut enrolled) = (Index::empty(&self.spaces), 0);
+        for (people, page) in snapshot.people {
+            enrolled += people;
+            index.append(page);
         }
         index.set_version(snapshot.version);
         tracing::info!(people = index.len(), version = index.version().0, "gallery loaded");

@@ -15,6 +15,8 @@ pub struct Index {
     version: Version,
     /// That of the space in use first, whether or not anybody is in it.
     layers: Vec<Layer>,
+    /// For each layer, how many people there are with a face of its space that is not theirs.
+    refuted_in: Vec<usize>,
 }
 
 /// The enrolled person nearest to a probe.
@@ -58,7 +60,15 @@ type Found = (usize, Near);
 impl Index {
     /// An index of nobody. The first of `spaces` is the one in use; there is at least one.
     pub(crate) fn empty(spaces: &[Arc<Space>]) -> Self {
-        Self { version: Version(0), layers: spaces.iter().map(|space| Layer::empty(Arc::clone(space))).collect() }
+        let layers = spaces.iter().map(|space| Layer::empty(Arc::clone(space))).collect();
+        Self { version: Version(0), layers, refuted_in: vec![0; spaces.len()] }
+    }
+
+    /// An index of these people.
+    pub(crate) fn of(people: Vec<Person>, spaces: &[Arc<Space>]) -> Self {
+        let mut index = Self::empty(spaces);
+        people.into_iter().for_each(|person| index.put(person.id, Some(person)));
+        index
     }
 
     /// The gallery's version that this index holds.
@@ -94,9 +104,8 @@ impl Index {
     /// The spaces in which faces have to be embedded beside the one in use: those by which people are found, and those in which faces were kept
     /// that are not somebody's.
     pub(crate) fn wanted(&self) -> Vec<WantedSpace> {
-        let in_space = |number: usize| self.entries().filter(|e| e.refuted.iter().any(|r| r.layer == number)).count();
         self.beside(|number| match self.layers[number].len() {
-            0 => in_space(number),
+            0 => self.refuted_in[number],
             people => people,
         })
     }
@@ -173,38 +182,52 @@ impl Index {
     }
 
     /// This index with one person put in, replaced, moved to another layer, or (with no usable template) taken out.
-    pub(crate) fn put(&mut self, id: PersonId, person: Option<&Person>) {
+    pub(crate) fn put(&mut self, id: PersonId, person: Option<Person>) {
         let home = person.and_then(|person| {
-            let by_layer = |(number, layer): (usize, &Layer)| Some((number, layer.mean_template(person)?));
+            let by_layer = |(number, layer): (usize, &Layer)| Some((number, layer.mean_template(&person)?));
             let (number, mean) = self.layers.iter().enumerate().find_map(by_layer)?;
             Some((number, mean, self.entry_of(person)))
         });
+        self.count_refuted(id, |people| *people -= 1);
         let here = home.as_ref().map(|(number, ..)| *number);
         let others = self.layers.iter_mut().enumerate().filter(|(number, _)| here != Some(*number));
         others.for_each(|(_, layer)| layer.remove(id));
         if let Some((number, mean, entry)) = home {
             self.layers[number].put(entry, &mean);
         }
+        self.count_refuted(id, |people| *people += 1);
     }
 
-    fn entry_of(&self, person: &Person) -> Entry {
-        let refuted = person.refuted.iter().filter_map(|refuted| {
-            let fits = |layer: &Layer| layer.space.name == refuted.model && layer.space.dim == refuted.embedding.len();
-            let layer = self.layers.iter().position(fits)?;
-            Some(Refuted { layer, face: refuted.embedding.clone() })
+    /// Counts somebody, as the person is in the index now, among those of whom there are refuted faces, or no longer.
+    fn count_refuted(&mut self, id: PersonId, count: impl Fn(&mut usize)) {
+        let refuted = self.entry(id).map(|entry| Arc::clone(&entry.refuted)).unwrap_or_default();
+        let counts = self.refuted_in.iter_mut().enumerate();
+        counts
+            .filter(|(number, _)| refuted.iter().any(|face| face.layer == *number))
+            .for_each(|(_, people)| count(people));
+    }
+
+    /// Puts in all those of an index of the same spaces who come after everybody of this one.
+    pub(crate) fn append(&mut self, after: Self) {
+        self.layers.iter_mut().zip(after.layers).for_each(|(layer, after)| layer.append(after));
+        self.refuted_in.iter_mut().zip(after.refuted_in).for_each(|(people, more)| *people += more);
+    }
+
+    fn entry_of(&self, person: Person) -> Entry {
+        let refuted = person.refuted.into_iter().filter_map(|store::Refuted { model, embedding }| {
+            let fits = |layer: &Layer| layer.space.name == model && layer.space.dim == embedding.len();
+            Some(Refuted { layer: self.layers.iter().position(fits)?, face: embedding })
         });
-        Entry {
-            id: person.id,
-            name: person.name.as_str().into(),
-            profile: Arc::new(person.profile.clone()),
-            refuted: refuted.collect(),
-        }
+        Entry::new(person.id, &person.name, person.profile, refuted.collect())
     }
 
     /// Groups, validity and the like of somebody who can be found.
     pub fn profile(&self, id: PersonId) -> Option<Arc<Profile>> {
-        let found = self.layers.iter().find_map(|layer| Some(layer.entry(layer.place(id).ok()?)));
-        found.map(|entry| Arc::clone(&entry.profile))
+        self.entry(id).map(|entry| Arc::clone(&entry.profile))
+    }
+
+    fn entry(&self, id: PersonId) -> Option<&Entry> {
+        self.layers.iter().find_map(|layer| Some(layer.entry(layer.place(id).ok()?)))
     }
 
     pub(crate) fn set_version(&mut self, version: Version) {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use models::{Catalog, EmbedderModel, Pack};
 use store::{Person, PersonId, Profile};
@@ -69,6 +69,18 @@ pub(crate) struct Entry {
     pub profile: Arc<Profile>,
     /// Faces of which somebody said that they are not this person's.
     pub refuted: Arc<[Refuted]>,
+}
+
+/// What most people are: nothing else than a name and a face. One for all of them.
+static PLAIN: LazyLock<Arc<Profile>> = LazyLock::new(Arc::default);
+
+impl Entry {
+    pub(crate) fn new(id: PersonId, name: &str, profile: Profile, refuted: Vec<Refuted>) -> Self {
+        let profile = if profile == **PLAIN { Arc::clone(&PLAIN) } else { Arc::new(profile) };
+        // Of nothing there is one for all as well.
+        let refuted = if refuted.is_empty() { Arc::default() } else { refuted.into() };
+        Self { id, name: name.into(), profile, refuted }
+    }
 }
 
 /// A face that is not the person's for whom it was taken.
@@ -165,6 +177,12 @@ impl Layer {
                 self.people += 1;
             }
         }
+    }
+
+    /// Puts in those of another layer of the same space, who come after everybody of this one.
+    pub(crate) fn append(&mut self, mut after: Self) {
+        self.blocks.append(&mut after.blocks);
+        self.people += after.people;
     }
 
     /// Takes a person out.

@@ -49,9 +49,11 @@ impl<'a> Probe<'a> {
 }
 
 impl Vectors {
-    /// None yet, of so many numbers each.
-    pub(crate) fn new(dim: usize) -> Self {
-        Self { dim, heads: Vec::new(), tails: Vec::new(), limits: Vec::new(), head_dot: kernel::best().head_dot }
+    /// None yet, with room for some of so many numbers each.
+    pub(crate) fn with_room(vectors: usize, dim: usize) -> Self {
+        let room = vectors * words(dim);
+        let (heads, tails) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        Self { dim, heads, tails, limits: Vec::with_capacity(vectors), head_dot: kernel::best().head_dot }
     }
 
     /// A vector, as it was put in.
@@ -74,19 +76,17 @@ impl Vectors {
 
     /// Puts a vector before the one that is there.
     pub(crate) fn insert(&mut self, at: usize, vector: &[f32], scale: &Scale) {
-        let [heads, tails] = halves_of(vector);
         let none = self.words_of(at, 0);
-        self.heads.splice(none.clone(), heads);
-        self.tails.splice(none, tails);
+        self.heads.splice(none.clone(), in_words(vector, head));
+        self.tails.splice(none, in_words(vector, tail));
         self.limits.insert(at, Limit::of(vector, scale));
     }
 
     /// Puts a vector in the place of the one that is there.
     pub(crate) fn replace(&mut self, at: usize, vector: &[f32], scale: &Scale) {
-        let [heads, tails] = halves_of(vector);
         let words = self.words_of(at, 1);
-        self.heads[words.clone()].copy_from_slice(&heads);
-        self.tails[words].copy_from_slice(&tails);
+        self.heads.splice(words.clone(), in_words(vector, head));
+        self.tails.splice(words, in_words(vector, tail));
         self.limits[at] = Limit::of(vector, scale);
     }
 
@@ -148,14 +148,12 @@ fn words(numbers: usize) -> usize {
     numbers.div_ceil(2)
 }
 
-/// The heads of a vector and its tails, two in a word.
-fn halves_of(vector: &[f32]) -> [Vec<u32>; 2] {
+/// One of the two halves of each number of a vector, two in a word.
+fn in_words(vector: &[f32], half: impl Fn(f32) -> u16) -> impl Iterator<Item = u32> {
     let (upper, lower) = vector.split_at(words(vector.len()));
-    let in_words = |half: fn(f32) -> u16| {
-        let lower = lower.iter().copied().chain(std::iter::repeat(0.0));
-        upper.iter().zip(lower).map(|(a, b)| u32::from(half(*a)) << 16 | u32::from(half(b))).collect()
-    };
-    [in_words(head), in_words(tail)]
+    let word = move |a: f32, b: f32| u32::from(half(a)) << 16 | u32::from(half(b));
+    let alone = upper.get(lower.len()).map(|last| (*last, 0.0));
+    upper.iter().copied().zip(lower.iter().copied()).chain(alone).map(move |(a, b)| word(a, b))
 }
 
 /// The upper half of a float's bits; one more where the lower half, as a signed number, takes it away again.
@@ -198,7 +196,7 @@ mod tests {
             }),
         ) {
             let scale = scale(DistanceKind::Cosine);
-            let mut vectors = Vectors::new(first.len());
+            let mut vectors = Vectors::with_room(2, first.len());
             vectors.insert(0, &first, &scale);
             vectors.insert(0, &second, &scale);
             prop_assert_eq!(bits(&vectors.get(0)), bits(&second));
@@ -212,7 +210,7 @@ mod tests {
             let (vector, probe): (Vec<f32>, Vec<f32>) = pairs.iter().map(|(a, b)| (a * 2f32.powi(longer), *b)).unzip();
             let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
             for (distance, handicap) in [(DistanceKind::Cosine, 0.0), (DistanceKind::L2, product(&vector, &vector) / 2.0)] {
-                let mut vectors = Vectors::new(vector.len());
+                let mut vectors = Vectors::with_room(1, vector.len());
                 vectors.insert(0, &vector, &scale(distance));
                 let most = f64::from(vectors.most_scores(&Probe::new(&probe)).next().unwrap());
                 let score = product(&vector, &probe) - handicap;

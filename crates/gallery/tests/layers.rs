@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use face::{Beside, Embedding, Pose, Quality, Rect, WantedSpace};
 use gallery::{Candidate, Company, Distance, EnrolPolicy, Gallery, Likeness, PersonName};
 use models::{Catalog, DistanceKind, Pack};
-use store::{Event, NewTemplate, Store, StoredFace};
+use store::{Event, NewTemplate, PersonId, Store, StoredFace};
 
 /// The space beside that of the default pack.
 const OLD: &str = "old";
@@ -184,23 +184,53 @@ async fn a_face_that_was_refuted_by_the_new_pack_counts_against_somebody_of_the_
     let lookalike = both(new_face(5), old_face(0, 1.2));
     let found = place.gallery.search(&lookalike).unwrap();
     assert!(!found.refuted);
-    let event = Event {
+    let event = passed_as_katya(found.person, "default", lookalike.vector.clone());
+    place.store.put_events(std::slice::from_ref(&event)).await.unwrap();
+    place.gallery.correct_event(&event.id, None).await.unwrap();
+    assert!(place.gallery.search(&lookalike).unwrap().refuted);
+    // Katya herself looks otherwise.
+    assert!(!place.gallery.search(&both(new_face(0), old_face(0, 1.0))).unwrap().refuted);
+}
+
+fn passed_as_katya(person: PersonId, model: &str, face: Vec<f32>) -> Event {
+    Event {
         id: "01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0".to_owned(),
-        person_id: Some(found.person.0),
+        person_id: Some(person.0),
         person: Some("katya".to_owned()),
         status: "PASS".to_owned(),
         camera: "door".to_owned(),
         node: "gate".to_owned(),
         ended: true,
         decision: "{}".to_owned(),
-        face: Some(StoredFace { model: "default".to_owned(), embedding: lookalike.vector.clone() }),
+        face: Some(StoredFace { model: model.to_owned(), embedding: face }),
         ..Event::default()
-    };
+    }
+}
+
+#[tokio::test]
+async fn faces_are_embedded_by_the_old_pack_for_as_long_as_one_that_it_refuted_counts_against_somebody() {
+    let place = Place::new().await;
+    place.enrol("zero", 1).await;
+    place.enrol("katya", 0).await;
+    let katya = place.gallery.search(&both(new_face(0), old_face(0, 1.0))).unwrap().person;
+    let event = passed_as_katya(katya, OLD, old_face(0, 1.0));
     place.store.put_events(std::slice::from_ref(&event)).await.unwrap();
+    for _ in 0..2 {
+        assert!(place.gallery.wanted_spaces().get().is_empty());
+        place.gallery.correct_event(&event.id, None).await.unwrap();
+        assert_eq!(*place.gallery.wanted_spaces().get(), known_by_old(1));
+        // She gets one more photo, and a process that starts now sees the same.
+        place.enrol("katya", 0).await;
+        assert_eq!(*place.gallery.wanted_spaces().get(), known_by_old(1));
+        let catalog = catalog();
+        let pack = catalog.pack("default").unwrap();
+        let again = Gallery::load(place.store.clone(), pack, &catalog).await.unwrap();
+        assert_eq!(*again.wanted_spaces().get(), known_by_old(1));
+        place.gallery.take_back_correction(&event.id).await.unwrap();
+    }
     place.gallery.correct_event(&event.id, None).await.unwrap();
-    assert!(place.gallery.search(&lookalike).unwrap().refuted);
-    // Katya herself looks otherwise.
-    assert!(!place.gallery.search(&both(new_face(0), old_face(0, 1.0))).unwrap().refuted);
+    place.gallery.remove(&name("katya")).await.unwrap();
+    assert!(place.gallery.wanted_spaces().get().is_empty(), "she is gone, and so is what counted against her");
 }
 
 fn candidate(embedding: Embedding) -> Candidate {

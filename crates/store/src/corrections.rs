@@ -1,17 +1,16 @@
 //! What people said of events afterwards: "this was somebody else".
+use std::sync::Arc;
+
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{next_version, record};
 use crate::error::Fault;
 use crate::events::{COLUMNS, read, take_numbers};
 use crate::people::find;
-use crate::places::Places;
 use crate::templates::decode_face;
 use crate::visitors::{forget_registered_as, lead_of, refresh};
-use crate::{ChangeKind, Event, Micros, PersonId, Store, StoreError, Version};
-
-/// Faces read at a time.
-const PAGE: i64 = 2_000;
+use crate::whom::Whom;
+use crate::{ChangeKind, Event, Micros, PersonId, Refuted, Store, StoreError, Version};
 
 /// A correction that stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -277,52 +276,26 @@ pub(crate) async fn refuted_events(
         .await
 }
 
-/// Hands the faces of `model` of which it stands that they are not of these people to `take`, the newest first.
+/// Hands the faces of these models of which it stands that they are not of these people to `take`, the newest first.
 pub(crate) async fn refuted_faces_of(
     connection: &mut AnyConnection,
-    people: &Places<'_>,
-    model: &str,
-    mut take: impl FnMut(PersonId, Vec<f32>),
+    people: Whom<'_>,
+    models: &[Arc<str>],
+    mut take: impl FnMut(PersonId, Refuted),
 ) -> Result<(), sqlx::Error> {
     let sql = format!(
-        "SELECT wrong_person_id, embedding FROM corrections WHERE wrong_person_id IN ({people}) AND model = {} \
-         AND taken_back_at IS NULL AND embedding IS NOT NULL ORDER BY id DESC",
-        people.next()
+        "SELECT wrong_person_id, model, embedding FROM corrections WHERE {} \
+         AND taken_back_at IS NULL AND model IS NOT NULL AND embedding IS NOT NULL ORDER BY id DESC",
+        people.have("wrong_person_id")
     );
-    let rows = people.bind(sqlx::query(AssertSqlSafe(sql))).bind(model).fetch_all(connection).await?;
-    for row in &rows {
-        if let Some(face) = decode_face(row.try_get("embedding")?) {
-            take(PersonId(row.try_get("wrong_person_id")?), face);
+    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(connection).await? {
+        let name: &str = row.try_get("model")?;
+        let model = models.iter().find(|known| ***known == *name);
+        if let (Some(model), Some(embedding)) = (model, decode_face(row.try_get("embedding")?)) {
+            take(PersonId(row.try_get("wrong_person_id")?), Refuted { model: Arc::clone(model), embedding });
         }
     }
     Ok(())
-}
-
-/// Hands every refuted face of `model` to `take`, the newest first.
-pub(crate) async fn each_refuted_face(
-    connection: &mut AnyConnection,
-    model: &str,
-    mut take: impl FnMut(PersonId, Vec<f32>),
-) -> Result<(), sqlx::Error> {
-    let mut last = i64::MAX;
-    loop {
-        let page: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT id, wrong_person_id, embedding FROM corrections WHERE id < $1 AND model = $2 \
-             AND wrong_person_id IS NOT NULL AND taken_back_at IS NULL AND embedding IS NOT NULL ORDER BY id DESC LIMIT $3",
-        )
-        .bind(last)
-        .bind(model)
-        .bind(PAGE)
-        .fetch_all(&mut *connection)
-        .await?;
-        let Some((lowest, ..)) = page.last() else { return Ok(()) };
-        last = *lowest;
-        for (_, person, bytes) in page {
-            if let Some(face) = decode_face(&bytes) {
-                take(PersonId(person), face);
-            }
-        }
-    }
 }
 
 /// Erases what events and corrections keep of a person who is removed. A face that counts against somebody else stays, as that of

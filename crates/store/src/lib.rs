@@ -1,6 +1,6 @@
 //! The only place that speaks SQL.
 //!
-//! Lives here: who is enrolled (`people`) with which templates (`templates`), the numbered feed of what changed
+//! Lives here: who is enrolled (`people`) with which templates (`templates`), all of them at one moment (`snapshot`), the numbered feed of what changed
 //! (`changes`), webhook deliveries that wait for their receiver (`outbox`) and what became of others (`delivery_log`), which
 //! cameras there are (`cameras`) and which node watches each (`claims`), passages of people (`events`, `event_filter`) with the faces that are kept
 //! of them (`faces`), how far they were published (`publishing`), who of those unknown is the same (`visitors`), what was said
@@ -30,14 +30,15 @@ mod nodes;
 mod outbox;
 mod people;
 mod photos;
-mod places;
 mod profile;
 mod publishing;
 mod punches;
 mod roster;
+mod snapshot;
 mod templates;
 mod visitors;
 mod wakeups;
+mod whom;
 
 pub use cameras::StoredCamera;
 pub use changes::{Change, ChangeKind, Feed, Version};
@@ -55,12 +56,13 @@ pub use movements::Movement;
 pub use moving::{Restored, WholePerson, WholeTemplate};
 pub use nodes::{NodeReport, StoredNode};
 pub use outbox::{Delivery, NewDelivery, Outbox};
-pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Refuted, Snapshot};
+pub use people::{Enrolled, MOST_REFUTED, Person, PersonId, Refuted};
 pub use photos::{Coverage, Photo, PhotoId};
 pub use profile::{Profile, ProfileChange};
 pub use publishing::Publishing;
 pub use punches::{NewPunch, Pass, Punch, PunchFilter, PunchSource, Withdrawal};
 pub use roster::Enrolment;
+pub use snapshot::Snapshot;
 pub use templates::{NewTemplate, Template};
 pub use visitors::{RegisteredVisitor, Registration, Visitor, VisitorCursor, VisitorFace};
 pub use wakeups::Wakeups;

@@ -1,7 +1,4 @@
 //! People as a whole, on their way from one database to another.
-
-use std::sync::Arc;
-
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::changes::{next_version, record};
@@ -169,18 +166,18 @@ async fn templates_of(
     which: &'static str,
 ) -> Result<Vec<WholeTemplate>, Fault> {
     let sql = format!(
-        "SELECT id, person_id, dimensions, embedding, norm, created_at, model, photo_id FROM templates \
+        "SELECT id, person_id, dimensions, embedding, norm, model, photo_id FROM templates \
          WHERE person_id = $1 AND {which} ORDER BY id"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(person.0).fetch_all(connection).await?;
     let mut whole = Vec::with_capacity(rows.len());
     for row in &rows {
-        let model: Arc<str> = row.try_get::<String, _>("model")?.into();
-        let (_, template) = templates::read(row, &model)?;
+        let norm: f64 = row.try_get("norm")?;
         whole.push(WholeTemplate {
-            model: model.to_string(),
-            embedding: template.embedding,
-            norm: template.norm,
+            model: row.try_get("model")?,
+            embedding: templates::read(row)?.1,
+            #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+            norm: norm as f32,
             photo: row.try_get::<Option<i64>, _>("photo_id")?.map(PhotoId),
         });
     }

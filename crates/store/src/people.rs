@@ -2,12 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, Row};
 
-use crate::changes::{newest_version, next_version, record};
-use crate::db::SNAPSHOT_LIMIT;
+use crate::changes::{next_version, record};
 use crate::error::Fault;
-use crate::profile::{PROFILE_COLUMNS, read_profile};
+use crate::profile::read_profile;
+use crate::whom::Whom;
 use crate::{ChangeKind, Micros, NewTemplate, Profile, Store, StoreError, Template, Version, corrections, templates};
 
 /// Which person, whatever their name; never given to another person, even after a removal.
@@ -62,21 +62,19 @@ pub struct Enrolled {
     pub version: Version,
 }
 
-/// Everybody, at one moment.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// The moment: all changes up to this one are in it, none after.
-    pub version: Version,
-    /// In order of registration.
-    pub people: Vec<Person>,
-}
-
 impl Person {
     /// Another face that is not this person's, older than all before of its model.
-    pub(crate) fn refute(&mut self, model: &Arc<str>, embedding: Vec<f32>) {
-        if self.refuted.iter().filter(|face| face.model == *model).count() < MOST_REFUTED {
-            self.refuted.push(Refuted { model: Arc::clone(model), embedding });
+    fn refute(&mut self, face: Refuted) {
+        if self.refuted.iter().filter(|other| other.model == face.model).count() < MOST_REFUTED {
+            self.refuted.push(face);
         }
+    }
+
+    /// Brings what there is of each model into the order of the models; of one model it stays in its own.
+    fn sort_by(&mut self, models: &[Arc<str>]) {
+        let place = |model: &Arc<str>| models.iter().position(|other| other == model);
+        self.templates.sort_by_key(|template| place(&template.model));
+        self.refuted.sort_by_key(|face| place(&face.model));
     }
 }
 
@@ -153,43 +151,29 @@ impl Store {
         })
         .await
     }
-
-    /// Everybody with their templates of these models, as of one moment.
-    ///
-    /// # Errors
-    /// When the database cannot answer, or a template is broken.
-    pub async fn people(&self, models: &[&str]) -> Result<Snapshot, StoreError> {
-        self.within_limit(SNAPSHOT_LIMIT, async {
-            let mut session = self.reading().await?;
-            let mut transaction = session.begin().await?;
-            let version = newest_version(&mut transaction).await?;
-            let mut people = everybody(&mut transaction).await?;
-            for model in models {
-                add_faces(&mut transaction, &Arc::from(*model), &mut people).await?;
-            }
-            transaction.commit().await?;
-            session.give_back();
-            Ok(Snapshot { version, people })
-        })
-        .await
-    }
 }
 
-/// Gives everybody their templates of `model`, and the faces of it that are not theirs.
-async fn add_faces(connection: &mut AnyConnection, model: &Arc<str>, people: &mut [Person]) -> Result<(), Fault> {
+/// Gives these people, who are in order of their ids, their templates of these models, and the faces that are not theirs.
+pub(crate) async fn add_faces(
+    connection: &mut AnyConnection,
+    whom: Whom<'_>,
+    models: &[Arc<str>],
+    people: &mut [Person],
+) -> Result<(), Fault> {
     // Always found: the database keeps no template without its person, and all this is one moment.
-    templates::each_of_model(connection, model, |owner, template| {
-        if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
-            people[index].templates.push(template);
+    templates::of_people(connection, whom, models, |owner, template| {
+        if let Ok(at) = people.binary_search_by_key(&owner, |person| person.id) {
+            people[at].templates.push(template);
         }
     })
     .await?;
-    corrections::each_refuted_face(connection, model, |owner, face| {
-        if let Ok(index) = people.binary_search_by_key(&owner, |person| person.id) {
-            people[index].refute(model, face);
+    corrections::refuted_faces_of(connection, whom, models, |owner, face| {
+        if let Ok(at) = people.binary_search_by_key(&owner, |person| person.id) {
+            people[at].refute(face);
         }
     })
     .await?;
+    people.iter_mut().for_each(|person| person.sort_by(models));
     Ok(())
 }
 
@@ -218,13 +202,6 @@ pub(crate) async fn find(connection: &mut AnyConnection, name: &str) -> Result<O
 async fn delete(connection: &mut AnyConnection, person: PersonId) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM people WHERE id = $1").bind(person.0).execute(connection).await?;
     Ok(())
-}
-
-/// In order of registration, still without templates.
-pub(crate) async fn everybody(connection: &mut AnyConnection) -> Result<Vec<Person>, sqlx::Error> {
-    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people ORDER BY id");
-    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await?;
-    rows.iter().map(without_templates).collect()
 }
 
 pub(crate) fn without_templates(row: &AnyRow) -> Result<Person, sqlx::Error> {

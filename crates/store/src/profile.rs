@@ -141,19 +141,34 @@ pub(crate) async fn write_profile(
 /// What [`read_profile`] reads.
 pub(crate) const PROFILE_COLUMNS: &str = "code, member_of, valid_from, valid_until, suspended, watched, let_out_at";
 
+/// What is in them.
+pub(crate) type ProfileValues = (Option<String>, String, Option<i64>, Option<i64>, i64, i64, Option<i64>);
+
 /// The [`PROFILE_COLUMNS`] of a row.
 pub(crate) fn read_profile(row: &AnyRow) -> Result<Profile, sqlx::Error> {
-    let flag = |column| row.try_get::<i64, _>(column).map(|number| number != 0);
-    let groups: String = row.try_get("member_of")?;
-    Ok(Profile {
-        code: row.try_get("code")?,
+    Ok(profile_from((
+        row.try_get("code")?,
+        row.try_get("member_of")?,
+        row.try_get("valid_from")?,
+        row.try_get("valid_until")?,
+        row.try_get("suspended")?,
+        row.try_get("watched")?,
+        row.try_get("let_out_at")?,
+    )))
+}
+
+/// The profile with these values.
+pub(crate) fn profile_from(values: ProfileValues) -> Profile {
+    let (code, groups, valid_from, valid_until, suspended, watched, let_out_at) = values;
+    Profile {
+        code,
         groups: groups_of_text(&groups),
-        valid_from: row.try_get::<Option<i64>, _>("valid_from")?.map(Micros),
-        valid_until: row.try_get::<Option<i64>, _>("valid_until")?.map(Micros),
-        suspended: flag("suspended")?,
-        watched: flag("watched")?,
-        let_out_at: row.try_get::<Option<i64>, _>("let_out_at")?.map(Micros),
-    })
+        valid_from: valid_from.map(Micros),
+        valid_until: valid_until.map(Micros),
+        suspended: suspended != 0,
+        watched: watched != 0,
+        let_out_at: let_out_at.map(Micros),
+    }
 }
 
 fn groups_as_text(groups: &[String]) -> String {

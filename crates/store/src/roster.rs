@@ -7,10 +7,10 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::db::SNAPSHOT_LIMIT;
 use crate::error::Fault;
 use crate::event_filter::ids_of;
-use crate::people::{everybody, without_templates};
-use crate::places::Places;
+use crate::people::{add_faces, without_templates};
 use crate::profile::PROFILE_COLUMNS;
-use crate::{Micros, Person, PersonId, Store, StoreError, corrections, templates};
+use crate::whom::Whom;
+use crate::{Micros, Person, PersonId, Store, StoreError};
 
 /// People that are read in one statement; both engines allow far more places in one.
 const AT_ONCE: usize = 500;
@@ -70,9 +70,10 @@ impl Store {
     pub async fn everybody(&self) -> Result<Vec<Person>, StoreError> {
         self.within(async {
             let mut session = self.reading().await?;
-            let people = everybody(&mut session).await?;
+            let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people ORDER BY id");
+            let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *session).await?;
             session.give_back();
-            Ok(people)
+            Ok(rows.iter().map(without_templates).collect::<Result<_, _>>()?)
         })
         .await
     }
@@ -97,7 +98,8 @@ impl Store {
             let mut transaction = session.begin().await?;
             let mut people = BTreeMap::new();
             for some in ids.chunks(AT_ONCE) {
-                read_some(&mut transaction, some, &models, &mut people).await?;
+                let read = read_some(&mut transaction, some, &models).await?;
+                people.extend(read.into_iter().map(|person| (person.id, person)));
             }
             transaction.commit().await?;
             session.give_back();
@@ -148,27 +150,12 @@ async fn read_some(
     connection: &mut AnyConnection,
     ids: &[PersonId],
     models: &[Arc<str>],
-    people: &mut BTreeMap<PersonId, Person>,
-) -> Result<(), Fault> {
-    let places = Places(ids);
-    let sql = format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE id IN ({places})");
-    for row in &places.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(&mut *connection).await? {
-        let person = without_templates(row)?;
-        people.insert(person.id, person);
-    }
-    for model in models {
-        templates::of_people(connection, &places, model, |owner, template| {
-            if let Some(person) = people.get_mut(&owner) {
-                person.templates.push(template);
-            }
-        })
-        .await?;
-        corrections::refuted_faces_of(connection, &places, model, |owner, face| {
-            if let Some(person) = people.get_mut(&owner) {
-                person.refute(model, face);
-            }
-        })
-        .await?;
-    }
-    Ok(())
+) -> Result<Vec<Person>, Fault> {
+    let whom = Whom::Each(ids);
+    let sql =
+        format!("SELECT id, name, created_at, {PROFILE_COLUMNS} FROM people WHERE {} ORDER BY id", whom.have("id"));
+    let rows = whom.bind(sqlx::query(AssertSqlSafe(sql))).fetch_all(&mut *connection).await?;
+    let mut people = rows.iter().map(without_templates).collect::<Result<Vec<_>, _>>()?;
+    add_faces(connection, whom, models, &mut people).await?;
+    Ok(people)
 }

@@ -5,11 +5,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::error::Fault;
 use crate::photos::{self, PhotoId};
-use crate::places::Places;
+use crate::whom::Whom;
 use crate::{Micros, PersonId, StoreError};
-
-/// How many templates are read at a time: some megabytes, and well within a statement's time limit.
-const PAGE: i64 = 2_000;
 
 /// A template to be stored.
 #[derive(Clone, Copy, Debug)]
@@ -40,19 +37,13 @@ impl NewTemplate<'_> {
     }
 }
 
-/// A stored template.
+/// A stored template: what somebody is recognised by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// Its number in the database.
-    pub id: i64,
     /// The model that made it.
     pub model: Arc<str>,
     /// Bit for bit as it was enrolled.
     pub embedding: Vec<f32>,
-    /// The length of the model's raw output: the quality of the shot.
-    pub norm: f32,
-    /// When it was enrolled.
-    pub created_at: Micros,
 }
 
 /// Stores a template, and what is to be kept of its photo.
@@ -108,75 +99,78 @@ pub(crate) async fn count(connection: &mut AnyConnection, person: PersonId, mode
 pub(crate) const UNREFUTED: &str = "NOT EXISTS (SELECT 1 FROM corrections WHERE corrections.event_id = templates.event_id \
                          AND wrong_person_id = templates.person_id AND taken_back_at IS NULL)";
 
-/// Hands the templates of `model` that these people have to `take`, one person's after the other's, oldest first, without those that are
-/// refuted. `people`: the list of their ids as SQL places, bound from $1 on. In order of the templates alone SQLite would read all of the
-/// model.
+/// Hands the templates of these models that people have to `take`, one person's after the other's, of each model the oldest first, without
+/// those that are refuted. The order is that of the index by person, so that nothing has to be sorted.
+///
+/// They come as one row, all embeddings in one piece: a row each costs more than twice the time in which SQLite reads them.
 pub(crate) async fn of_people(
     connection: &mut AnyConnection,
-    people: &Places<'_>,
-    model: &Arc<str>,
+    people: Whom<'_>,
+    models: &[Arc<str>],
     mut take: impl FnMut(PersonId, Template),
 ) -> Result<(), Fault> {
     let sql = format!(
-        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE person_id IN ({people}) AND model = {} AND {UNREFUTED} ORDER BY person_id, id",
-        people.next()
+        "SELECT MIN(CASE WHEN length(embedding) <> 4 * dimensions THEN id END) AS broken, \
+         string_agg(CAST(person_id AS TEXT) || ' ' || CAST(dimensions AS TEXT) || ' ' || model, '\n') AS heads, {} AS embeddings \
+         FROM (SELECT id, person_id, model, dimensions, embedding FROM templates WHERE {} AND {UNREFUTED} \
+         ORDER BY person_id, model, id) AS in_order",
+        in_one_piece(connection, "embedding"),
+        people.have("person_id")
     );
-    for row in &people.bind(sqlx::query(AssertSqlSafe(sql))).bind(&**model).fetch_all(connection).await? {
-        let (person, template) = read(row, model)?;
-        take(person, template);
+    let row = people.bind(sqlx::query(AssertSqlSafe(sql))).fetch_one(&mut *connection).await?;
+    if let Some(broken) = row.try_get::<Option<i64>, _>("broken")? {
+        return Err(why_broken(connection, broken).await);
+    }
+    let Some(heads) = row.try_get::<Option<&str>, _>("heads")? else { return Ok(()) };
+    let mut rest: &[u8] = row.try_get("embeddings")?;
+    for head in heads.split('\n') {
+        let (person, model, bytes) = template_of(head, &mut rest).ok_or_else(|| not_in_step(head))?;
+        let model = models.iter().find(|known| ***known == *model);
+        if let (Some(model), Some(embedding)) = (model, decode_face(bytes)) {
+            take(person, Template { model: Arc::clone(model), embedding });
+        }
     }
     Ok(())
 }
 
-/// Hands every template of `model` to `take`, oldest first, without those that are refuted.
-///
-/// Page by page: a gallery of 100,000 people must not be in memory twice, and no single statement may take so long
-/// that the server cuts it off.
-pub(crate) async fn each_of_model(
-    connection: &mut AnyConnection,
-    model: &Arc<str>,
-    mut take: impl FnMut(PersonId, Template),
-) -> Result<(), Fault> {
-    let sql = format!(
-        "SELECT id, person_id, dimensions, embedding, norm, created_at FROM templates \
-         WHERE model = $1 AND id > $2 AND {UNREFUTED} ORDER BY id LIMIT $3"
-    );
-    let mut last = 0_i64;
-    loop {
-        let page = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(&**model)
-            .bind(last)
-            .bind(PAGE)
-            .fetch_all(&mut *connection)
-            .await?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        for row in &page {
-            let (person, template) = read(row, model)?;
-            last = template.id;
-            take(person, template);
-        }
-    }
+/// The bytes of a column of many rows as those of one. SQLite joins texts, and takes bytes for one without a look at them.
+fn in_one_piece(connection: &AnyConnection, column: &str) -> String {
+    let joined = format!("string_agg({column}, '')");
+    if connection.backend_name() == "PostgreSQL" { joined } else { format!("CAST({joined} AS BLOB)") }
 }
 
-pub(crate) fn read(row: &AnyRow, model: &Arc<str>) -> Result<(PersonId, Template), Fault> {
+/// Whose the next template is, by which model, and its bytes, which are taken from the `rest`.
+fn template_of<'a>(head: &'a str, rest: &mut &'a [u8]) -> Option<(PersonId, &'a str, &'a [u8])> {
+    let (person, head) = head.split_once(' ')?;
+    let (numbers, model) = head.split_once(' ')?;
+    let bytes = rest.split_off(..numbers.parse::<usize>().ok()?.checked_mul(size_of::<f32>())?)?;
+    Some((PersonId(person.parse().ok()?), model, bytes))
+}
+
+fn not_in_step(head: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("embeddings that are not as long as they should be, from {head:?} on").into())
+}
+
+/// What is wrong with a template that is.
+async fn why_broken(connection: &mut AnyConnection, template: i64) -> Fault {
+    let sql = "SELECT id, person_id, dimensions, embedding FROM templates WHERE id = $1";
+    let row = sqlx::query(sql).bind(template).fetch_one(connection).await;
+    row.map_err(Fault::from).and_then(|row| read(&row)).map_or_else(|fault| fault, |_| sqlx::Error::RowNotFound.into())
+}
+
+/// Whose template a row is, and its embedding.
+pub(crate) fn read(row: &AnyRow) -> Result<(PersonId, Vec<f32>), Fault> {
     let id: i64 = row.try_get("id")?;
     let person = PersonId(row.try_get("person_id")?);
     let dimensions: i64 = row.try_get("dimensions")?;
     let bytes: &[u8] = row.try_get("embedding")?;
-    let norm: f64 = row.try_get("norm")?;
-    let created_at = Micros(row.try_get("created_at")?);
     let embedding = decode(bytes, dimensions).ok_or(StoreError::BrokenTemplate {
         template: id,
         person,
         bytes: bytes.len(),
         dimensions,
     })?;
-    #[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
-    let norm = norm as f32;
-    Ok((person, Template { id, model: Arc::clone(model), embedding, norm, created_at }))
+    Ok((person, embedding))
 }
 
 /// Little-endian numbers.

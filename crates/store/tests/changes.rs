@@ -6,7 +6,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Database, MODEL, enrol, on_each_engine};
-use store::{Change, ChangeKind, Feed, Store, Version};
+use store::{Change, ChangeKind, Feed, Snapshot, Store, Version};
 
 /// Two stores on one database, as two processes would have.
 async fn two_stores(database: &Database) -> [Store; 2] {
@@ -54,6 +54,45 @@ async fn a_reader_too_far_behind_or_ahead_of_the_gallery_is_told_to_reload() {
         assert_eq!(store.changes_since(Version(0)).await.expect("feed"), Feed::Reload);
         assert_eq!(store.changes_since(Version(499)).await.expect("feed"), Feed::Reload);
         assert_eq!(changes(&store, Version(100_500)).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_read_as_of_one_moment_though_several_read_at_once_and_people_come_meanwhile() {
+    const MANY: usize = 2_048;
+    on_each_engine(async |database| {
+        let [writer, reader] = two_stores(database).await;
+        enrol(&writer, "Ann").await;
+        // As many again each time, and then everybody's face: one by one each would wait for the disk.
+        for round in 0..MANY.ilog2() {
+            let again =
+                format!("INSERT INTO people (name, created_at) SELECT name || '-{round}', created_at FROM people");
+            database.execute(&again).await;
+        }
+        database
+            .execute(
+                "INSERT INTO templates (person_id, model, dimensions, embedding, norm, created_at) \
+                 SELECT people.id, model, dimensions, embedding, norm, t.created_at \
+                 FROM people CROSS JOIN templates AS t WHERE people.id <> t.person_id",
+            )
+            .await;
+        let writing = tokio::spawn(async move {
+            for n in 0..40 {
+                enrol(&writer, &format!("new {n}")).await;
+            }
+        });
+        let mut is_last = false;
+        while !is_last {
+            is_last = writing.is_finished();
+            let Snapshot { version, people } = reader.people(&[MODEL]).await.expect("people");
+            assert_eq!(people.len() + 1, MANY + usize::try_from(version.0).expect("a version"), "no one moment");
+            assert!(people.iter().all(|person| person.templates.len() == 1));
+            assert!(people.windows(2).all(|two| two[0].id < two[1].id), "in order of registration");
+        }
+        writing.await.expect("no write fails");
+        let pages = reader.people_by_page(&[MODEL], |page| page.len()).await.expect("people").people;
+        assert!(pages.len() > 1 && pages.iter().sum::<usize>() == MANY + 40, "{pages:?}");
     })
     .await;
 }

@@ -34,6 +34,13 @@ async fn a_profile_is_read_as_it_was_written_and_readers_hear_of_its_change() {
         let other = store.enrolment("another-model", "Ann").await.unwrap().unwrap();
         assert_eq!((other.person.id, other.templates), (ann.person, 0));
         assert_eq!(store.enrolment(MODEL, "ann").await.unwrap(), None);
+        // All of them at once are who each is alone, whatever they are called.
+        let odd = enrol(&store, "Zoë \"Zo\" O'Neil\\\n李 👋\t").await;
+        let everybody = store.people(&[MODEL]).await.unwrap().people;
+        let each =
+            store.people_of(&everybody.iter().map(|person| person.id).collect::<Vec<_>>(), &[MODEL]).await.unwrap();
+        assert_eq!(everybody, Vec::from_iter(each.into_values()));
+        assert_eq!((&everybody[0].profile, everybody.last().unwrap().id), (&profile, odd.person));
     })
     .await;
 }

@@ -81,12 +81,14 @@ impl App {
         strictness::must_be_known(settings.th_accept, &Scale::of(&installed.pack.embedder))?;
         let store = Store::open(&settings.database()).await?;
         let catalog = catalog_of(&settings)?;
-        let gallery = Gallery::load(store.clone(), &installed.pack, &catalog).await?;
+        let gallery = Gallery::unread(store.clone(), &installed.pack, &catalog);
         let shelf = Shelf::new(catalog, Cache::new(settings.models_folder()));
         let others = OtherPacks::new(shelf, gallery.wanted_spaces().clone());
         let (pool, opener, beside) = (runtime.clone(), installed.clone(), Some(others.clone()));
         let open = move || EnginePool::open(&pool, &opener, engines, beside);
-        let engines_pool = tokio::task::spawn_blocking(open).await??;
+        let (read, opened) = tokio::join!(gallery.read(), tokio::task::spawn_blocking(open));
+        read?;
+        let engines_pool = opened??;
         must_follow(settings.liveness_rule(), settings.tracking)?;
         let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
         tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
@@ -221,7 +223,7 @@ impl App {
     pub async fn recognize(&self, photo: Vec<u8>) -> Result<PhotoFaces, FaceError> {
         let app = self.clone();
         self.with_engine(move |engine| {
-            let image = face::decode(&photo, &app.decode_limits())?;
+            let image = engine.read(&photo, &app.decode_limits())?;
             let found = engine.faces(&image, 1.0)?;
             let rule = app.rule();
             let settings = app.settings();

@@ -106,7 +106,7 @@ fn faces_of(
 ) -> Result<Vec<(PhotoId, Embedding)>, FaceError> {
     let mut faces = Vec::with_capacity(photos.len());
     for photo in photos {
-        let Ok(image) = face::decode(&photo.image, &limits) else { continue };
+        let Ok(image) = engine.read(&photo.image, &limits) else { continue };
         let size = (image.width(), image.height());
         let found = engine.faces(&image, 1.0)?;
         let about = found.faces.into_iter().filter(|face| is_of_photo(&face.area, size));

@@ -40,7 +40,7 @@ pub(super) fn of_worst(
     Ok(pictures)
 }
 
-/// What the embedder has seen.
+/// What the embedder has seen; of a large photo, in all its detail.
 fn chip(image: &RgbImage, face: &MainFace, embedder: &EmbedderModel) -> Option<RgbImage> {
     let input = Input {
         channels: Channels::Rgb,

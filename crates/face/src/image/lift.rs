@@ -50,19 +50,19 @@ pub(super) trait Lift: Sized {
 
 /// What a dark picture is to be multiplied by; `None` for one that is not dark, or has bright parts that would be lost.
 pub(super) fn gain(picture: &impl Lift) -> Option<f32> {
-    let (_, height) = picture.pixels_across_and_down();
-    let mut counts = [0u32; 256];
+    let (width, height) = picture.pixels_across_and_down();
+    let rows = (0..height).step_by(height.div_ceil(BRIGHTNESS_ROWS));
+    let total = (width * rows.len()) as u64;
     let mut room = Vec::new();
-    for row in (0..height).step_by(height.div_ceil(BRIGHTNESS_ROWS)) {
-        for &pixel in picture.brightness(row, &mut room) {
-            counts[usize::from(pixel)] += 1;
-        }
-    }
-    let total: u64 = counts.iter().map(|&count| u64::from(count)).sum();
-    let sum: u64 = (0u64..).zip(counts).map(|(value, count)| value * u64::from(count)).sum();
+    let sum_of = |row: &[u8]| row.iter().map(|&pixel| u64::from(pixel)).sum::<u64>();
+    let sum: u64 = rows.clone().map(|row| sum_of(picture.brightness(row, &mut room))).sum();
     let mean = sum as f32 / total as f32;
     if mean >= DARK {
         return None;
+    }
+    let mut counts = [0u32; 256];
+    for row in rows {
+        picture.brightness(row, &mut room).iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
     }
     let mut above = 0;
     let is_brightest = |count: u32| {
@@ -86,6 +86,7 @@ fn noise(picture: &impl Lift) -> Option<f32> {
     let (blocks_across, blocks_down) = (width.checked_sub(2)? / BLOCK.0, height.checked_sub(2)? / BLOCK.1);
     let mut blocks = Vec::new();
     let mut rooms = [Vec::new(), Vec::new(), Vec::new()];
+    let mut laplacian = Laplacian::default();
     for first in (0..blocks_down).step_by(blocks_down.div_ceil(BLOCK_ROWS).max(1)).map(|at| at * BLOCK.1) {
         let mut sums = vec![(0u32, 0u32); blocks_across];
         for row in first..first + BLOCK.1 {
@@ -93,12 +94,11 @@ fn noise(picture: &impl Lift) -> Option<f32> {
             let above = picture.brightness(row, above);
             let here = picture.brightness(row + 1, here);
             let below = picture.brightness(row + 2, below);
-            for (at, (deviation, brightness)) in sums.iter_mut().enumerate() {
-                for x in at * BLOCK.0..(at + 1) * BLOCK.0 {
-                    let sum = |row: &[u8]| i32::from(row[x]) - 2 * i32::from(row[x + 1]) + i32::from(row[x + 2]);
-                    *deviation += (sum(above) - 2 * sum(here) + sum(below)).unsigned_abs();
-                    *brightness += u32::from(here[x + 1]);
-                }
+            laplacian.of([above, here, below]);
+            let blocks = laplacian.across.chunks_exact(BLOCK.0).zip(here[1..].chunks_exact(BLOCK.0));
+            for ((deviation, brightness), (values, pixels)) in sums.iter_mut().zip(blocks) {
+                *deviation += u32::from(values.iter().sum::<u16>());
+                *brightness += u32::from(pixels.iter().map(|&pixel| u16::from(pixel)).sum::<u16>());
             }
         }
         let pixels = (BLOCK.0 * BLOCK.1) as f32;
@@ -111,6 +111,26 @@ fn noise(picture: &impl Lift) -> Option<f32> {
     let fifth = blocks.len() / SMOOTHEST;
     let (_, (deviation, _), _) = blocks.select_nth_unstable_by(fifth, |a, b| a.0.total_cmp(&b.0));
     Some(*deviation * (std::f32::consts::PI / 2.0).sqrt() / 6.0)
+}
+
+/// The Laplacian of a row of pixels, made in two steps over the whole row, each of which takes several pixels at a time.
+#[derive(Default)]
+struct Laplacian {
+    /// 1 −2 1 of each column.
+    down: Vec<i16>,
+    /// The absolute value of 1 −2 1 of those, at each pixel but the first and the last: at most 2040, so that those of a block's row fit together.
+    across: Vec<u16>,
+}
+
+impl Laplacian {
+    fn of(&mut self, [above, here, below]: [&[u8]; 3]) {
+        let columns = above.iter().zip(here).zip(below);
+        self.down.clear();
+        self.down.extend(columns.map(|((&a, &h), &b)| i16::from(a) - 2 * i16::from(h) + i16::from(b)));
+        let neighbours = self.down.iter().zip(&self.down[1..]).zip(&self.down[2..]);
+        self.across.clear();
+        self.across.extend(neighbours.map(|((left, here), right)| (left - 2 * here + right).unsigned_abs()));
+    }
 }
 
 /// `gain` in 256ths.

@@ -5,14 +5,17 @@ mod blur;
 mod decode;
 mod jpeg;
 mod lift;
+mod photo;
 mod rgb;
 mod sample;
 mod yuv;
 
 use models::Input;
 
+pub(crate) use decode::decode_enough;
 pub use decode::{DecodeLimits, decode, looks_like_image};
 pub use jpeg::JpegEncoder;
+pub use photo::Photo;
 pub use rgb::RgbImage;
 pub(crate) use sample::channel_count;
 pub use yuv::YuvImage;
@@ -82,8 +85,10 @@ impl<T: sample::Texels + lift::Lift + 'static> Picture for T {
     }
 
     fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        let mut colours = [[0.0]; 3];
+        self.rgb_at(&[Point { x: x as f32, y: y as f32 }], colours.each_mut().map(|colour| &mut colour[..]));
         // The cast rounds down and keeps to 0–255.
-        self.rgb(Point { x: x as f32, y: y as f32 }).map(|value| (value + 0.5) as u8)
+        colours.map(|[value]| (value + 0.5) as u8)
     }
 
     fn brightened_if_dark(&self) -> Option<Box<dyn Picture>> {

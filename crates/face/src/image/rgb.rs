@@ -1,6 +1,6 @@
 use models::{Channels, Input, PerChannel};
 
-use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use super::sample::{Grid, Plane, Rows, Texels, sample};
 use super::{Area, Picture};
 use crate::geometry::{Point, Rect};
 
@@ -52,19 +52,26 @@ impl RgbImage {
     /// What lies around the face in `area` (its box in pixels of this photo): the box `times` as large about its centre, as far as the photo goes,
     /// sampled down where its longer side has more than `longest` pixels.
     pub fn around(&self, area: &Rect, times: f32, longest: u32) -> Self {
+        let (part, (width, height)) = Self::part_around((self.width, self.height), area, times, longest);
+        Self::sampled(self, part, width, height)
+    }
+
+    /// The part of a photo of `size` that [`RgbImage::around`] shows, and width and height of what it is sampled to.
+    pub(super) fn part_around(size: (u32, u32), area: &Rect, times: f32, longest: u32) -> (Area, (u32, u32)) {
         let (centre, half) = (area.centre(), times * area.width().max(area.height()) / 2.0);
         let from = |at: f32| (at - half).max(0.0) as u32;
         let until = |at: f32, side: u32| ((at + half).ceil().max(1.0) as u32).min(side);
-        let (left, top) = (from(centre.x).min(self.width - 1), from(centre.y).min(self.height - 1));
-        let (right, bottom) = (until(centre.x, self.width), until(centre.y, self.height));
+        let (left, top) = (from(centre.x).min(size.0 - 1), from(centre.y).min(size.1 - 1));
+        let (right, bottom) = (until(centre.x, size.0), until(centre.y, size.1));
         let part =
             Area { left, top, width: right.saturating_sub(left).max(1), height: bottom.saturating_sub(top).max(1) };
         let shrink = (longest as f32 / part.width.max(part.height) as f32).min(1.0);
         let side = |pixels: u32| ((pixels as f32 * shrink).round() as u32).max(1);
-        Self::sampled(self, part, side(part.width), side(part.height))
+        (part, (side(part.width), side(part.height)))
     }
 
-    fn sampled(picture: &dyn Picture, part: Area, width: u32, height: u32) -> Self {
+    /// This part of `picture`, sampled to the given size.
+    pub(super) fn sampled(picture: &dyn Picture, part: Area, width: u32, height: u32) -> Self {
         let input =
             Input { width, height, channels: Channels::Rgb, mean: PerChannel::All(0.0), scale: PerChannel::All(1.0) };
         let mut planes = Vec::new();
@@ -151,13 +158,16 @@ impl Texels for RgbImage {
         });
     }
 
-    fn rgb(&self, at: Point) -> [f32; 3] {
-        let spot = Spot::in_plane(at, self.width as usize, self.height as usize);
-        [0, 1, 2].map(|channel| spot.of(&self.channel(channel)))
+    fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]) {
+        sample(&[0, 1, 2].map(|channel| self.channel(channel)), places.iter().copied(), lines);
     }
 
-    fn grey(&self, at: Point) -> f32 {
-        grey_of(self.rgb(at))
+    fn grey_at(&self, places: &[Point], line: &mut [f32]) {
+        let (mut green, mut blue) = (vec![0.0; places.len()], vec![0.0; places.len()]);
+        self.rgb_at(places, [&mut *line, &mut green, &mut blue]);
+        for ((grey, green), blue) in line.iter_mut().zip(green).zip(blue) {
+            *grey = grey_of([*grey, green, blue]);
+        }
     }
 }
 

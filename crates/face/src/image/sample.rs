@@ -17,10 +17,10 @@ pub(super) trait Texels: Sync {
     fn rgb_rows(&self, grid: &Grid, put: impl FnMut([&[f32]; 3]));
     /// Hands the grey rows of a resized picture (BT.601) to `put`, from top to bottom.
     fn grey_rows(&self, grid: &Grid, put: impl FnMut(&[f32]));
-    /// Red, green and blue at one place inside the picture.
-    fn rgb(&self, at: Point) -> [f32; 3];
-    /// Grey at one place inside the picture.
-    fn grey(&self, at: Point) -> f32;
+    /// Writes red, green and blue at these places, each kept inside the picture.
+    fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]);
+    /// Writes grey at these places, each kept inside the picture.
+    fn grey_at(&self, places: &[Point], line: &mut [f32]);
 }
 
 /// Where the samples of a resized picture fall: positions on the pixels' axes, 0 = centre of the first pixel.
@@ -37,10 +37,10 @@ impl Grid {
         }
     }
 
-    /// The same places in planes of half the size, whose samples lie between two pixels each (JPEG's siting).
-    pub(super) fn halved(&self) -> Self {
-        let half = |positions: &[f32]| positions.iter().map(|p| ((p - 0.5) / 2.0).max(0.0)).collect();
-        Self { columns: half(&self.columns), rows: half(&self.rows) }
+    /// The same places in a picture that has these shares of the pixels, across and down.
+    pub(super) fn reduced(&self, [across, down]: [f32; 2]) -> Self {
+        let all = |positions: &[f32], share: f32| positions.iter().map(|p| reduced(*p, share).max(0.0)).collect();
+        Self { columns: all(&self.columns, across), rows: all(&self.rows, down) }
     }
 
     /// Samples of a row.
@@ -52,6 +52,12 @@ impl Grid {
     pub(super) fn height(&self) -> usize {
         self.rows.len()
     }
+}
+
+/// A position on an axis that has only a `share` of the pixels: of a half, each lies between two of them (so does JPEG's chroma).
+#[inline]
+pub(super) fn reduced(position: f32, share: f32) -> f32 {
+    position * share + (share - 1.0) / 2.0
 }
 
 fn positions(start: u32, len: u32, samples: u32) -> Vec<f32> {
@@ -87,10 +93,57 @@ impl Tap {
     }
 }
 
+/// Columns that each lie on a pixel, or midway between two, at equal distances: where a picture has a whole number of pixels for each sample, as frames
+/// of the usual sizes have. They need no multiplication, and several are taken at a time.
+#[derive(Clone, Copy)]
+struct Even {
+    /// Bytes from one column's pixel to the next one's.
+    stride: usize,
+    /// Bytes from the nearer pixel to the farther; 0 where there is one pixel.
+    reach: usize,
+}
+
+impl Even {
+    fn of(columns: &[Tap]) -> Option<Self> {
+        let [first, second, ..] = columns else { return None };
+        let reach = |tap: &Tap| match tap.shares {
+            [2048, 0] => Some(0),
+            [1024, 1024] => Some(tap.far - tap.near),
+            _ => None,
+        };
+        let even = Self { stride: second.near.checked_sub(first.near)?, reach: reach(first)? };
+        let is_alike =
+            |(at, tap): (usize, &Tap)| tap.near == first.near + at * even.stride && reach(tap) == Some(even.reach);
+        columns.iter().enumerate().all(is_alike).then_some(even)
+    }
+
+    /// Takes columns from the first on, whose pixels are where `near` begins; tells how many. The others are left.
+    fn take(self, near: &[u8], line: &mut [i32]) -> usize {
+        let far = &near[self.reach..];
+        match self.stride {
+            1 => take_each::<1>(near, far, line),
+            2 => take_each::<2>(near, far, line),
+            3 => take_each::<3>(near, far, line),
+            4 => take_each::<4>(near, far, line),
+            6 => take_each::<6>(near, far, line),
+            _ => 0,
+        }
+    }
+}
+
+fn take_each<const STRIDE: usize>(near: &[u8], far: &[u8], line: &mut [i32]) -> usize {
+    let (near, far) = (near.as_chunks::<STRIDE>().0, far.as_chunks::<STRIDE>().0);
+    for ((out, near), far) in line.iter_mut().zip(near).zip(far) {
+        *out = (i32::from(near[0]) + i32::from(far[0])) << 6;
+    }
+    line.len().min(near.len()).min(far.len())
+}
+
 /// Gives the resized rows of one plane, each source row taken across only once.
 pub(super) struct Rows<'a> {
     plane: Plane<'a>,
     columns: Vec<Tap>,
+    even: Option<Even>,
     rows: Vec<Tap>,
     /// Source rows that were taken across last, with their numbers.
     across: [(Option<usize>, Vec<i32>); 2],
@@ -104,7 +157,7 @@ impl<'a> Rows<'a> {
         }
         let rows = grid.rows.iter().map(|p| Tap::at(*p, plane.height)).collect();
         let across = [(None, vec![0; columns.len()]), (None, vec![0; columns.len()])];
-        Self { plane, columns, rows, across }
+        Self { plane, even: Even::of(&columns), columns, rows, across }
     }
 
     /// Writes row `number` of the resized plane.
@@ -128,15 +181,33 @@ impl<'a> Rows<'a> {
             return;
         }
         let source = &self.plane.bytes[row * self.plane.stride..];
-        for (out, tap) in line.iter_mut().zip(&self.columns) {
+        let taken = match (self.even, self.columns.first()) {
+            (Some(even), Some(first)) => even.take(&source[first.near..], line),
+            _ => 0,
+        };
+        for (out, tap) in line[taken..].iter_mut().zip(&self.columns[taken..]) {
             let (near, far) = (i32::from(source[tap.near]), i32::from(source[tap.far]));
             *out = (near * tap.shares[0] + far * tap.shares[1]) >> 4;
         }
     }
 }
 
+/// Writes what each of the planes, which are of one size, has at these places, kept inside them; whole numbers.
+pub(super) fn sample<const N: usize>(
+    planes: &[Plane<'_>; N],
+    places: impl Iterator<Item = Point>,
+    mut lines: [&mut [f32]; N],
+) {
+    for (at, place) in places.enumerate() {
+        let spot = Spot::in_plane(place, planes[0].width, planes[0].height);
+        for (line, plane) in lines.iter_mut().zip(planes) {
+            line[at] = spot.of(plane);
+        }
+    }
+}
+
 /// One place between four pixels, with exact weights.
-pub(super) struct Spot {
+struct Spot {
     columns: [usize; 2],
     rows: [usize; 2],
     weights: [f32; 2],
@@ -144,7 +215,8 @@ pub(super) struct Spot {
 
 impl Spot {
     /// `at` is kept inside a plane of `width` × `height`.
-    pub(super) fn in_plane(at: Point, width: usize, height: usize) -> Self {
+    #[inline]
+    fn in_plane(at: Point, width: usize, height: usize) -> Self {
         let (x, y) = (at.x.clamp(0.0, (width - 1) as f32), at.y.clamp(0.0, (height - 1) as f32));
         let (column, row) = (x as usize, y as usize);
         Self {
@@ -155,7 +227,8 @@ impl Spot {
     }
 
     /// The plane's value here, a whole number.
-    pub(super) fn of(&self, plane: &Plane<'_>) -> f32 {
+    #[inline]
+    fn of(&self, plane: &Plane<'_>) -> f32 {
         let pixel = |column: usize, row: usize| f32::from(plane.bytes[row * plane.stride + column * plane.step]);
         let [left, right] = self.columns;
         let across = |row: usize| pixel(left, row) + (pixel(right, row) - pixel(left, row)) * self.weights[0];
@@ -189,18 +262,24 @@ pub(super) fn resize(texels: &impl Texels, area: Area, input: &Input, out: &mut 
 pub(super) fn warp(texels: &impl Texels, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
     let size = texels.size();
     let mut planes = Planes::new(input, out);
-    let places = (0..input.height).flat_map(|y| (0..input.width).map(move |x| Point { x: x as f32, y: y as f32 }));
-    for (at, place) in places.enumerate() {
-        let place = chip_to_picture.apply(place);
-        // A pixel beyond the edge fades to black over one pixel's width, as OpenCV's constant border does.
-        let inside = covered(place.x, size.0) * covered(place.y, size.1);
+    let width = input.width as usize;
+    let mut places = vec![Point::default(); width];
+    let mut lines = [0, 1, 2].map(|_| vec![0.0; width]);
+    let mut inside = vec![0.0; width];
+    for y in 0..input.height {
+        for ((x, place), inside) in (0u16..).zip(&mut places).zip(&mut inside) {
+            *place = chip_to_picture.apply(Point { x: f32::from(x), y: y as f32 });
+            // A pixel beyond the edge fades to black over one pixel's width, as OpenCV's constant border does.
+            *inside = covered(place.x, size.0) * covered(place.y, size.1);
+        }
+        let [red_or_grey, green, blue] = &mut lines;
         match input.channels {
-            Channels::Grey => planes.write(0, at, &[texels.grey(place) * inside]),
-            Channels::Rgb | Channels::Bgr => {
-                for (channel, value) in texels.rgb(place).into_iter().enumerate() {
-                    planes.write(channel, at, &[value * inside]);
-                }
-            }
+            Channels::Grey => texels.grey_at(&places, red_or_grey),
+            Channels::Rgb | Channels::Bgr => texels.rgb_at(&places, [red_or_grey, green, blue]),
+        }
+        for (channel, line) in lines.iter_mut().enumerate().take(channel_count(input.channels)) {
+            line.iter_mut().zip(&inside).for_each(|(value, inside)| *value *= inside);
+            planes.write(channel, y as usize * width, line);
         }
     }
 }
@@ -244,5 +323,32 @@ pub(crate) fn channel_count(channels: Channels) -> usize {
     match channels {
         Channels::Grey => 1,
         Channels::Rgb | Channels::Bgr => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn columns_taken_several_at_a_time_are_what_each_is_by_itself(
+            bytes in prop::collection::vec(any::<u8>(), 3 * 6 * 41), ratio in 1usize..=7, samples in 2usize..41, step in 1usize..=3,
+        ) {
+            let width = ratio * samples;
+            prop_assume!(width * step <= bytes.len());
+            let plane = Plane { bytes: &bytes[..width * step], step, stride: width * step, width, height: 1 };
+            let grid = Grid { columns: positions(0, width as u32, samples as u32), rows: vec![0.0] };
+            let mut line = vec![0.0; samples];
+            Rows::of(plane, &grid).write(0, &mut line);
+            for (at, value) in line.into_iter().enumerate() {
+                // The middle of the pixels that belong to the sample: one of them, or the mean of two.
+                let (near, far) = (at * ratio + (ratio - 1) / 2, at * ratio + ratio / 2);
+                let [near, far] = [near, far].map(|pixel| u32::from(bytes[pixel * step]));
+                prop_assert_eq!(value, (near + far).div_ceil(2) as f32, "column {}", at);
+            }
+        }
     }
 }

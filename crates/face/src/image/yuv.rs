@@ -1,5 +1,5 @@
 use super::Area;
-use super::sample::{Grid, Plane, Rows, Spot, Texels};
+use super::sample::{Grid, Plane, Rows, Texels, reduced, sample};
 use crate::geometry::Point;
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
@@ -103,6 +103,13 @@ fn rgb_of(y: f32, u: f32, v: f32) -> [f32; 3] {
     [y + 1.402 * v, y - 0.344_136 * u - 0.714_136 * v, y + 1.772 * u].map(|c| c.clamp(0.0, 255.0))
 }
 
+/// Brightness and colour become red, green and blue, in place.
+fn to_rgb(y: &mut [f32], u: &mut [f32], v: &mut [f32]) {
+    for ((y, u), v) in y.iter_mut().zip(u).zip(v) {
+        [*y, *u, *v] = rgb_of(*y, *u, *v);
+    }
+}
+
 impl YuvImage {
     fn luma_plane(&self) -> Plane<'_> {
         let (width, height) = (self.width as usize, self.height as usize);
@@ -121,16 +128,14 @@ impl Texels for YuvImage {
     }
 
     fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
-        let half = grid.halved();
+        let half = grid.reduced([0.5; 2]);
         let [u, v] = self.chroma_planes();
         let mut planes = [Rows::of(self.luma_plane(), grid), Rows::of(u, &half), Rows::of(v, &half)];
         let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
         for number in 0..grid.height() {
             planes.iter_mut().zip(&mut lines).for_each(|(rows, line)| rows.write(number, line));
             let [y, u, v] = &mut lines;
-            for ((y, u), v) in y.iter_mut().zip(u).zip(v) {
-                [*y, *u, *v] = rgb_of(*y, *u, *v);
-            }
+            to_rgb(y, u, v);
             put(lines.each_ref().map(Vec::as_slice));
         }
     }
@@ -144,16 +149,15 @@ impl Texels for YuvImage {
         }
     }
 
-    fn rgb(&self, at: Point) -> [f32; 3] {
-        let [u, v] = self.chroma_planes();
-        let in_chroma = Point { x: (at.x - 0.5) / 2.0, y: (at.y - 0.5) / 2.0 };
-        let spot = Spot::in_plane(in_chroma, u.width, u.height);
-        rgb_of(self.grey(at), spot.of(&u), spot.of(&v))
+    fn rgb_at(&self, places: &[Point], [y, u, v]: [&mut [f32]; 3]) {
+        self.grey_at(places, y);
+        let in_chroma = |at: &Point| Point { x: reduced(at.x, 0.5), y: reduced(at.y, 0.5) };
+        sample(&self.chroma_planes(), places.iter().map(in_chroma), [&mut *u, &mut *v]);
+        to_rgb(y, u, v);
     }
 
-    fn grey(&self, at: Point) -> f32 {
-        let plane = self.luma_plane();
-        Spot::in_plane(at, plane.width, plane.height).of(&plane)
+    fn grey_at(&self, places: &[Point], line: &mut [f32]) {
+        sample(&[self.luma_plane()], places.iter().copied(), [line]);
     }
 }
 

@@ -1,4 +1,4 @@
-use face::{DecodeLimits, Embedding, Engine, Face, FaceError, Faces, JpegEncoder, Quality, Rect, RgbImage};
+use face::{DecodeLimits, Embedding, Engine, Face, FaceError, Faces, JpegEncoder, Photo, Quality, Rect};
 use models::Gates;
 
 use super::finding::{EnrolPolicy, Finding};
@@ -78,7 +78,7 @@ impl Candidate {
         limits: &DecodeLimits,
         keep: bool,
     ) -> Result<Self, FaceError> {
-        let image = face::decode(photo, limits)?;
+        let image = engine.read(photo, limits)?;
         let found = engine.faces(&image, 1.0)?;
         let face = found.to_enrol(gates)?;
         let quality = Quality::of(&image, face);
@@ -86,7 +86,7 @@ impl Candidate {
         let findings = rules::findings(&quality, &company, gates);
         Ok(Self {
             embedding: face.embedding.clone(),
-            kept: keep.then(|| to_keep(&image, &face.area)).transpose()?,
+            kept: keep.then(|| to_keep(photo, limits, &image, &face.area)).transpose()?,
             area: face.area,
             quality,
             company,
@@ -111,6 +111,11 @@ impl Candidate {
     }
 }
 
-fn to_keep(image: &RgbImage, area: &Rect) -> Result<Vec<u8>, FaceError> {
-    JpegEncoder::new(KEPT_QUALITY)?.encode_rgb(&image.around(area, KEPT_AROUND, KEPT_SIDE))
+fn to_keep(file: &[u8], limits: &DecodeLimits, photo: &Photo, area: &Rect) -> Result<Vec<u8>, FaceError> {
+    let around = match photo.around(area, KEPT_AROUND, KEPT_SIDE) {
+        Some(around) => around,
+        // A small face of a large photo, of which another embedder may want more.
+        None => face::decode(file, limits)?.around(area, KEPT_AROUND, KEPT_SIDE),
+    };
+    JpegEncoder::new(KEPT_QUALITY)?.encode_rgb(&around)
 }

@@ -53,7 +53,7 @@ fn compare(command: &Verify, settings: &Settings) -> anyhow::Result<bool> {
     let limits = DecodeLimits { megapixels: settings.max_image_mp.0 };
     let mut embedding = |photo: &Path| -> anyhow::Result<Embedding> {
         let in_photo = || photo.display().to_string();
-        let image = face::decode(&std::fs::read(photo).with_context(in_photo)?, &limits).with_context(in_photo)?;
+        let image = engine.read(&std::fs::read(photo).with_context(in_photo)?, &limits).with_context(in_photo)?;
         let faces = engine.faces(&image, 1.0)?;
         Ok(faces.largest(&installed.pack.embedder.gates).with_context(in_photo)?.embedding.clone())
     };

@@ -19,6 +19,7 @@ mod page;
 mod recognize;
 mod register_faces;
 mod requests;
+mod socket;
 mod upload;
 mod v1;
 mod websocket;

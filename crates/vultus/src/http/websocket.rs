@@ -3,20 +3,22 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use events::{ClientKind, Hub, Seat, Wire};
+use events::{ClientKind, Hub, Msg, Seat};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 use super::ApiError;
 use super::choice::client_kind;
 use super::listen::Stopping;
+use super::socket::{Handshake, Said, Socket};
 
 /// A ping keeps proxies from closing a quiet connection, and finds clients that are gone.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -37,28 +39,34 @@ const MAX_MESSAGE: usize = 16 << 20;
 /// what a client cost.
 const READ_BUFFER: usize = 4 << 10;
 
-type Sink = SplitSink<WebSocket, Message>;
-type Stream = SplitStream<WebSocket>;
+type Sink = SplitSink<Socket, Said>;
+type Stream = SplitStream<Socket>;
 
 /// Joins the hub: gets every message that it chose, and what is sent is broadcast to everybody.
 pub(super) async fn join(
     State(hub): State<Hub>,
     RawQuery(query): RawQuery,
     Extension(stopping): Extension<Stopping>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: Request,
 ) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|error| {
-        let message = format!("this address is a WebSocket, open it as one (ws://…): {}", error.body_text());
-        ApiError::new(error.status(), "not_a_websocket", message)
+    let (handshake, response) = Handshake::of(&mut request).map_err(|lacks| {
+        let message = format!("this address is a WebSocket, open it as one (ws://…): {lacks}");
+        ApiError::new(StatusCode::BAD_REQUEST, "not_a_websocket", message)
     })?;
     let kind = client_kind(&query.unwrap_or_default())?;
     // Before the client knows that it is in, so that it misses nothing from then on.
     let seat = seat(hub.clone(), kind).await?;
-    Ok(upgrade
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
-        .read_buffer_size(READ_BUFFER)
-        .on_upgrade(move |socket| attend(socket, hub, seat, stopping)))
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(READ_BUFFER);
+    tokio::spawn(async move {
+        match handshake.finish(config).await {
+            Ok(socket) => attend(socket, hub, seat, stopping).await,
+            Err(error) => tracing::debug!(%error, "a WebSocket client went before it was there"),
+        }
+    });
+    Ok(response)
 }
 
 /// How things stand may take pictures that are still to be made.
@@ -70,7 +78,7 @@ async fn seat(hub: Hub, kind: ClientKind) -> Result<Seat, ApiError> {
 }
 
 /// One client from its coming to its going.
-async fn attend(socket: WebSocket, hub: Hub, mut seat: Seat, stopping: Stopping) {
+async fn attend(socket: Socket, hub: Hub, mut seat: Seat, stopping: Stopping) {
     tracing::debug!("a WebSocket client came");
     let (mut sink, mut stream) = socket.split();
     let heard = LastHeard::default();
@@ -91,17 +99,14 @@ async fn speak(sink: &mut Sink, seat: &mut Seat, heard: &LastHeard) -> &'static 
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let message = tokio::select! {
+        let said = tokio::select! {
             wire = seat.next() => match wire {
-                Some(wire) => match message_of(wire) {
-                    Some(message) => message,
-                    None => continue,
-                },
+                Some(wire) => Said::Wire(wire),
                 None => return "the hub ended",
             },
-            _ = ping.tick() => Message::Ping(Bytes::new()),
+            _ = ping.tick() => Said::Control(Message::Ping(Bytes::new())),
         };
-        if let Err(why) = send(sink, message, heard).await {
+        if let Err(why) = send(sink, said, heard).await {
             return why;
         }
     }
@@ -109,22 +114,14 @@ async fn speak(sink: &mut Sink, seat: &mut Seat, heard: &LastHeard) -> &'static 
 
 /// Sends one message. A publisher of the original never reads, so that its own messages, which come back to it, fill its
 /// socket: as long as it speaks it is waited for, and the hub drops what it does not take meanwhile.
-async fn send(sink: &mut Sink, message: Message, heard: &LastHeard) -> Result<(), &'static str> {
-    let mut sending = sink.send(message);
+async fn send(sink: &mut Sink, said: Said, heard: &LastHeard) -> Result<(), &'static str> {
+    let mut sending = sink.send(said);
     loop {
         match timeout(LONGEST_SEND, &mut sending).await {
             Ok(sent) => return sent.map_err(|_| "it closed the connection"),
             Err(_) if heard.is_recent() => {}
             Err(_) => return Err("it takes nothing any more"),
         }
-    }
-}
-
-/// What the hub has as axum sends it, without a copy for each client.
-fn message_of(wire: Wire) -> Option<Message> {
-    match wire {
-        Wire::Binary(bytes) => Some(Message::Binary(bytes)),
-        Wire::Text(text) => Utf8Bytes::try_from(Bytes::from(text)).ok().map(Message::Text),
     }
 }
 
@@ -145,7 +142,7 @@ async fn listen(stream: &mut Stream, hub: &Hub, heard: &LastHeard) -> &'static s
 }
 
 /// A message may be long, and may have to be brought into other forms.
-async fn broadcast(hub: Hub, text: Utf8Bytes) {
+async fn broadcast(hub: Hub, text: Msg) {
     // An error is a panic, which has been reported where it happened.
     let _ = spawn_blocking(move || hub.send(&events::Message::relayed(text.as_str()))).await;
 }
@@ -154,14 +151,12 @@ async fn broadcast(hub: Hub, text: Utf8Bytes) {
 /// again.
 async fn say_goodbye(sink: &mut Sink, stream: &mut Stream, seat: &mut Seat) {
     while let Some(Some(wire)) = seat.next().now_or_never() {
-        if let Some(message) = message_of(wire)
-            && sink.feed(message).await.is_err()
-        {
+        if sink.feed(Said::Wire(wire)).await.is_err() {
             return;
         }
     }
-    let close = CloseFrame { code: close_code::AWAY, reason: Utf8Bytes::from_static("the service stops") };
-    if sink.send(Message::Close(Some(close))).await.is_ok() {
+    let close = CloseFrame { code: CloseCode::Away, reason: Msg::from_static("the service stops") };
+    if sink.send(Said::Control(Message::Close(Some(close)))).await.is_ok() {
         while let Some(Ok(_)) = stream.next().await {}
     }
 }
