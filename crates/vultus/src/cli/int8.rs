@@ -7,12 +7,9 @@ use face::{DecodeLimits, Picture, RgbImage, Runtime, decode};
 
 use super::output::say;
 
-/// Tries the int8 form of what was pulled, where the sample photos are here to be calibrated with. What does not work is said, and the f32
-/// form goes on being used.
+/// Makes and tries the int8 form of what was pulled, with the faces of the sample photos. What does not work is said, and the f32 form goes
+/// on being used.
 pub fn try_all(catalog: &Catalog, cache: &Cache) -> anyhow::Result<()> {
-    if cache.photos(catalog).is_err() || cache.runtime(catalog).is_err() {
-        return Ok(());
-    }
     for pack in catalog.packs.values().filter(|pack| pack.may_be_int8()) {
         // Packs that share the embedder share what came of it.
         if cache.int8_trial(pack).is_some() {
@@ -30,10 +27,8 @@ pub fn try_all(catalog: &Catalog, cache: &Cache) -> anyhow::Result<()> {
 /// Which form of its embedder a pack is used in, and why.
 pub fn form_of(cache: &Cache, pack: &Pack, wanted: bool) -> String {
     match cache.int8_trial(pack) {
-        None => {
-            "f32 (int8 was not tried on this processor: `vultus models pull default runtime photos` does)".to_owned()
-        }
-        Some(trial) if !wanted && trial.refused.is_none() => format!("f32 (INT8 is off; on: {})", in_words(&trial)),
+        _ if !wanted => "f32 (INT8 is off)".to_owned(),
+        None => "f32 (int8 was not tried on this processor: `vultus models pull` does)".to_owned(),
         Some(trial) => in_words(&trial),
     }
 }
