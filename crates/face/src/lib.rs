@@ -22,6 +22,7 @@ mod quality;
 mod session;
 mod side;
 mod tiles;
+mod trial;
 
 pub use attributes::{AttributeChoice, Attributes, Estimate};
 pub use detect::Detection;
@@ -36,3 +37,4 @@ pub use pool::EnginePool;
 pub use quality::{Pose, Quality, Surface, by_clearness};
 pub use session::{Runtime, relative_difference};
 pub use tiles::{Part, Tiles};
+pub use trial::{seen, trial, views_of_faces};

@@ -11,6 +11,7 @@
 
 mod index;
 mod prune;
+mod quantize;
 mod sizes;
 mod tensor;
 
@@ -22,6 +23,7 @@ use std::collections::HashSet;
 use prost::Message as _;
 
 use self::index::Index;
+pub use self::quantize::{Seen, observable, quantized};
 pub use self::sizes::free_sizes;
 use crate::error::ModelsError;
 use crate::onnx_proto::{
@@ -31,6 +33,9 @@ use crate::onnx_proto::{
 
 /// Slopes nearer to 1 than this are not folded: a/(1−a) would grow until rounding shows.
 const NEARLY_ONE: f64 = 1e-3;
+
+/// Convolutions on f32 compute so many channels at once.
+const LANES: usize = 8;
 
 /// Before this IR version every initializer must also be listed among the graph's inputs.
 const IR_WITHOUT_INITIALIZER_INPUTS: i64 = 4;
@@ -44,7 +49,7 @@ const IR_WITHOUT_INITIALIZER_INPUTS: i64 = 4;
 pub fn make_faster(bytes: &[u8]) -> Result<Vec<u8>, ModelsError> {
     let (mut model, ir_version) = decoded(bytes)?;
     let Some(graph) = &mut model.graph else { return Ok(bytes.to_vec()) };
-    let pruned = prune::prune(graph);
+    let pruned = prune::prune(graph, LANES);
     let replaced = replace_prelus(graph, ir_version < IR_WITHOUT_INITIALIZER_INPUTS);
     Ok(if pruned || replaced { model.encode_to_vec() } else { bytes.to_vec() })
 }
@@ -195,8 +200,8 @@ impl Rewriter<'_> {
             tensor::scale_outputs(&mut self.graph.initializer[at], &factors);
         }
         if let Some((weights, groups)) = neighbours.after {
-            let negated: Vec<bool> = prelu.slopes.iter().map(|&a| a > 1.0).collect();
-            tensor::negate_inputs(&mut self.graph.initializer[weights], groups, &negated);
+            let signs: Vec<f64> = prelu.slopes.iter().map(|&a| if a > 1.0 { -1.0 } else { 1.0 }).collect();
+            tensor::scale_inputs(&mut self.graph.initializer[weights], groups, &signs);
         }
         let linear = self.fresh_name(&prelu.y, "linear");
         let positive = self.fresh_name(&prelu.y, "positive");
@@ -228,20 +233,7 @@ impl Rewriter<'_> {
         let factors: Vec<f32> = factors.map(|factor| factor as f32).collect();
         self.add_initializer(tensor::new(&weights, &[channels, 1, 1, 1], &factors));
         let mut node = operation("Conv", &[x, &weights], y);
-        node.attribute = vec![
-            AttributeProto {
-                name: Some("group".to_owned()),
-                r#type: Some(ATTRIBUTE_INT),
-                i: Some(channels),
-                ..AttributeProto::default()
-            },
-            AttributeProto {
-                name: Some("kernel_shape".to_owned()),
-                r#type: Some(ATTRIBUTE_INTS),
-                ints: vec![1, 1],
-                ..AttributeProto::default()
-            },
-        ];
+        node.attribute = depthwise_attributes(channels);
         node
     }
 
@@ -255,6 +247,16 @@ impl Rewriter<'_> {
     fn fresh_name(&mut self, value: &str, part: &str) -> String {
         self.index.fresh_name(&format!("{value}/{part}"))
     }
+}
+
+/// The attributes of a 1×1 convolution of each channel by itself.
+fn depthwise_attributes(channels: i64) -> Vec<AttributeProto> {
+    let group = AttributeProto { r#type: Some(ATTRIBUTE_INT), i: Some(channels), ..AttributeProto::default() };
+    let kernel = AttributeProto { r#type: Some(ATTRIBUTE_INTS), ints: vec![1, 1], ..AttributeProto::default() };
+    vec![
+        AttributeProto { name: Some("group".to_owned()), ..group },
+        AttributeProto { name: Some("kernel_shape".to_owned()), ..kernel },
+    ]
 }
 
 fn is_standard(node: &NodeProto, operator: &str) -> bool {

@@ -7,6 +7,10 @@ use prost::{Message, Oneof};
 
 /// `TensorProto.DataType.FLOAT`.
 pub(crate) const FLOAT: i32 = 1;
+/// `TensorProto.DataType.UINT8`, `INT8` and `INT32`.
+pub(crate) const UINT8: i32 = 2;
+pub(crate) const INT8: i32 = 3;
+pub(crate) const INT32: i32 = 6;
 /// `AttributeProto.AttributeType.INT` and `INTS`.
 pub(crate) const ATTRIBUTE_INT: i32 = 2;
 pub(crate) const ATTRIBUTE_INTS: i32 = 7;

@@ -262,6 +262,9 @@ pub struct EmbedderModel {
     pub template: [[f32; 2]; 5],
     /// How two embeddings are compared.
     pub distance: DistanceKind,
+    /// Whether an int8 form of it was measured to be as good, so that it may be used where it is faster.
+    #[serde(default)]
+    pub int8: bool,
     /// Points (raw distance, distance on the contract's scale), both rising; empty where none was measured yet.
     #[serde(default)]
     pub curve: Vec<[f32; 2]>,

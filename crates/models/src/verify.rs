@@ -47,6 +47,13 @@ pub fn verify(catalog: &Catalog, cache: &Cache, names: &[&str]) -> Result<Vec<Fi
         for (what, file) in catalog.files(name)? {
             verify_file(cache, file, &what, &mut states)?;
         }
+        if let Some(pack) = catalog.packs.get(*name)
+            && let Some(sha256) = cache.int8_sha256(pack)
+        {
+            let path = cache.int8_path(pack);
+            let what = format!("the embedder of pack `{name}`, in int8");
+            states.push(FileState { state: state_of(&path, &sha256)?, path, what });
+        }
     }
     Ok(states)
 }

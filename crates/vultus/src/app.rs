@@ -320,6 +320,7 @@ pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)
     for role in settings.attributes.roles() {
         installed.side(role).context("ATTRIBUTES cannot be estimated")?;
     }
+    let installed = if settings.int8 { cache.in_int8(installed) } else { installed };
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
     if installed.pack.embedder.curve.is_empty() {
         tracing::warn!(

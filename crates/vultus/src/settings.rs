@@ -79,6 +79,8 @@ settings! {
         pass_shots: Shots = "2",
         /// Follow faces from frame to frame and decide by all their shots. Off: each frame is judged by itself.
         tracking: bool = "true",
+        /// Make an int8 form of the embedder when models are pulled, and use it if it proves as good and faster on this processor.
+        int8: bool = "false",
         /// Pass over frames in which nothing moves.
         motion_gate: bool = "true",
         /// Divide frames for small faces: `off`, columns x rows such as `4x3`, or `4x3 turn` for one tile a frame.

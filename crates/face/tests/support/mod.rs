@@ -6,7 +6,7 @@ pub mod onnx;
 use std::path::{Path, PathBuf};
 
 use face::{DecodeLimits, Engine, FaceError, RgbImage, Runtime};
-use models::{Cache, Catalog};
+use models::{Cache, Catalog, InstalledPack};
 
 const HINT: &str = "the models are not installed: run ./test, or `vultus models pull default dlib dlib-mmod centerface runtime photos`";
 
@@ -22,8 +22,12 @@ pub fn engine() -> Engine {
 
 /// An engine of a built-in pack.
 pub fn engine_of(pack: &str) -> Engine {
-    let installed = cache().installed(&Catalog::builtin(), pack);
-    Engine::open(&runtime(), &installed.expect(HINT)).expect(HINT)
+    Engine::open(&runtime(), &installed(pack)).expect(HINT)
+}
+
+/// The files of a built-in pack.
+pub fn installed(pack: &str) -> InstalledPack {
+    cache().installed(&Catalog::builtin(), pack).expect(HINT)
 }
 
 /// An engine of the pack `mine` that `models.toml` in the folder describes.
@@ -32,7 +36,8 @@ pub fn engine_in(folder: &Path) -> Result<Engine, FaceError> {
     Engine::open(&runtime(), &cache().installed(&catalog, "mine").expect("files that are there"))
 }
 
-fn runtime() -> Runtime {
+/// The inference library.
+pub fn runtime() -> Runtime {
     Runtime::load(&cache().runtime(&Catalog::builtin()).expect(HINT)).expect(HINT)
 }
 

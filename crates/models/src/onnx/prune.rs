@@ -12,17 +12,15 @@ use crate::onnx_proto::{AttributeProto, GraphProto, NodeProto};
 /// Weights below this are zero: even times the largest values that networks have inside (some hundreds) they do not show in an f32 sum.
 const NOTHING: f32 = 1e-12;
 
-/// Convolutions compute so many channels at once, so a number of them that it divides is faster than a smaller one.
-const LANES: usize = 8;
-
-/// Removes dead channels, and makes zero of weights that are nearly zero. Whether anything changed.
-pub(super) fn prune(graph: &mut GraphProto) -> bool {
+/// Removes dead channels, and makes zero of weights that are nearly zero. Whether anything changed. Convolutions compute `lanes` channels
+/// at once, so a number of them that it divides is faster than a smaller one.
+pub(super) fn prune(graph: &mut GraphProto, lanes: usize) -> bool {
     let index = Index::of(graph);
     let stretches: Vec<Stretch> =
         (0..graph.node.len()).filter_map(|at| Stretch::ending_at(graph, &index, at)).collect();
     let mut changed = false;
     for stretch in &stretches {
-        changed |= stretch.prune(graph);
+        changed |= stretch.prune(graph, lanes);
     }
     if changed {
         // Sizes noted of values between follow from the weights.
@@ -80,8 +78,8 @@ impl Stretch {
     }
 
     /// Whether there were dead channels, which are gone now.
-    fn prune(&self, graph: &mut GraphProto) -> bool {
-        let kept = filled_up(&self.alive(graph));
+    fn prune(&self, graph: &mut GraphProto, lanes: usize) -> bool {
+        let kept = filled_up(&self.alive(graph), lanes);
         let count = kept.iter().filter(|kept| **kept).count();
         if count == self.channels {
             return false;
@@ -178,8 +176,8 @@ fn group_of(node: &mut NodeProto) -> Option<&mut AttributeProto> {
 }
 
 /// All that are alive, and as many others as fill the last lanes.
-fn filled_up(alive: &[bool]) -> Vec<bool> {
-    let wanted = alive.iter().filter(|alive| **alive).count().max(1).next_multiple_of(LANES);
+fn filled_up(alive: &[bool], lanes: usize) -> Vec<bool> {
+    let wanted = alive.iter().filter(|alive| **alive).count().max(1).next_multiple_of(lanes);
     let mut missing = wanted - alive.iter().filter(|alive| **alive).count();
     let fill = |alive: &bool| {
         let kept = *alive || missing > 0;

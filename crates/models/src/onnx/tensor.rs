@@ -4,14 +4,18 @@ use crate::onnx_proto::{FLOAT, TensorProto};
 
 /// A tensor of `values`.
 pub(super) fn new(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    let mut tensor = TensorProto {
+    raw(name, FLOAT, dims, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// A tensor of numbers of this kind, as they lie in memory.
+pub(super) fn raw(name: &str, kind: i32, dims: &[i64], raw: Vec<u8>) -> TensorProto {
+    TensorProto {
         dims: dims.to_vec(),
-        data_type: Some(FLOAT),
+        data_type: Some(kind),
         name: Some(name.to_owned()),
+        raw_data: Some(raw),
         ..TensorProto::default()
-    };
-    set_floats(&mut tensor, values);
-    tensor
+    }
 }
 
 /// The tensor's dimensions, where there are some and none is zero or negative.
@@ -54,18 +58,17 @@ pub(super) fn scale_outputs(tensor: &mut TensorProto, factors: &[f64]) {
     set_floats(tensor, &values);
 }
 
-/// Negates the weights `[out, in/groups, height, width]` that belong to the input channels in `negated`. Leaves a tensor
+/// Multiplies the weights `[out, in/groups, height, width]` that belong to input channel `c` by `factors[c]`. Leaves a tensor
 /// alone whose [`floats`] cannot be read.
-pub(super) fn negate_inputs(tensor: &mut TensorProto, groups: usize, negated: &[bool]) {
+pub(super) fn scale_inputs(tensor: &mut TensorProto, groups: usize, factors: &[f64]) {
     let (Some(mut values), Some(dims)) = (floats(tensor), sizes(tensor)) else { return };
     let (outputs, inputs_per_group) = (dims[0], dims[1]);
     let kernel = values.len() / (outputs * inputs_per_group);
     for (at, weights) in values.chunks_exact_mut(kernel).enumerate() {
         let (output, input) = (at / inputs_per_group, at % inputs_per_group);
         let group = output / (outputs / groups);
-        if negated[group * inputs_per_group + input] {
-            weights.iter_mut().for_each(|weight| *weight = -*weight);
-        }
+        let factor = factors[group * inputs_per_group + input];
+        weights.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * factor) as f32);
     }
     set_floats(tensor, &values);
 }

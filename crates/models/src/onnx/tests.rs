@@ -410,10 +410,32 @@ fn what_is_not_an_onnx_model_is_refused() {
     }
 }
 
+/// A small network with all that an int8 form is made of: two blocks, a PRelu with slopes on both sides of 1.
+fn small_net() -> Vec<u8> {
+    let net = Net::new().conv("x", "a", [3, 2, 1], 1).conv("a", "b", [3, 3, 1], 1).prelu("b", "c", &[0.25, 1.23, 2.0]);
+    let net = net.conv("c", "d", [3, 3, 3], 3).conv("d", "e", [3, 3, 1], 1).conv("e", "f", [3, 3, 1], 1);
+    net.conv("f", "out", [2, 3, 1], 1).model().encode_to_vec()
+}
+
+/// What was seen of each value of [`small_net`].
+fn seen_of_small_net() -> Vec<Seen> {
+    [vec![vec![(-1.0, 1.0); 3]; 6], vec![vec![(-1.0, 1.0); 2]]].concat()
+}
+
+#[test]
+fn the_int8_form_of_a_small_network_works_on_bytes() {
+    let int8 = quantized(&small_net(), &seen_of_small_net()).unwrap();
+    let operators = ModelProto::decode(&int8[..]).unwrap();
+    assert_eq!(count(&operators, "QLinearConv"), 4, "three convolutions and the slopes");
+    assert_eq!(count(&operators, "Max"), 1);
+    assert_eq!(count(&operators, "PRelu"), 0);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = make_faster(&bytes);
+        let _ = (observable(&bytes), quantized(&bytes, &[]));
     }
 
     #[test]
@@ -425,6 +447,16 @@ proptest! {
             *at.get_mut(&mut bytes) = byte;
         }
         let _ = make_faster(&bytes);
+        let _ = (observable(&bytes), quantized(&bytes, &[]));
+    }
+
+    #[test]
+    fn no_damage_to_a_model_makes_its_int8_form_panic(damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut bytes = small_net();
+        for (at, byte) in damage {
+            *at.get_mut(&mut bytes) = byte;
+        }
+        let _ = (observable(&bytes), quantized(&bytes, &seen_of_small_net()));
     }
 
     #[test]

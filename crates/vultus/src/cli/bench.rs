@@ -77,7 +77,7 @@ struct Accuracy {
 
 /// `vultus models bench …`
 pub fn run(command: &Bench, catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let packs = packs(&command.packs, catalog, cache)?;
+    let packs = packs(&command.packs, catalog, cache, settings.int8)?;
     let runtime = Runtime::load(&cache.runtime(catalog)?)?;
     let looking = looking(settings);
     let frames = frames(command, catalog, cache, &looking)?;
@@ -105,11 +105,13 @@ pub fn run(command: &Bench, catalog: &Catalog, cache: &Cache, settings: &Setting
 }
 
 /// The wanted packs; a wanted one that is not installed is an error, of all only those that are.
-fn packs(wanted: &[String], catalog: &Catalog, cache: &Cache) -> anyhow::Result<Vec<InstalledPack>> {
+fn packs(wanted: &[String], catalog: &Catalog, cache: &Cache, in_int8: bool) -> anyhow::Result<Vec<InstalledPack>> {
+    let form = |installed| if in_int8 { cache.in_int8(installed) } else { installed };
     if !wanted.is_empty() {
-        return Ok(wanted.iter().map(|name| cache.installed(catalog, name)).collect::<Result<_, _>>()?);
+        return wanted.iter().map(|name| Ok(form(cache.installed(catalog, name)?))).collect();
     }
-    let installed: Vec<_> = catalog.packs.keys().filter_map(|name| cache.installed(catalog, name).ok()).collect();
+    let installed: Vec<_> =
+        catalog.packs.keys().filter_map(|name| Some(form(cache.installed(catalog, name).ok()?))).collect();
     if installed.is_empty() {
         bail!("no pack is installed: run `vultus models pull`");
     }

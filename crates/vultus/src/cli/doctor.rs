@@ -76,9 +76,13 @@ fn models(settings: &Settings) -> Finding {
     let look = || -> anyhow::Result<String> {
         let catalog = catalog_of(settings)?;
         let cache = Cache::new(settings.models_folder());
-        cache.installed(&catalog, &settings.model_pack)?;
+        let pack = cache.installed(&catalog, &settings.model_pack)?.pack;
         cache.runtime(&catalog)?;
-        Ok(format!("pack {} in {}", settings.model_pack, cache.root().display()))
+        let form = match pack.may_be_int8() {
+            true => format!(", embedder in {}", super::int8::form_of(&cache, &pack, settings.int8)),
+            false => String::new(),
+        };
+        Ok(format!("pack {} in {}{form}", settings.model_pack, cache.root().display()))
     };
     look().map_or_else(|error| Bad(format!("{error:#}")), Good)
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod export;
 mod import;
+mod int8;
 mod models;
 mod nodes;
 mod output;

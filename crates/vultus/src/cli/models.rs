@@ -51,9 +51,15 @@ pub fn run(command: &Models, settings: &Settings) -> anyhow::Result<ExitCode> {
     let cache = Cache::new(settings.models_folder());
     match command {
         Models::Pull { names, from } => {
-            let wanted = [settings.model_pack.clone(), RUNTIME.to_owned()];
+            let mut wanted = vec![settings.model_pack.clone(), RUNTIME.to_owned()];
+            // With their faces the int8 form is made.
+            wanted.extend(settings.int8.then(|| PHOTOS.to_owned()));
             let names = if names.is_empty() { &wanted[..] } else { &names[..] };
-            pull(&catalog, &cache, names, from.as_deref())
+            pull(&catalog, &cache, names, from.as_deref())?;
+            if settings.int8 {
+                super::int8::try_all(&catalog, &cache)?;
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Models::Bench(bench) => super::bench::run(bench, &catalog, &cache, settings),
         Models::List => list(&catalog, &cache, settings),
@@ -61,7 +67,7 @@ pub fn run(command: &Models, settings: &Settings) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn pull(catalog: &Catalog, cache: &Cache, names: &[String], from: Option<&Path>) -> anyhow::Result<ExitCode> {
+fn pull(catalog: &Catalog, cache: &Cache, names: &[String], from: Option<&Path>) -> anyhow::Result<()> {
     let check = |original: &Path, rewritten: &Path| compare(catalog, cache, original, rewritten);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let request = PullRequest { names: &names, from, check: &check };
@@ -76,7 +82,7 @@ fn pull(catalog: &Catalog, cache: &Cache, names: &[String], from: Option<&Path>)
         0 => say(format!("everything is there already, in {folder}"))?,
         count => say(format!("{count} files installed in {folder}"))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Runs a model and its rewritten form on the same numbers.
@@ -134,6 +140,9 @@ fn list(catalog: &Catalog, cache: &Cache, settings: &Settings) -> anyhow::Result
         say(format!("  detector: {}, points: {}", pack.detector.kind.key(), points_of(pack)))?;
         let embedder = &pack.embedder;
         say(format!("  space: {} ({} numbers, {})", embedder.space, embedder.dim, embedder.distance.key()))?;
+        if pack.may_be_int8() {
+            say(format!("  embedder in {}", super::int8::form_of(cache, pack, settings.int8)))?;
+        }
         say(format!("  licence: {}", pack.licence))?;
         say(format!("  origin of the weights: {}", pack.origin))?;
         if pack.embedder.curve.is_empty() {
