@@ -84,11 +84,13 @@ pub(super) fn is_noisy(picture: &impl Lift) -> bool {
 fn noise(picture: &impl Lift) -> Option<f32> {
     let (width, height) = picture.pixels_across_and_down();
     let (blocks_across, blocks_down) = (width.checked_sub(2)? / BLOCK.0, height.checked_sub(2)? / BLOCK.1);
-    let mut blocks = Vec::new();
+    let mut blocks = Vec::with_capacity(blocks_across * BLOCK_ROWS);
+    let mut sums = Vec::with_capacity(blocks_across);
     let mut rooms = [Vec::new(), Vec::new(), Vec::new()];
     let mut laplacian = Laplacian::default();
     for first in (0..blocks_down).step_by(blocks_down.div_ceil(BLOCK_ROWS).max(1)).map(|at| at * BLOCK.1) {
-        let mut sums = vec![(0u32, 0u32); blocks_across];
+        sums.clear();
+        sums.resize(blocks_across, (0u32, 0u32));
         for row in first..first + BLOCK.1 {
             let [above, here, below] = &mut rooms;
             let above = picture.brightness(row, above);
@@ -103,7 +105,7 @@ fn noise(picture: &impl Lift) -> Option<f32> {
         }
         let pixels = (BLOCK.0 * BLOCK.1) as f32;
         let of_block = |(deviation, brightness): (u32, u32)| (deviation as f32 / pixels, brightness as f32 / pixels);
-        blocks.extend(sums.into_iter().map(of_block).filter(|(_, brightness)| JUDGED.contains(brightness)));
+        blocks.extend(sums.iter().copied().map(of_block).filter(|(_, brightness)| JUDGED.contains(brightness)));
     }
     if blocks.len() < FEWEST_BLOCKS {
         return None;
