@@ -53,6 +53,12 @@ impl Cache {
         Some(self.int8_record(pack)?.trial)
     }
 
+    /// Whether the pack's int8 form was tried on this processor and its file is as it was made. Reads the file.
+    pub fn has_whole_int8(&self, pack: &Pack) -> bool {
+        let is_whole = |record: Record| hash::matches(&self.int8_path(pack), &record.rewritten, |_| ());
+        self.int8_record(pack).is_some_and(is_whole)
+    }
+
     /// The embedder as its package has it.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::output::say;
 pub fn try_all(catalog: &Catalog, cache: &Cache) -> anyhow::Result<()> {
     for pack in catalog.packs.values().filter(|pack| pack.may_be_int8()) {
         // Packs that share the embedder share what came of it.
-        if cache.int8_trial(pack).is_some() {
+        if cache.has_whole_int8(pack) {
             continue;
         }
         let Ok(installed) = cache.installed(catalog, &pack.name) else { continue };
