@@ -26,6 +26,9 @@ pub(crate) enum Matrix {
 /// Shares of red and blue in the luma of BT.601.
 const JPEG_SHARES: (f64, f64) = (0.299, 0.114);
 
+/// Pixels of a row that are changed at a time.
+const BLOCK: usize = 256;
+
 /// Fractional bits while it is computed: enough for half a level of 255, few enough for 16 bits.
 const FRACTION: u32 = 6;
 
@@ -115,18 +118,24 @@ impl ToJpeg {
     fn apply_as_compiled(&self, planes: &mut [u8], width: usize) {
         let (luma, chroma) = planes.split_at_mut(planes.len() / 3 * 2);
         let (blue, red) = chroma.split_at_mut(chroma.len() / 2);
-        let mut more = vec![0; width];
         let rows = blue.chunks_exact_mut(width / 2).zip(red.chunks_exact_mut(width / 2));
         for (two_rows, (blue, red)) in luma.chunks_exact_mut(2 * width).zip(rows) {
-            if self.luma_of_chroma != [0, 0] {
-                self.luma_by_chroma(blue, red, &mut more);
+            let (upper, lower) = two_rows.split_at_mut(width);
+            let luma = upper.chunks_mut(BLOCK).zip(lower.chunks_mut(BLOCK));
+            let chroma = blue.chunks_mut(BLOCK / 2).zip(red.chunks_mut(BLOCK / 2));
+            for ((upper, lower), (blue, red)) in luma.zip(chroma) {
+                let mut more = [0; BLOCK];
+                if self.luma_of_chroma != [0, 0] {
+                    self.luma_by_chroma(blue, red, &mut more);
+                }
+                self.change_luma(upper, &more);
+                self.change_luma(lower, &more);
+                self.change_chroma(blue, red);
             }
-            two_rows.chunks_exact_mut(width).for_each(|row| self.change_luma(row, &more));
-            self.change_chroma(blue, red);
         }
     }
 
-    /// What the chroma adds to the luma of a row.
+    /// What the chroma adds to the luma of a block.
     #[inline(always)]
     fn luma_by_chroma(&self, blue: &[u8], red: &[u8], more: &mut [i16]) {
         for ((two, &blue), &red) in more.chunks_exact_mut(2).zip(blue).zip(red) {

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
 use face::Rect;
+use smallvec::SmallVec;
+
+/// As many as a door sees at once, without memory of their own.
+pub(crate) type Few<T> = SmallVec<[T; 8]>;
 
 /// Boxes that overlap less belong to different faces, or to one that has moved too far to tell.
 const LEAST_IOU: f32 = 0.15;
@@ -30,11 +34,11 @@ pub(crate) enum Pairing {
 
 /// Pairs detections with tracks by the overlap of their boxes, the largest overlap first (with the few faces of a door as
 /// good as an optimal assignment). `tracks` are the expected boxes, and for how long each face was not seen.
-pub(crate) fn pair(tracks: &[(Rect, Duration)], detections: &[Rect]) -> Vec<Pairing> {
-    let mut overlaps = overlaps(tracks, detections);
+pub(crate) fn pair(tracks: &[(Rect, Duration)], detections: &[Rect]) -> Few<Pairing> {
+    let mut overlaps: Few<_> = overlaps(tracks, detections).collect();
     overlaps.sort_by(|a, b| b.iou.total_cmp(&a.iou));
-    let mut pairings = vec![Pairing::Nobody; detections.len()];
-    let mut is_taken = vec![false; tracks.len()];
+    let mut pairings = Few::from_elem(Pairing::Nobody, detections.len());
+    let mut is_taken = Few::from_elem(false, tracks.len());
     for best in &overlaps {
         if is_taken[best.track] || pairings[best.detection] != Pairing::Nobody {
             continue;
@@ -56,15 +60,16 @@ struct Overlap {
     iou: f32,
 }
 
-fn overlaps(tracks: &[(Rect, Duration)], detections: &[Rect]) -> Vec<Overlap> {
-    let of_detection = |(detection, area): (usize, &Rect)| {
-        let with_track = |(track, (expected, unseen)): (usize, &(Rect, Duration))| {
+fn overlaps(tracks: &[(Rect, Duration)], detections: &[Rect]) -> impl Iterator<Item = Overlap> {
+    let of_detection = move |(detection, area): (usize, &Rect)| {
+        let area = *area;
+        let with_track = move |(track, (expected, unseen)): (usize, &(Rect, Duration))| {
             let iou = area.iou(expected);
             (*unseen <= LONGEST_COAST && iou >= LEAST_IOU).then_some(Overlap { detection, track, iou })
         };
-        tracks.iter().enumerate().filter_map(with_track).collect::<Vec<_>>()
+        tracks.iter().enumerate().filter_map(with_track)
     };
-    detections.iter().enumerate().flat_map(of_detection).collect()
+    detections.iter().enumerate().flat_map(of_detection)
 }
 
 #[cfg(test)]
@@ -82,12 +87,13 @@ mod tests {
     #[test]
     fn two_faces_apart_stay_who_they_are_in_whatever_order_they_are_found() {
         let tracks = [(square(0.0, 100.0), NOW), (square(300.0, 100.0), NOW)];
-        assert_eq!(pair(&tracks, &[square(310.0, 100.0), square(5.0, 100.0)]), [Pairing::Sure(1), Pairing::Sure(0)]);
+        let pairings = pair(&tracks, &[square(310.0, 100.0), square(5.0, 100.0)]);
+        assert_eq!(pairings[..], [Pairing::Sure(1), Pairing::Sure(0)]);
     }
 
     #[test]
     fn a_face_far_from_all_others_is_new() {
-        assert_eq!(pair(&[(square(0.0, 100.0), NOW)], &[square(400.0, 100.0)]), [Pairing::Nobody]);
+        assert_eq!(pair(&[(square(0.0, 100.0), NOW)], &[square(400.0, 100.0)])[..], [Pairing::Nobody]);
     }
 
     #[test]

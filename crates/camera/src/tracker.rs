@@ -6,7 +6,7 @@ use gallery::{Distance, Gallery};
 
 use crate::decision::{Rule, Verdict};
 use crate::evidence::{Evidence, TrackId};
-use crate::pairing::{Pairing, pair};
+use crate::pairing::{Few, Pairing, pair};
 use crate::sighting::SeenFace;
 use crate::track::{Seen, Track};
 use crate::turns::shows;
@@ -41,6 +41,8 @@ pub(crate) struct Tracker {
     next_id: TrackId,
     /// Faces of the frame that was looked at last.
     present: Vec<Present>,
+    /// Those of the one before it.
+    before: Vec<Present>,
     /// Tracks that have a face in this frame by its place alone, so that no other face may have them.
     sure: Vec<TrackId>,
     ended: Vec<Arc<Evidence>>,
@@ -117,8 +119,17 @@ impl Present {
 
 impl Tracker {
     pub(crate) fn new(rule: Rule, liveness: LivenessRule) -> Self {
-        let (tracks, present, sure, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { rule, liveness, tracks, next_id: 1, present, sure, ended, looked_at: None }
+        Self {
+            rule,
+            liveness,
+            tracks: Vec::new(),
+            next_id: 1,
+            present: Vec::new(),
+            before: Vec::new(),
+            sure: Vec::new(),
+            ended: Vec::new(),
+            looked_at: None,
+        }
     }
 
     /// Asks of each face whose shot was counted in this frame whether it looks alive, by its box. Says how many were decided to be
@@ -167,17 +178,18 @@ impl Tracker {
             self.tracks.iter_mut().for_each(Track::goes_adrift);
         }
         let found = self.whole_faces(found, now);
-        let expected: Vec<_> = self.tracks.iter().map(|track| (track.area(), track.uncertain(now))).collect();
-        let areas: Vec<_> = found.iter().map(Found::area).collect();
-        let ids: Vec<_> = self.tracks.iter().map(|track| track.id).collect();
+        let expected: Few<_> = self.tracks.iter().map(|track| (track.area(), track.uncertain(now))).collect();
+        let areas: Few<_> = found.iter().map(Found::area).collect();
+        let ids: Few<_> = self.tracks.iter().map(|track| track.id).collect();
         let pairings = pair(&expected, &areas);
-        let in_place: Vec<_> =
+        let in_place: Few<_> =
             self.tracks.iter().map(|track| (track.area(), track.out_of_place(now, GONE_AFTER))).collect();
         let in_place = pair(&in_place, &areas).into_iter().map(|pairing| match pairing {
             Pairing::Sure(at) => Some(ids[at]),
             _ => None,
         });
-        let before = std::mem::take(&mut self.present);
+        std::mem::swap(&mut self.before, &mut self.present);
+        self.present.clear();
         self.sure.clear();
         self.sure.extend(pairings.iter().filter_map(|pairing| match pairing {
             Pairing::Sure(at) => Some(ids[*at]),
@@ -197,7 +209,7 @@ impl Tracker {
             doubts.push(Doubt { found, likely, in_place, shot });
         }
         self.settle(doubts, frame, gallery);
-        self.miss(&before, now);
+        self.miss(now);
         self.let_go(now, gallery);
         Ok(())
     }
@@ -232,11 +244,11 @@ impl Tracker {
         found
     }
 
-    /// Whoever was looked for and not found is missed. Who was there `before` and was not looked for is still told of, for a while.
-    fn miss(&mut self, before: &[Present], now: Instant) {
+    /// Whoever was looked for and not found is missed. Who was there before and was not looked for is still told of, for a while.
+    fn miss(&mut self, now: Instant) {
         let looked_at = self.looked_at.take();
         let is_looked_for = |area: &Rect| looked_at.as_ref().is_none_or(|(parts, size)| shows(parts, area, *size));
-        let Self { tracks, present, .. } = self;
+        let Self { tracks, present, before, .. } = self;
         for track in tracks.iter_mut().filter(|track| track.unseen(now) > Duration::ZERO) {
             let area = track.area();
             if is_looked_for(&area) {
@@ -428,7 +440,7 @@ impl Tracker {
         let is_free = |track: &Track| {
             !self.sure.contains(&track.id) && self.present.iter().all(|present| present.track != track.id)
         };
-        let free: Vec<_> = self.tracks.iter().enumerate().filter(|(_, track)| is_free(track)).collect();
+        let free: Few<_> = self.tracks.iter().enumerate().filter(|(_, track)| is_free(track)).collect();
         let mut nearest: Option<(Distance, usize, usize)> = None;
         for (at_doubt, doubt) in doubts.iter().enumerate() {
             let Some(Embedded::Usable(embedding)) = &doubt.shot else { continue };
@@ -480,8 +492,8 @@ impl Tracker {
         let has_gone = |track: &mut Track| {
             track.has_gone(now, if track.votes.is_empty() { UNKNOWN_GONE_AFTER } else { GONE_AFTER })
         };
-        let gone: Vec<_> = self.tracks.extract_if(.., has_gone).collect();
-        self.ended.extend(gone.into_iter().map(|track| track.end(&self.rule, gallery)));
+        let gone = self.tracks.extract_if(.., has_gone);
+        self.ended.extend(gone.map(|track| track.end(&self.rule, gallery)));
     }
 
     fn track(&self, id: TrackId) -> Option<&Track> {

@@ -120,12 +120,14 @@ fn rate((frames, seconds): (u32, u32)) -> Option<f64> {
 pub struct Y4mReader<R> {
     reader: R,
     header: Option<Y4mHeader>,
+    /// The line that was read last, without its line feed.
+    line: Vec<u8>,
 }
 
 impl<R: BufRead> Y4mReader<R> {
     /// Reads nothing yet.
     pub fn new(reader: R) -> Self {
-        Self { reader, header: None }
+        Self { reader, header: None, line: Vec::new() }
     }
 
     /// The stream's header; waits for it the first time.
@@ -133,8 +135,10 @@ impl<R: BufRead> Y4mReader<R> {
         if let Some(header) = self.header {
             return Ok(header);
         }
-        let line = self.read_line("header")?.ok_or(Y4mError::Empty)?;
-        let header = Y4mHeader::parse(&line)?;
+        if !self.read_line("header")? {
+            return Err(Y4mError::Empty);
+        }
+        let header = Y4mHeader::parse(&self.line)?;
         self.header = Some(header);
         Ok(header)
     }
@@ -148,8 +152,10 @@ impl<R: BufRead> Y4mReader<R> {
     /// `false` at the end of the stream.
     pub fn read_frame(&mut self, planes: &mut [u8]) -> Result<bool, Y4mError> {
         self.header()?;
-        let Some(line) = self.read_line("FRAME")? else { return Ok(false) };
-        if line != b"FRAME" && !line.starts_with(b"FRAME ") {
+        if !self.read_line("FRAME")? {
+            return Ok(false);
+        }
+        if self.line != b"FRAME" && !self.line.starts_with(b"FRAME ") {
             return Err(Y4mError::BadLine("FRAME"));
         }
         self.reader.read_exact(planes).map_err(|error| match error.kind() {
@@ -159,14 +165,14 @@ impl<R: BufRead> Y4mReader<R> {
         Ok(true)
     }
 
-    /// A line without its line feed; `None` at the end of the stream.
-    fn read_line(&mut self, what: &'static str) -> Result<Option<Vec<u8>>, Y4mError> {
-        let mut line = Vec::new();
-        io::Read::take(&mut self.reader, MAX_LINE as u64).read_until(b'\n', &mut line)?;
-        match line.pop() {
-            None => Ok(None),
-            Some(b'\n') => Ok(Some(line)),
-            Some(_) if line.len() + 1 == MAX_LINE => Err(Y4mError::BadLine(what)),
+    /// Reads the next line; `false` at the end of the stream.
+    fn read_line(&mut self, what: &'static str) -> Result<bool, Y4mError> {
+        self.line.clear();
+        io::Read::take(&mut self.reader, MAX_LINE as u64).read_until(b'\n', &mut self.line)?;
+        match self.line.pop() {
+            None => Ok(false),
+            Some(b'\n') => Ok(true),
+            Some(_) if self.line.len() + 1 == MAX_LINE => Err(Y4mError::BadLine(what)),
             Some(_) => Err(Y4mError::Truncated(what)),
         }
     }

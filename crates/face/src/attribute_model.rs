@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use models::{InstalledPack, SideModel, SideRole};
 
 use crate::FaceError;
@@ -70,7 +72,7 @@ impl AttributeModel {
 
     /// The estimate of what lies in `input`.
     fn run(&mut self) -> Result<f32, FaceError> {
-        let (read, middle, path) = (self.read, self.settings.middle, self.model.path().to_owned());
+        let (read, middle, path) = (self.read, self.settings.middle, Arc::clone(self.model.path()));
         self.model.run(&self.input, |outputs| {
             read(outputs, middle)
                 .ok_or_else(|| Model::unexpected(&path, "an attribute model of the kind that is known"))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use std::path::Path;
 
 use models::LandmarkModel;
@@ -50,7 +52,7 @@ impl Landmarker {
 
     pub(crate) fn find(&mut self, picture: &dyn Picture, face: &Detection) -> Result<FivePoints, FaceError> {
         picture.resize_into(face.pixels(), &self.settings.input, &mut self.input);
-        let path = self.model.path().to_owned();
+        let path = Arc::clone(self.model.path());
         let to_picture = |x: f32, y: f32| Point {
             x: face.area.left + x * face.area.width(),
             y: face.area.top + y * face.area.height(),

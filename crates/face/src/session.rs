@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use smallvec::SmallVec;
 
 use crate::FaceError;
 
@@ -46,7 +47,7 @@ impl Runtime {
 pub(crate) struct Model {
     session: Session,
     shape: [i64; 4],
-    path: PathBuf,
+    path: Arc<Path>,
     /// What a run gives, in the model's order.
     outputs: Vec<Output>,
 }
@@ -116,7 +117,7 @@ impl Model {
             );
             return Err(FaceError::NotAsDescribed { path: path.to_owned(), problem });
         }
-        let mut model = Self { session, shape, path: path.to_owned(), outputs: Vec::new() };
+        let mut model = Self { session, shape, path: path.into(), outputs: Vec::new() };
         let first_run = model.run_once(&vec![0.0; shape.iter().product::<i64>() as usize]);
         model.outputs = first_run.map_err(|error| FaceError::NotAsDescribed {
             path: path.to_owned(),
@@ -151,7 +152,7 @@ impl Model {
     pub(crate) fn not_fitting(&self, wanted: &str) -> FaceError {
         let outputs = self.outputs.iter().map(Output::to_string).collect::<Vec<_>>().join(", ");
         FaceError::NotAsDescribed {
-            path: self.path.clone(),
+            path: self.path.to_path_buf(),
             problem: format!("{wanted}, and the model gives {outputs}"),
         }
     }
@@ -170,7 +171,8 @@ impl Model {
     ) -> Result<R, FaceError> {
         let tensor = TensorRef::from_array_view((self.shape, input))?;
         let outputs = self.session.run(ort::inputs![tensor])?;
-        let slices: Vec<&[f32]> = (0..outputs.len())
+        // YuNet has the most, twelve.
+        let slices: SmallVec<[&[f32]; 12]> = (0..outputs.len())
             .map(|i| outputs[i].try_extract_tensor::<f32>().map(|(_, numbers)| numbers))
             .collect::<Result<_, _>>()?;
         read(&slices)
@@ -181,7 +183,7 @@ impl Model {
         FaceError::NotAsDescribed { path: path.to_owned(), problem: format!("it is not {what}") }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Arc<Path> {
         &self.path
     }
 }

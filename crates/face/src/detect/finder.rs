@@ -47,17 +47,15 @@ impl Finder {
         let (mut candidates, mut in_tiles) = (Vec::new(), Vec::new());
         for part in parts {
             match part {
-                Part::Whole => candidates.extend(self.in_whole(picture, scale)?),
-                Part::Tile(area) => in_tiles.extend(self.in_tile(picture, *area)?),
+                Part::Whole => candidates = self.in_whole(picture, scale)?,
+                Part::Tile(area) => in_tiles.append(&mut self.in_tile(picture, *area)?),
             }
         }
-        let candidates = if in_tiles.is_empty() {
-            candidates
-        } else {
-            let whole = suppress(candidates, self.settings.nms_iou);
-            in_tiles.retain(|found| !whole.iter().any(|face| found.is_part_of(&face.area)));
-            whole.into_iter().chain(in_tiles).collect()
-        };
+        if !in_tiles.is_empty() {
+            suppress(&mut candidates, self.settings.nms_iou);
+            in_tiles.retain(|found| !candidates.iter().any(|face| found.is_part_of(&face.area)));
+            candidates.append(&mut in_tiles);
+        }
         let max_iou = if parts.len() > 1 { PARTS_IOU } else { self.settings.nms_iou };
         Ok(settled(candidates, max_iou, (picture.width(), picture.height())))
     }
@@ -104,20 +102,24 @@ fn is_cut(found: &Rect, tile: Area, (width, height): (u32, u32)) -> bool {
 }
 
 /// Non-maximum suppression: of boxes that overlap by more than `max_iou` the best-scored one stays.
-fn suppress(mut candidates: Vec<Detection>, max_iou: f32) -> Vec<Detection> {
+fn suppress(candidates: &mut Vec<Detection>, max_iou: f32) {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let mut kept: Vec<Detection> = Vec::new();
-    for candidate in candidates {
-        if kept.iter().all(|k| k.area.iou(&candidate.area) <= max_iou) {
-            kept.push(candidate);
+    let mut kept = 0;
+    for at in 0..candidates.len() {
+        let candidate = candidates[at];
+        if candidates[..kept].iter().all(|better| better.area.iou(&candidate.area) <= max_iou) {
+            candidates[kept] = candidate;
+            kept += 1;
         }
     }
-    kept
+    candidates.truncate(kept);
 }
 
 /// One box for each face, squared and inside a picture of this size.
-fn settled(candidates: Vec<Detection>, max_iou: f32, size: (u32, u32)) -> Vec<Detection> {
-    suppress(candidates, max_iou).into_iter().filter_map(|found| squared(&found, size)).collect()
+fn settled(mut candidates: Vec<Detection>, max_iou: f32, size: (u32, u32)) -> Vec<Detection> {
+    suppress(&mut candidates, max_iou);
+    // In place: the vector is used again.
+    candidates.into_iter().filter_map(|found| squared(&found, size)).collect()
 }
 
 /// Squares the box on its longer side about its centre and clips it to the picture, in whole pixels.
@@ -144,12 +146,13 @@ mod tests {
 
     #[test]
     fn of_two_boxes_on_one_face_the_better_one_stays() {
-        let boxes = vec![
+        let mut boxes = vec![
             found(10.0, 10.0, 50.0, 50.0, 0.8),
             found(12.0, 11.0, 52.0, 51.0, 0.95),
             found(200.0, 10.0, 240.0, 50.0, 0.7),
         ];
-        let scores: Vec<f32> = suppress(boxes, 0.4).iter().map(|d| d.score).collect();
+        suppress(&mut boxes, 0.4);
+        let scores: Vec<f32> = boxes.iter().map(|d| d.score).collect();
         assert_eq!(scores, [0.95, 0.7]);
     }
 

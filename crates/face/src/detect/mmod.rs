@@ -2,6 +2,7 @@
 //! finds faces of about 80 pixels in each. From `dlib/dnn/{input,loss}.h` and `dlib/image_transforms/image_pyramid.h`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use models::Input;
 
@@ -78,7 +79,7 @@ impl Mmod {
 impl Detector for Mmod {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
         self.layout.fill(planes, &mut self.input);
-        let (path, layout, (columns, rows)) = (self.model.path().to_owned(), &self.layout, self.grid);
+        let (path, layout, (columns, rows)) = (Arc::clone(self.model.path()), &self.layout, self.grid);
         self.model.run(&self.input, |outputs| {
             let scores = match outputs {
                 [scores] if scores.len() == rows * columns => scores,

@@ -1,6 +1,8 @@
 //! What is done to pictures in which the models would find nothing: dark ones are multiplied up, noisy ones are smoothed.
 //! An ordinary picture is not touched.
 
+use std::cell::RefCell;
+
 use super::blur::{CHROMA, FULL, blurred};
 use super::{RgbImage, YuvImage};
 
@@ -74,25 +76,39 @@ pub(super) fn gain(picture: &impl Lift) -> Option<f32> {
     (gain >= LEAST_GAIN).then_some(gain)
 }
 
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// Whether there is so much noise that the detector misses faces.
 pub(super) fn is_noisy(picture: &impl Lift) -> bool {
-    noise(picture).is_some_and(|sigma| sigma > NOISY)
+    SCRATCH.with_borrow_mut(|scratch| noise(picture, scratch)).is_some_and(|sigma| sigma > NOISY)
+}
+
+/// What is needed while noise is judged, kept by each thread from picture to picture.
+#[derive(Default)]
+struct Scratch {
+    /// Deviation and brightness of each block that counts.
+    blocks: Vec<(f32, f32)>,
+    /// The same of a row of blocks, summed up.
+    sums: Vec<(u32, u32)>,
+    /// Three rows of pixels.
+    rooms: [Vec<u8>; 3],
+    laplacian: Laplacian,
 }
 
 /// Standard deviation of the noise in the brightness: Immerkær's estimate (Fast Noise Variance Estimation, 1996: a Laplacian that is blind to
 /// edges), of the smoothest blocks. `None` where there is too little to judge by.
-fn noise(picture: &impl Lift) -> Option<f32> {
+fn noise(picture: &impl Lift, scratch: &mut Scratch) -> Option<f32> {
     let (width, height) = picture.pixels_across_and_down();
     let (blocks_across, blocks_down) = (width.checked_sub(2)? / BLOCK.0, height.checked_sub(2)? / BLOCK.1);
-    let mut blocks = Vec::with_capacity(blocks_across * BLOCK_ROWS);
-    let mut sums = Vec::with_capacity(blocks_across);
-    let mut rooms = [Vec::new(), Vec::new(), Vec::new()];
-    let mut laplacian = Laplacian::default();
+    let Scratch { blocks, sums, rooms, laplacian } = scratch;
+    blocks.clear();
     for first in (0..blocks_down).step_by(blocks_down.div_ceil(BLOCK_ROWS).max(1)).map(|at| at * BLOCK.1) {
         sums.clear();
-        sums.resize(blocks_across, (0u32, 0u32));
+        sums.resize(blocks_across, (0, 0));
         for row in first..first + BLOCK.1 {
-            let [above, here, below] = &mut rooms;
+            let [above, here, below] = &mut *rooms;
             let above = picture.brightness(row, above);
             let here = picture.brightness(row + 1, here);
             let below = picture.brightness(row + 2, below);
@@ -259,7 +275,7 @@ mod tests {
 
         #[test]
         fn the_noise_of_a_wall_is_estimated(seed in any::<u64>(), sigma in 3.0f32..25.0) {
-            let found = noise(&wall(sigma, seed)).unwrap();
+            let found = noise(&wall(sigma, seed), &mut Scratch::default()).unwrap();
             // Of a fifth of the blocks, those with the least.
             prop_assert!((0.7 * sigma..1.1 * sigma).contains(&found), "{found} of {sigma}");
         }

@@ -1,6 +1,6 @@
 use super::RgbImage;
 use super::lift::Lift;
-use super::sample::{Grid, Texels, reduced};
+use super::sample::{Scratch, Texels, reduced};
 use crate::geometry::{Point, Rect};
 
 /// A photo as it was sent, of which fewer pixels may be held than it has: as many as models can make use of. To whoever looks at it, it has all
@@ -58,12 +58,14 @@ impl Texels for Photo {
         self.size
     }
 
-    fn rgb_rows(&self, grid: &Grid, put: impl FnMut([&[f32]; 3])) {
-        self.held.rgb_rows(&grid.reduced(self.shares()), put);
+    fn rgb_rows(&self, scratch: &mut Scratch, put: impl FnMut([&[f32]; 3])) {
+        scratch.reduce(self.shares());
+        self.held.rgb_rows(scratch, put);
     }
 
-    fn grey_rows(&self, grid: &Grid, put: impl FnMut(&[f32])) {
-        self.held.grey_rows(&grid.reduced(self.shares()), put);
+    fn grey_rows(&self, scratch: &mut Scratch, put: impl FnMut(&[f32])) {
+        scratch.reduce(self.shares());
+        self.held.grey_rows(scratch, put);
     }
 
     fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]) {

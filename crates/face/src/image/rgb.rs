@@ -1,6 +1,6 @@
 use models::{Channels, Input, PerChannel};
 
-use super::sample::{Grid, Plane, Rows, Texels, sample};
+use super::sample::{Plane, Scratch, Texels, sample};
 use super::{Area, Picture};
 use crate::geometry::{Point, Rect};
 
@@ -139,18 +139,22 @@ impl Texels for RgbImage {
         (self.width, self.height)
     }
 
-    fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
-        let mut channels = [0, 1, 2].map(|channel| Rows::of(self.channel(channel), grid));
-        let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
+    fn rgb_rows(&self, scratch: &mut Scratch, mut put: impl FnMut([&[f32]; 3])) {
+        scratch.widen(scratch.grid.width());
+        let planes = [0, 1, 2].map(|channel| self.channel(channel));
+        let Scratch { grid, rows, lines, .. } = scratch;
+        rows.iter_mut().zip(&planes).for_each(|(rows, plane)| rows.begin(plane, grid));
         for number in 0..grid.height() {
-            channels.iter_mut().zip(&mut lines).for_each(|(rows, line)| rows.write(number, line));
+            for ((rows, plane), line) in rows.iter_mut().zip(&planes).zip(&mut *lines) {
+                rows.write(plane, number, line);
+            }
             put(lines.each_ref().map(Vec::as_slice));
         }
     }
 
-    fn grey_rows(&self, grid: &Grid, mut put: impl FnMut(&[f32])) {
-        let mut grey = vec![0.0; grid.width()];
-        self.rgb_rows(grid, |[red, green, blue]| {
+    fn grey_rows(&self, scratch: &mut Scratch, mut put: impl FnMut(&[f32])) {
+        let mut grey = vec![0.0; scratch.grid.width()];
+        self.rgb_rows(scratch, |[red, green, blue]| {
             for (i, grey) in grey.iter_mut().enumerate() {
                 *grey = grey_of([red[i], green[i], blue[i]]);
             }

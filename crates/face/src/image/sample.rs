@@ -4,6 +4,8 @@
 //! moves a box by a pixel and an embedding by a hundredth. So `resize` has the fixed-point steps of OpenCV's `resize`,
 //! and `warp` the exact weights, rounded at the end, of OpenCV 5's `warpAffine`.
 
+use std::cell::RefCell;
+
 use models::{Channels, Input, PerChannel};
 
 use super::Area;
@@ -13,34 +15,66 @@ use crate::geometry::{Point, Similarity};
 pub(super) trait Texels: Sync {
     /// Width and height in pixels.
     fn size(&self) -> (u32, u32);
-    /// Hands the red, green and blue rows of a resized picture to `put`, from top to bottom.
-    fn rgb_rows(&self, grid: &Grid, put: impl FnMut([&[f32]; 3]));
-    /// Hands the grey rows of a resized picture (BT.601) to `put`, from top to bottom.
-    fn grey_rows(&self, grid: &Grid, put: impl FnMut(&[f32]));
+    /// Hands the red, green and blue rows of a picture resized to the scratch's grid to `put`, from top to bottom.
+    fn rgb_rows(&self, scratch: &mut Scratch, put: impl FnMut([&[f32]; 3]));
+    /// Hands the grey rows (BT.601) of a picture resized to the scratch's grid to `put`, from top to bottom.
+    fn grey_rows(&self, scratch: &mut Scratch, put: impl FnMut(&[f32]));
     /// Writes red, green and blue at these places, each kept inside the picture.
     fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]);
     /// Writes grey at these places, each kept inside the picture.
     fn grey_at(&self, places: &[Point], line: &mut [f32]);
 }
 
+/// What is needed beside the pixels while a picture is sampled. Each thread keeps its own from picture to picture, so that a camera's frames take
+/// no new memory.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Where the samples fall.
+    pub(super) grid: Grid,
+    /// Where they fall in planes that have only a share of the pixels.
+    pub(super) reduced: Grid,
+    /// Of three channels: how their rows are made, and a row of each.
+    pub(super) rows: [Rows; 3],
+    pub(super) lines: [Vec<f32>; 3],
+    /// Of a row of a warped picture: where its samples fall, and how much of each lies inside the picture.
+    places: Vec<Point>,
+    inside: Vec<f32>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Scratch {
+    /// Each line gets this many samples.
+    pub(super) fn widen(&mut self, width: usize) {
+        self.lines.iter_mut().for_each(|line| line.resize(width, 0.0));
+    }
+
+    /// The grid is for a picture that has only these shares of the pixels, across and down.
+    pub(super) fn reduce(&mut self, shares: [f32; 2]) {
+        self.reduced.reduce(&self.grid, shares);
+        std::mem::swap(&mut self.grid, &mut self.reduced);
+    }
+}
+
 /// Where the samples of a resized picture fall: positions on the pixels' axes, 0 = centre of the first pixel.
+#[derive(Default)]
 pub(super) struct Grid {
     columns: Vec<f32>,
     rows: Vec<f32>,
 }
 
 impl Grid {
-    fn over(area: Area, input: &Input) -> Self {
-        Self {
-            columns: positions(area.left, area.width, input.width),
-            rows: positions(area.top, area.height, input.height),
-        }
+    fn cover(&mut self, area: Area, input: &Input) {
+        set(&mut self.columns, positions(area.left, area.width, input.width));
+        set(&mut self.rows, positions(area.top, area.height, input.height));
     }
 
-    /// The same places in a picture that has these shares of the pixels, across and down.
-    pub(super) fn reduced(&self, [across, down]: [f32; 2]) -> Self {
-        let all = |positions: &[f32], share: f32| positions.iter().map(|p| reduced(*p, share).max(0.0)).collect();
-        Self { columns: all(&self.columns, across), rows: all(&self.rows, down) }
+    /// The same places as those of `whole`, in a picture that has these shares of the pixels, across and down.
+    pub(super) fn reduce(&mut self, whole: &Grid, [across, down]: [f32; 2]) {
+        set(&mut self.columns, whole.columns.iter().map(|p| reduced(*p, across).max(0.0)));
+        set(&mut self.rows, whole.rows.iter().map(|p| reduced(*p, down).max(0.0)));
     }
 
     /// Samples of a row.
@@ -60,10 +94,15 @@ pub(super) fn reduced(position: f32, share: f32) -> f32 {
     position * share + (share - 1.0) / 2.0
 }
 
-fn positions(start: u32, len: u32, samples: u32) -> Vec<f32> {
+fn positions(start: u32, len: u32, samples: u32) -> impl Iterator<Item = f32> {
     let step = len as f32 / samples as f32;
-    let position = |i: u32| ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32) + start as f32;
-    (0..samples).map(position).collect()
+    (0..samples).map(move |i| ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32) + start as f32)
+}
+
+/// Fills `kept` anew, in the memory that it has.
+fn set<T>(kept: &mut Vec<T>, items: impl Iterator<Item = T>) {
+    kept.clear();
+    kept.extend(items);
 }
 
 /// One channel of a picture: `step` bytes from pixel to pixel, `stride` bytes from row to row.
@@ -140,8 +179,8 @@ fn take_each<const STRIDE: usize>(near: &[u8], far: &[u8], line: &mut [i32]) -> 
 }
 
 /// Gives the resized rows of one plane, each source row taken across only once.
-pub(super) struct Rows<'a> {
-    plane: Plane<'a>,
+#[derive(Default)]
+pub(super) struct Rows {
     columns: Vec<Tap>,
     even: Option<Even>,
     rows: Vec<Tap>,
@@ -149,25 +188,30 @@ pub(super) struct Rows<'a> {
     across: [(Option<usize>, Vec<i32>); 2],
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn of(plane: Plane<'a>, grid: &Grid) -> Self {
-        let mut columns: Vec<Tap> = grid.columns.iter().map(|p| Tap::at(*p, plane.width)).collect();
-        for tap in &mut columns {
-            (tap.near, tap.far) = (tap.near * plane.step, tap.far * plane.step);
+impl Rows {
+    /// Begins a plane with pixels like this one's.
+    pub(super) fn begin(&mut self, plane: &Plane<'_>, grid: &Grid) {
+        let column = |position: &f32| {
+            let tap = Tap::at(*position, plane.width);
+            Tap { near: tap.near * plane.step, far: tap.far * plane.step, ..tap }
+        };
+        set(&mut self.columns, grid.columns.iter().map(column));
+        set(&mut self.rows, grid.rows.iter().map(|position| Tap::at(*position, plane.height)));
+        self.even = Even::of(&self.columns);
+        for (held, line) in &mut self.across {
+            *held = None;
+            line.resize(self.columns.len(), 0);
         }
-        let rows = grid.rows.iter().map(|p| Tap::at(*p, plane.height)).collect();
-        let across = [(None, vec![0; columns.len()]), (None, vec![0; columns.len()])];
-        Self { plane, even: Even::of(&columns), columns, rows, across }
     }
 
     /// Writes row `number` of the resized plane.
-    pub(super) fn write(&mut self, number: usize, out: &mut [f32]) {
+    pub(super) fn write(&mut self, plane: &Plane<'_>, number: usize, out: &mut [f32]) {
         let tap = self.rows[number];
         if self.across[1].0 == Some(tap.near) {
             self.across.swap(0, 1);
         }
-        self.take_across(0, tap.near);
-        self.take_across(1, tap.far);
+        self.take_across(plane, 0, tap.near);
+        self.take_across(plane, 1, tap.far);
         let [(_, above), (_, below)] = &self.across;
         for ((out, above), below) in out.iter_mut().zip(above).zip(below) {
             let sum = ((tap.shares[0] * above) >> 16) + ((tap.shares[1] * below) >> 16);
@@ -175,12 +219,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn take_across(&mut self, slot: usize, row: usize) {
+    fn take_across(&mut self, plane: &Plane<'_>, slot: usize, row: usize) {
         let (held, line) = &mut self.across[slot];
         if held.replace(row) == Some(row) {
             return;
         }
-        let source = &self.plane.bytes[row * self.plane.stride..];
+        let source = &plane.bytes[row * plane.stride..];
         let taken = match (self.even, self.columns.first()) {
             (Some(even), Some(first)) => even.take(&source[first.near..], line),
             _ => 0,
@@ -240,45 +284,58 @@ impl Spot {
 
 /// See [`super::Picture::resize_into`].
 pub(super) fn resize(texels: &impl Texels, area: Area, input: &Input, out: &mut Vec<f32>) {
-    let grid = Grid::over(area, input);
-    let width = grid.width();
-    let mut planes = Planes::new(input, out);
-    let mut at = 0;
-    match input.channels {
-        Channels::Grey => texels.grey_rows(&grid, |row| {
-            planes.write(0, at, row);
-            at += width;
-        }),
-        Channels::Rgb | Channels::Bgr => texels.rgb_rows(&grid, |rows| {
-            for (channel, row) in rows.into_iter().enumerate() {
-                planes.write(channel, at, row);
-            }
-            at += width;
-        }),
-    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.grid.cover(area, input);
+        let width = scratch.grid.width();
+        let mut planes = Planes::new(input, out);
+        let mut at = 0;
+        match input.channels {
+            Channels::Grey => texels.grey_rows(scratch, |row| {
+                planes.write(0, at, row);
+                at += width;
+            }),
+            Channels::Rgb | Channels::Bgr => texels.rgb_rows(scratch, |rows| {
+                for (channel, row) in rows.into_iter().enumerate() {
+                    planes.write(channel, at, row);
+                }
+                at += width;
+            }),
+        }
+    });
 }
 
 /// See [`super::Picture::warp_into`].
 pub(super) fn warp(texels: &impl Texels, chip_to_picture: &Similarity, input: &Input, out: &mut Vec<f32>) {
+    SCRATCH.with_borrow_mut(|scratch| warp_with(scratch, texels, chip_to_picture, input, out));
+}
+
+fn warp_with(
+    scratch: &mut Scratch,
+    texels: &impl Texels,
+    chip_to_picture: &Similarity,
+    input: &Input,
+    out: &mut Vec<f32>,
+) {
     let size = texels.size();
     let mut planes = Planes::new(input, out);
     let width = input.width as usize;
-    let mut places = vec![Point::default(); width];
-    let mut lines = [0, 1, 2].map(|_| vec![0.0; width]);
-    let mut inside = vec![0.0; width];
+    scratch.widen(width);
+    let Scratch { lines, places, inside, .. } = scratch;
+    places.resize(width, Point::default());
+    inside.resize(width, 0.0);
     for y in 0..input.height {
-        for ((x, place), inside) in (0u16..).zip(&mut places).zip(&mut inside) {
+        for ((x, place), inside) in (0u16..).zip(&mut *places).zip(&mut *inside) {
             *place = chip_to_picture.apply(Point { x: f32::from(x), y: y as f32 });
             // A pixel beyond the edge fades to black over one pixel's width, as OpenCV's constant border does.
             *inside = covered(place.x, size.0) * covered(place.y, size.1);
         }
-        let [red_or_grey, green, blue] = &mut lines;
+        let [red_or_grey, green, blue] = &mut *lines;
         match input.channels {
-            Channels::Grey => texels.grey_at(&places, red_or_grey),
-            Channels::Rgb | Channels::Bgr => texels.rgb_at(&places, [red_or_grey, green, blue]),
+            Channels::Grey => texels.grey_at(places, red_or_grey),
+            Channels::Rgb | Channels::Bgr => texels.rgb_at(places, [red_or_grey, green, blue]),
         }
         for (channel, line) in lines.iter_mut().enumerate().take(channel_count(input.channels)) {
-            line.iter_mut().zip(&inside).for_each(|(value, inside)| *value *= inside);
+            line.iter_mut().zip(&*inside).for_each(|(value, inside)| *value *= inside);
             planes.write(channel, y as usize * width, line);
         }
     }
@@ -340,9 +397,10 @@ mod tests {
             let width = ratio * samples;
             prop_assume!(width * step <= bytes.len());
             let plane = Plane { bytes: &bytes[..width * step], step, stride: width * step, width, height: 1 };
-            let grid = Grid { columns: positions(0, width as u32, samples as u32), rows: vec![0.0] };
-            let mut line = vec![0.0; samples];
-            Rows::of(plane, &grid).write(0, &mut line);
+            let grid = Grid { columns: positions(0, width as u32, samples as u32).collect(), rows: vec![0.0] };
+            let (mut line, mut rows) = (vec![0.0; samples], Rows::default());
+            rows.begin(&plane, &grid);
+            rows.write(&plane, 0, &mut line);
             for (at, value) in line.into_iter().enumerate() {
                 // The middle of the pixels that belong to the sample: one of them, or the mean of two.
                 let (near, far) = (at * ratio + (ratio - 1) / 2, at * ratio + ratio / 2);

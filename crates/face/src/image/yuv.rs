@@ -1,5 +1,5 @@
 use super::Area;
-use super::sample::{Grid, Plane, Rows, Texels, reduced, sample};
+use super::sample::{Plane, Scratch, Texels, reduced, sample};
 use crate::geometry::Point;
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
@@ -127,25 +127,33 @@ impl Texels for YuvImage {
         (self.width, self.height)
     }
 
-    fn rgb_rows(&self, grid: &Grid, mut put: impl FnMut([&[f32]; 3])) {
-        let half = grid.reduced([0.5; 2]);
+    fn rgb_rows(&self, scratch: &mut Scratch, mut put: impl FnMut([&[f32]; 3])) {
+        scratch.widen(scratch.grid.width());
+        scratch.reduced.reduce(&scratch.grid, [0.5; 2]);
         let [u, v] = self.chroma_planes();
-        let mut planes = [Rows::of(self.luma_plane(), grid), Rows::of(u, &half), Rows::of(v, &half)];
-        let mut lines = [0, 1, 2].map(|_| vec![0.0; grid.width()]);
+        let planes = [self.luma_plane(), u, v];
+        let Scratch { grid, reduced, rows, lines, .. } = scratch;
+        for ((rows, plane), grid) in rows.iter_mut().zip(&planes).zip([&*grid, reduced, reduced]) {
+            rows.begin(plane, grid);
+        }
         for number in 0..grid.height() {
-            planes.iter_mut().zip(&mut lines).for_each(|(rows, line)| rows.write(number, line));
-            let [y, u, v] = &mut lines;
+            for ((rows, plane), line) in rows.iter_mut().zip(&planes).zip(&mut *lines) {
+                rows.write(plane, number, line);
+            }
+            let [y, u, v] = &mut *lines;
             to_rgb(y, u, v);
-            put(lines.each_ref().map(Vec::as_slice));
+            put([y, u, v]);
         }
     }
 
-    fn grey_rows(&self, grid: &Grid, mut put: impl FnMut(&[f32])) {
-        let mut rows = Rows::of(self.luma_plane(), grid);
-        let mut line = vec![0.0; grid.width()];
+    fn grey_rows(&self, scratch: &mut Scratch, mut put: impl FnMut(&[f32])) {
+        scratch.widen(scratch.grid.width());
+        let Scratch { grid, rows: [rows, ..], lines: [line, ..], .. } = scratch;
+        let plane = self.luma_plane();
+        rows.begin(&plane, grid);
         for number in 0..grid.height() {
-            rows.write(number, &mut line);
-            put(&line);
+            rows.write(&plane, number, line);
+            put(line);
         }
     }
 

@@ -5,6 +5,8 @@ mod chip;
 mod fit;
 mod points;
 
+use std::sync::Arc;
+
 use models::dlib::ShapePredictor;
 use models::{DetectorKind, EmbedderModel, InstalledPack};
 
@@ -64,7 +66,7 @@ impl DlibEmbedder {
         if chip::cut(picture, &points, &self.template, &self.settings.input, &mut self.input).is_none() {
             return Ok(None);
         }
-        let (path, dim, distance) = (self.model.path().to_owned(), self.settings.dim, self.settings.distance);
+        let (path, dim, distance) = (Arc::clone(self.model.path()), self.settings.dim, self.settings.distance);
         self.model.run(&self.input, |outputs| match outputs {
             [raw] if raw.len() == dim => Ok(Embedding::of(raw, distance)),
             _ => Err(Model::unexpected(&path, &format!("a model that gives {dim} numbers"))),
