@@ -1,4 +1,7 @@
 use face::{Part, Picture, Point, Rect, Tiles};
+use smallvec::smallvec;
+
+use crate::pairing::Few;
 
 /// In a whole frame faces whose longer side is at least this share of the frame's are found; smaller ones need a tile. 96 pixels at 1080p:
 /// of faces 64 wide, 83 high, 91 % are found without tiles (bench/small).
@@ -62,13 +65,12 @@ impl Turns {
     }
 
     /// What is to be looked at in this frame. `small` is the middle of the small face that was looked for least lately, in pixels.
-    pub(crate) fn next(&mut self, picture: &dyn Picture, small: Option<Point>) -> Vec<Part> {
+    pub(crate) fn next(&mut self, picture: &dyn Picture, small: Option<Point>) -> Few<Part> {
         let (columns, rows) = match self.tiles {
-            Tiles::Off => return vec![Part::Whole],
+            Tiles::Off => return smallvec![Part::Whole],
             Tiles::All { columns, rows } => {
-                let mut parts = Part::grid(picture, columns, rows);
-                parts.insert(0, Part::Whole);
-                return parts;
+                let tiles = Part::grid(picture, columns, rows);
+                return std::iter::once(Part::Whole).chain(tiles).collect();
             }
             Tiles::InTurn { columns, rows } => (columns, rows),
         };
@@ -88,7 +90,7 @@ impl Turns {
                 grid[tile]
             }
         };
-        vec![part]
+        smallvec![part]
     }
 }
 
@@ -158,7 +160,7 @@ mod tests {
         let near = Point { x: 1700.0, y: 200.0 };
         for _ in 0..10 {
             let [first, _, third] = [0; 3].map(|_| turns.next(&frame, Some(near)));
-            assert_eq!(first, [Part::Whole]);
+            assert_eq!(first[..], [Part::Whole]);
             assert!(shows(&third, &square(near.x, near.y, 30.0), (1920, 1080)));
         }
     }
@@ -168,7 +170,7 @@ mod tests {
         let mut turns = Turns::new(IN_TURN, false);
         assert_eq!(turns.next(&frame(), None).len(), 13);
         assert!(!turns.is_in_turn());
-        assert_eq!(Turns::new(Tiles::Off, true).next(&frame(), None), [Part::Whole]);
+        assert_eq!(Turns::new(Tiles::Off, true).next(&frame(), None)[..], [Part::Whole]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use events::{History, Hub, Mqtt, Outlet, Publisher, WindowSlot};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::app::App;
 use crate::attendance::attendance_of;
@@ -42,6 +42,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let page = page_of(&settings, &http);
         let mqtt = mqtt(&app, &history, "serve", page).await?;
         let sinks = Sinks { outlets, webhooks: webhooks.clone(), mqtt, window: window(&settings) };
+        let mut service = Service::new();
         let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let cameras = supervisor.cameras();
         warn_of_unknown_cameras(&webhooks, &cameras).await;
@@ -56,7 +57,6 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
             requests: Requests::default(),
         });
 
-        let mut service = Service::new();
         service.follow_gallery(&app, &cameras);
         service.tell(nodes.clone());
         announce(&settings, &http, ws.as_ref());
@@ -160,8 +160,8 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
         let mqtt = mqtt(&app, &history, "detect", None).await?;
         let sinks = Sinks { outlets, webhooks, mqtt, window: window(&settings) };
-        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let mut service = Service::new();
+        let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         service.follow_gallery(&app, &supervisor.cameras());
         service.tell(node(&app, "detect", &supervisor.cameras()));
         let ended = service.until_stopped(supervisor.finished()).await;
@@ -269,14 +269,19 @@ fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
 
 /// The tasks of a process that serves until it is told to stop.
 struct Service {
+    /// Ends with the first signal to stop.
+    signalled: JoinHandle<()>,
     stopping: watch::Sender<bool>,
     servers: JoinSet<anyhow::Result<()>>,
     followers: JoinSet<()>,
 }
 
 impl Service {
+    /// From now on a signal to stop is one to end in good order: before a camera is watched, so that no webhook is cut off that would be
+    /// taken for being delivered after a restart.
     fn new() -> Self {
-        Self { stopping: watch::Sender::new(false), servers: JoinSet::new(), followers: JoinSet::new() }
+        let signalled = tokio::spawn(signalled());
+        Self { signalled, stopping: watch::Sender::new(false), servers: JoinSet::new(), followers: JoinSet::new() }
     }
 
     fn serve(&mut self, listener: TcpListener, router: axum::Router) {
@@ -301,7 +306,7 @@ impl Service {
     /// Waits for Ctrl-C, SIGTERM, `finished`, or a server that fails.
     async fn until_stopped(&mut self, finished: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
         tokio::select! {
-            () = signalled() => tracing::info!("stopping"),
+            _ = &mut self.signalled => tracing::info!("stopping"),
             ended = finished => ended?,
             Some(ended) = self.servers.join_next() => ended.context("a server panicked")??,
         }
