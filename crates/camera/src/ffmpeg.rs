@@ -193,6 +193,10 @@ impl Stream for FfmpegStream {
         self.y4m.known_header()?.fps
     }
 
+    fn to_jpeg(&self) -> Option<ToJpeg> {
+        self.to_jpeg.flatten()
+    }
+
     fn stopper(&self) -> Stopper {
         let watchdog = Arc::clone(&self.watchdog);
         Stopper::new(move || watchdog.end(EndedBy::Stopper))
@@ -208,10 +212,7 @@ impl FfmpegStream {
             return Ok(None);
         }
         let (width, height) = (header.width, header.height);
-        let to_jpeg = self.to_jpeg.get_or_insert_with(|| ToJpeg::from(header.range, self.child.matrix()));
-        if let Some(to_jpeg) = to_jpeg {
-            to_jpeg.apply(&mut planes, width as usize);
-        }
+        self.to_jpeg.get_or_insert_with(|| ToJpeg::from(header.range, self.child.matrix()));
         YuvImage::new(width, height, planes).map(Some).ok_or(Y4mError::BadSize { width, height })
     }
 

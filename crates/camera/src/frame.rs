@@ -1,14 +1,20 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use face::YuvImage;
+
+use crate::{Stream, ToJpeg};
 
 /// One picture of a camera with its place in time. Shared as `Arc<Frame>`; when the last holder lets go, its buffer
 /// goes back to the [`Buffers`] that it came from.
 #[derive(Debug)]
 pub struct Frame {
-    /// `None` only while the frame is being dropped.
+    /// As it was read. `None` only while the frame is being dropped.
     image: Option<YuvImage>,
+    /// What is still to be done to its colours. Nothing is while nobody looks at them: most frames show what the one before showed.
+    to_jpeg: Option<ToJpeg>,
+    /// With the colours of a JPEG, where that is not `image` itself.
+    shown: OnceLock<YuvImage>,
     /// Counts from 1 in each opening of the camera's watch.
     pub id: u64,
     /// When the picture was read, on the wall clock.
@@ -21,21 +27,57 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame that was read just now into a buffer of `home`.
+    /// A frame with the colours of a JPEG, that was made just now, in a buffer of `home`.
     pub fn new(image: YuvImage, id: u64, position: Duration, home: &Buffers) -> Self {
         let (captured_at, read_at) = (SystemTime::now(), Instant::now());
-        Self { image: Some(image), id, captured_at, read_at, position, home: home.clone() }
+        let (image, to_jpeg, shown) = (Some(image), None, OnceLock::new());
+        Self { image, to_jpeg, shown, id, captured_at, read_at, position, home: home.clone() }
     }
 
-    /// The picture.
+    /// The frame that `stream` has just read into a buffer of `home`.
+    pub fn read(stream: &dyn Stream, image: YuvImage, id: u64, position: Duration, home: &Buffers) -> Self {
+        let mut frame = Self::new(image, id, position, home);
+        frame.to_jpeg = stream.to_jpeg();
+        frame
+    }
+
+    /// The picture, with the colours of a JPEG; made the first time, where the camera has others.
     pub fn image(&self) -> &YuvImage {
+        let image = self.as_sent();
+        let Some(to_jpeg) = self.to_jpeg else { return image };
+        self.shown.get_or_init(|| {
+            let mut shown = image.copied_into(self.home.take(image.planes().len()));
+            to_jpeg.apply(&mut shown);
+            shown
+        })
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.as_sent().width(), self.as_sent().height())
+    }
+
+    /// The picture in the camera's own colours.
+    pub(crate) fn as_sent(&self) -> &YuvImage {
         self.image.as_ref().expect("the image leaves a frame only when the frame is dropped")
+    }
+
+    /// Levels of a JPEG's brightness for one of the camera's.
+    pub(crate) fn luma_gain(&self) -> f32 {
+        self.to_jpeg.map_or(1.0, |to_jpeg| to_jpeg.luma_gain())
+    }
+
+    /// Changes the colours in place, for somebody who is going to look at them.
+    pub(crate) fn show(&mut self) {
+        if let (Some(to_jpeg), Some(image)) = (self.to_jpeg.take(), &mut self.image) {
+            to_jpeg.apply(image);
+        }
     }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        if let Some(image) = self.image.take() {
+        for image in [self.image.take(), self.shown.take()].into_iter().flatten() {
             self.home.give_back(image.into_planes());
         }
     }
@@ -79,6 +121,8 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Range;
+    use crate::colour_space::Matrix;
 
     fn frame(buffers: &Buffers) -> Frame {
         let planes = buffers.take(YuvImage::len_for(32, 16));
@@ -94,6 +138,24 @@ mod tests {
         assert_ne!(frame(&buffers).image().planes().as_ptr(), address, "still held");
         drop(second_holder);
         assert!([frame(&buffers), frame(&buffers)].iter().any(|next| next.image().planes().as_ptr() == address));
+    }
+
+    #[test]
+    fn colours_are_the_same_whoever_looks_first_and_both_buffers_come_back() {
+        let buffers = Buffers::new();
+        let as_sent = || {
+            let mut frame = frame(&buffers);
+            frame.image.as_mut().unwrap().planes_mut().fill(16);
+            frame.to_jpeg = ToJpeg::from(Range::Limited, Matrix::Bt601);
+            frame
+        };
+        let (mut looked_at, still) = (as_sent(), as_sent());
+        looked_at.show();
+        assert_eq!((still.image().luma()[0], still.as_sent().luma()[0], still.size()), (0, 16, (32, 16)));
+        assert_eq!(looked_at.image(), still.image());
+        assert!(looked_at.luma_gain() == 1.0 && (still.luma_gain() - 255.0 / 219.0).abs() < 1e-3);
+        drop((looked_at, still));
+        assert_eq!(buffers.kept(|kept| kept.len()), 3);
     }
 
     #[test]

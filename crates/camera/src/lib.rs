@@ -47,7 +47,7 @@ mod watch;
 mod y4m;
 
 pub use annotate::annotate;
-pub use colour_space::Range;
+pub use colour_space::{Range, ToJpeg};
 pub use decision::{Acceptance, Reason, Rule, Verdict};
 pub use direction::Direction;
 pub use draw::{Colour, Painter};

@@ -75,16 +75,21 @@ impl Look {
     ///
     /// # Errors
     /// When a model fails.
-    pub fn at(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+    pub fn at(&mut self, frame: Frame) -> Result<Sighting, FaceError> {
         self.rule = self.settings.acceptance.rule_for(&self.gallery);
         self.tracker.judge_by(self.rule);
         if self.settings.tracking { self.follow(frame) } else { self.judge_alone(frame) }
     }
 
-    fn follow(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+    fn follow(&mut self, mut frame: Frame) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
-        let change = self.motion.change(frame.image());
-        if self.is_worth_a_look(change, frame.read_at) {
+        let change = self.motion.change(frame.as_sent(), frame.luma_gain());
+        let is_worth_a_look = self.is_worth_a_look(change, frame.read_at);
+        if is_worth_a_look {
+            frame.show();
+        }
+        let frame = Arc::new(frame);
+        if is_worth_a_look {
             let Self { settings, engines, gallery, tracker, turns, .. } = self;
             let brightened = frame.image().brightened_if_dark();
             let picture = brightened.as_deref().unwrap_or(frame.image());
@@ -139,8 +144,10 @@ impl Look {
     }
 
     /// Each face by this one picture, as the original does it.
-    fn judge_alone(&mut self, frame: Arc<Frame>) -> Result<Sighting, FaceError> {
+    fn judge_alone(&mut self, mut frame: Frame) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
+        frame.show();
+        let frame = Arc::new(frame);
         let Self { settings, engines, gallery, turns, rule, .. } = self;
         let brightened = frame.image().brightened_if_dark();
         let picture = brightened.as_deref().unwrap_or(frame.image());

@@ -38,9 +38,9 @@ pub(crate) struct MotionGate {
 
 impl MotionGate {
     /// How the frame differs from the last one that was [`looked_at`](Self::looked_at). The first frame is another scene, as is one
-    /// of another size.
-    pub(crate) fn change(&mut self, image: &YuvImage) -> Change {
-        block_means(image, &mut self.blocks);
+    /// of another size. `gain` is by how much its brightness is to be multiplied to be that of a JPEG.
+    pub(crate) fn change(&mut self, image: &YuvImage, gain: f32) -> Change {
+        block_means(image, gain, &mut self.blocks);
         if self.blocks.len() != self.reference.len() || self.blocks.is_empty() {
             return Change::Scene;
         }
@@ -61,8 +61,8 @@ impl MotionGate {
     }
 }
 
-/// Mean brightness of each whole block, row by row.
-fn block_means(image: &YuvImage, means: &mut Vec<f32>) {
+/// Mean brightness of each whole block, row by row, times `gain`.
+fn block_means(image: &YuvImage, gain: f32, means: &mut Vec<f32>) {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let luma = &image.planes()[..width * height];
     means.clear();
@@ -74,8 +74,8 @@ fn block_means(image: &YuvImage, means: &mut Vec<f32>) {
                 *mean += pixels.iter().map(|&pixel| u32::from(pixel)).sum::<u32>() as f32;
             }
         }
-        let read = (BLOCK * BLOCK / ROW_STEP) as f32;
-        means[first..].iter_mut().for_each(|mean| *mean /= read);
+        let share = gain / (BLOCK * BLOCK / ROW_STEP) as f32;
+        means[first..].iter_mut().for_each(|mean| *mean *= share);
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn moved(gate: &mut MotionGate, image: &YuvImage) -> bool {
-        let moved = gate.change(image) != Change::Nothing;
+        let moved = gate.change(image, 1.0) != Change::Nothing;
         if moved {
             gate.looked_at();
         }
@@ -138,8 +138,8 @@ mod tests {
     fn a_cut_is_another_scene_and_a_face_that_moves_is_not() {
         let mut gate = MotionGate::default();
         moved(&mut gate, &square_at(100, 90));
-        assert_eq!(gate.change(&square_at(140, 90)), Change::Something);
-        assert_eq!(gate.change(&picture(|x, y| ((x / 3) ^ (y / 2)) as u8)), Change::Scene);
+        assert_eq!(gate.change(&square_at(140, 90), 1.0), Change::Something);
+        assert_eq!(gate.change(&picture(|x, y| ((x / 3) ^ (y / 2)) as u8), 1.0), Change::Scene);
     }
 
     #[test]

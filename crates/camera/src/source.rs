@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use face::YuvImage;
 
+use crate::colour_space::ToJpeg;
 use crate::error::VideoError;
 use crate::frame::Buffers;
 
@@ -30,12 +31,17 @@ pub trait Source: Send {
 /// Frames of one opening of a [`Source`], in order. Ends for good with the first `None` or error; dropping it frees
 /// everything that stands behind it.
 pub trait Stream: Send {
-    /// Waits for the next frame and reads it into a buffer from `buffers`. `None` at the end of a recording; the end of
+    /// Waits for the next frame and reads it into a buffer from `buffers`, in the stream's own colours. `None` at the end of a recording; the end of
     /// a live stream is [`VideoError::Ended`], being stopped is [`VideoError::Stopped`].
     fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError>;
 
     /// Frames a second as the stream states them; known after the first frame, if at all.
     fn fps(&self) -> Option<f64>;
+
+    /// How its colours become those of a JPEG, where they are others; known after the first frame.
+    fn to_jpeg(&self) -> Option<ToJpeg> {
+        None
+    }
 
     /// Ends this stream from another thread, even while that one waits in [`next`](Self::next).
     fn stopper(&self) -> Stopper;

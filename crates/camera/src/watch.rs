@@ -65,13 +65,7 @@ impl Watch {
 }
 
 /// Looks at the newest frame again and again.
-fn work(
-    newest: &Newest<Arc<Frame>>,
-    look: &mut Look,
-    sightings: &SyncSender<Sighting>,
-    status: &CameraStatus,
-    stop: &Stop,
-) {
+fn work(newest: &Newest<Frame>, look: &mut Look, sightings: &SyncSender<Sighting>, status: &CameraStatus, stop: &Stop) {
     while !stop.is_stopped() {
         let frame = match newest.take(TICK) {
             Taken::Item(frame) => frame,
@@ -99,7 +93,7 @@ fn work(
 struct Reader<'a> {
     camera: Arc<str>,
     source: Box<dyn Source>,
-    newest: &'a Newest<Arc<Frame>>,
+    newest: &'a Newest<Frame>,
     stopper: &'a CurrentStopper,
     status: &'a CameraStatus,
     stop: &'a Stop,
@@ -152,8 +146,7 @@ impl Reader<'_> {
             } else if since.elapsed() > WORKED {
                 self.complaint.over();
             }
-            let frame = Frame::new(image, self.read, opened.elapsed(), &buffers);
-            self.newest.put(Arc::new(frame));
+            self.newest.put(Frame::read(stream.as_ref(), image, self.read, opened.elapsed(), &buffers));
         }
         Ok(())
     }

@@ -263,7 +263,7 @@ fn frames_until_seen(
     (1..=most).find(|number| {
         let mut frame = Frame::new(image.clone(), u64::from(*number), Duration::ZERO, &Buffers::new());
         frame.read_at = start + Duration::from_millis(100) * (first + number);
-        !look.at(Arc::new(frame)).unwrap().faces.is_empty()
+        !look.at(frame).unwrap().faces.is_empty()
     })
 }
 
@@ -290,7 +290,7 @@ async fn a_small_face_is_found_by_tiles_in_turn_even_when_nothing_moves_any_more
     for number in (26 + u64::from(took)..).take(40) {
         let mut frame = Frame::new(somebody.clone(), number, Duration::ZERO, &Buffers::new());
         frame.read_at = start + Duration::from_millis(100 * number);
-        let sighting = in_turn.at(Arc::new(frame)).unwrap();
+        let sighting = in_turn.at(frame).unwrap();
         assert_eq!(sighting.faces.len(), 1, "frame {number}");
         assert_eq!(&*sighting.faces[0].nearest.as_ref().unwrap().name, "katya");
     }

@@ -122,7 +122,7 @@ impl<'a> FaceEvent<'a> {
         let faces: Vec<FaceView> = sighting.faces.iter().map(FaceView::of).collect();
         // Faces come largest first, so the first accepted one is the largest of those accepted.
         let main = faces.iter().find(|face| face.status == Status::Pass).or(faces.first());
-        let image = sighting.frame.image();
+        let (width, height) = sighting.frame.size();
         Self {
             r#type: "face_event",
             name: main.and_then(|face| face.name.clone()),
@@ -132,8 +132,8 @@ impl<'a> FaceEvent<'a> {
             timestamp: sighting.frame.captured_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             frame,
             camera: &sighting.camera,
-            width: image.width(),
-            height: image.height(),
+            width,
+            height,
             frame_id: sighting.frame.id,
             annotated,
             late,

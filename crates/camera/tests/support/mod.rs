@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use camera::{Buffers, FfmpegOptions, FfmpegSource, Pace, Source, Stream, VideoError};
+use camera::{Buffers, FfmpegOptions, FfmpegSource, Frame, Pace, Source, Stream, VideoError};
 use face::YuvImage;
 
 /// Makes `path` with ffmpeg from a lavfi description.
@@ -46,8 +46,8 @@ pub(crate) fn play(given: &str) -> Result<Vec<YuvImage>, VideoError> {
     let mut stream = FfmpegSource::new(given, fast())?.open()?;
     let buffers = Buffers::new();
     let mut frames = Vec::new();
-    while let Some(frame) = stream.next(&buffers)? {
-        frames.push(frame);
+    while let Some(image) = stream.next(&buffers)? {
+        frames.push(Frame::read(stream.as_ref(), image, 1, Duration::ZERO, &buffers).image().clone());
     }
     Ok(frames)
 }

@@ -61,6 +61,13 @@ impl YuvImage {
         &mut self.planes
     }
 
+    /// A copy in a buffer that there is already.
+    pub fn copied_into(&self, mut planes: Vec<u8>) -> Self {
+        planes.clear();
+        planes.extend_from_slice(&self.planes);
+        Self { width: self.width, height: self.height, planes }
+    }
+
     /// Gives the buffer back, to be filled again.
     pub fn into_planes(self) -> Vec<u8> {
         self.planes

@@ -1,7 +1,6 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camera::{Buffers, Frame, Look, Painter, Recorder, Sighting, SightingTimes, Source, Stream, annotate};
@@ -77,10 +76,9 @@ impl<'a> Run<'a> {
             self.totals.frames += 1;
             let fps = stream.fps().unwrap_or(USUAL_FPS);
             let position = Duration::from_secs_f64((self.totals.frames - 1) as f64 / fps);
-            let mut frame = Frame::new(image, self.totals.frames, position, &buffers);
+            let mut frame = Frame::read(stream, image, self.totals.frames, position, &buffers);
             // Faces are followed by the recording's own clock, however fast it is read.
             frame.read_at = self.totals.started + position;
-            let frame = Arc::new(frame);
             let sighting = self.look.at(frame)?;
             let writing = Instant::now();
             self.tell(&sighting)?;
