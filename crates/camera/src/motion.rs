@@ -135,6 +135,17 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_in_the_cameras_own_colours_is_like_the_same_one_in_those_of_a_jpeg() {
+        let (full, limited) = (|x: usize| (20 + x / 2) as f32, 219.0 / 255.0);
+        let mut gate = MotionGate::default();
+        gate.change(&picture(|x, _| full(x) as u8), 1.0);
+        gate.looked_at();
+        let as_sent = picture(|x, _| (full(x) * limited).round() as u8);
+        assert_eq!(gate.change(&as_sent, 1.0 / limited), Change::Nothing);
+        assert_ne!(gate.change(&as_sent, 1.0), Change::Nothing, "they differ by up to a seventh");
+    }
+
+    #[test]
     fn a_cut_is_another_scene_and_a_face_that_moves_is_not() {
         let mut gate = MotionGate::default();
         moved(&mut gate, &square_at(100, 90));

@@ -37,6 +37,7 @@ const SQLITE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA foreign_keys =
 /// A file that is new gets pages of 8 kB instead of 4; one that is there keeps its own. Three faces of 512 numbers fit into one instead of one: with
 /// 100,000 people the file has 288 MB instead of 426, and is read in a tenth less time. A commit takes 0.3 ms instead of 0.25.
 const SQLITE_NEW_FILE: &str = "PRAGMA page_size = 8192";
+
 /// The server itself ends what takes too long, whatever has become of the client that asked for it.
 const POSTGRES_SESSION: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s'; \
                                 SET idle_in_transaction_session_timeout = '30s';";

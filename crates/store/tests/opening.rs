@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{Database, MODEL, enrol, on_each_engine};
+use common::{Database, MODEL, enrol, execute, on_each_engine};
 use store::{Engine, Store, StoreError};
 use tokio::net::TcpStream;
 
@@ -40,6 +40,22 @@ async fn a_database_is_found_as_it_was_left() {
         assert_eq!(store.names().await.expect("names"), ["Ann"]);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_holds_several_faces_on_a_page_and_an_old_one_is_taken_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (new, old) = (folder.path().join("new.db"), folder.path().join("old.db"));
+    let url = |file: &Path| format!("sqlite:{}", file.display());
+    execute(&format!("{}?mode=rwc", url(&old)), "PRAGMA page_size = 4096; CREATE TABLE theirs (id INTEGER)").await;
+    for file in [&new, &old] {
+        let store = Store::open(&url(file)).await.unwrap();
+        enrol(&store, "Ann").await;
+        assert_eq!(store.names().await.unwrap(), ["Ann"]);
+    }
+    // https://www.sqlite.org/fileformat.html: two bytes from 16 on.
+    let page = |file: &Path| u16::from_be_bytes(std::fs::read(file).unwrap()[16..18].try_into().unwrap());
+    assert_eq!((page(&new), page(&old)), (8192, 4096));
 }
 
 #[tokio::test(flavor = "multi_thread")]

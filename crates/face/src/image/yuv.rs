@@ -3,7 +3,8 @@ use super::sample::{Plane, Scratch, Texels, reduced, sample};
 use crate::geometry::Point;
 
 /// A picture as 4:2:0 planes, full range (0–255), BT.601: what JPEG uses, so the luma plane is the grey image and
-/// the planes go into a JPEG encoder as they are. Width and height are even.
+/// the planes go into a JPEG encoder as they are. Only what comes from a camera's stream has colours of its own until it is a
+/// frame. Width and height are even.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YuvImage {
     width: u32,

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use events::{History, Hub, Mqtt, Outlet, Publisher, WindowSlot};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::signal;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::attendance::attendance_of;
@@ -42,7 +43,7 @@ pub fn serve(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode
         let page = page_of(&settings, &http);
         let mqtt = mqtt(&app, &history, "serve", page).await?;
         let sinks = Sinks { outlets, webhooks: webhooks.clone(), mqtt, window: window(&settings) };
-        let mut service = Service::new();
+        let mut service = Service::new()?;
         let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         let cameras = supervisor.cameras();
         warn_of_unknown_cameras(&webhooks, &cameras).await;
@@ -125,7 +126,7 @@ pub fn api(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCode> 
             requests: Requests::default(),
         });
         let history = History::start(app.store().clone(), settings.history())?;
-        let mut service = Service::new();
+        let mut service = Service::new()?;
         service.follow_gallery(&app, &cameras);
         service.tell(nodes.clone());
         announce(&settings, &http, None);
@@ -160,7 +161,7 @@ pub fn detect(settings: Settings, resolved: &Resolved) -> anyhow::Result<ExitCod
         let outlets = publisher.map(Outlet::Publisher).into_iter().collect();
         let mqtt = mqtt(&app, &history, "detect", None).await?;
         let sinks = Sinks { outlets, webhooks, mqtt, window: window(&settings) };
-        let mut service = Service::new();
+        let mut service = Service::new()?;
         let mut supervisor = Supervisor::start(&app, fixed, &history, sinks)?;
         service.follow_gallery(&app, &supervisor.cameras());
         service.tell(node(&app, "detect", &supervisor.cameras()));
@@ -183,7 +184,7 @@ pub fn hub(settings: &Settings) -> anyhow::Result<ExitCode> {
             settings.admission(),
             Arc::new(Health { node: settings.node(), ..Health::default() }),
         );
-        let mut service = Service::new();
+        let mut service = Service::new()?;
         service.serve(listener, router);
         let ended = service.until_stopped(std::future::pending()).await;
         service.end().await;
@@ -269,8 +270,8 @@ fn address_of(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
 
 /// The tasks of a process that serves until it is told to stop.
 struct Service {
-    /// Ends with the first signal to stop.
-    signalled: JoinHandle<()>,
+    /// Ends with the first signal to stop; the second ends the process.
+    signalled: oneshot::Receiver<()>,
     stopping: watch::Sender<bool>,
     servers: JoinSet<anyhow::Result<()>>,
     followers: JoinSet<()>,
@@ -279,9 +280,19 @@ struct Service {
 impl Service {
     /// From now on a signal to stop is one to end in good order: before a camera is watched, so that no webhook is cut off that would be
     /// taken for being delivered after a restart.
-    fn new() -> Self {
-        let signalled = tokio::spawn(signalled());
-        Self { signalled, stopping: watch::Sender::new(false), servers: JoinSet::new(), followers: JoinSet::new() }
+    fn new() -> anyhow::Result<Self> {
+        let mut signals = Signals::listen().context("signals to stop cannot be waited for")?;
+        let (tell, signalled) = oneshot::channel();
+        tokio::spawn(async move {
+            signals.next().await;
+            // Whoever asks twice, or while it is ending anyway, does not want to wait.
+            if tell.send(()).is_ok() {
+                signals.next().await;
+            }
+            std::process::exit(130);
+        });
+        let (stopping, servers, followers) = (watch::Sender::new(false), JoinSet::new(), JoinSet::new());
+        Ok(Self { signalled, stopping, servers, followers })
     }
 
     fn serve(&mut self, listener: TcpListener, router: axum::Router) {
@@ -310,11 +321,7 @@ impl Service {
             ended = finished => ended?,
             Some(ended) = self.servers.join_next() => ended.context("a server panicked")??,
         }
-        // Whoever asks twice does not want to wait.
-        tokio::spawn(async {
-            signalled().await;
-            std::process::exit(130);
-        });
+        self.signalled.close();
         Ok(ExitCode::SUCCESS)
     }
 
@@ -334,18 +341,38 @@ impl Service {
 }
 
 /// Ctrl-C, or SIGTERM as service managers send it.
-async fn signalled() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+#[cfg(unix)]
+struct Signals {
+    interrupt: signal::unix::Signal,
+    terminate: signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    #[cfg(not(unix))]
-    {
-        let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Ctrl-C.
+#[cfg(windows)]
+struct Signals(signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
     }
 }
