@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use models::{InstalledPack, SideModel, SideRole};
 
 use crate::FaceError;
@@ -72,11 +70,8 @@ impl AttributeModel {
 
     /// The estimate of what lies in `input`.
     fn run(&mut self) -> Result<f32, FaceError> {
-        let (read, middle, path) = (self.read, self.settings.middle, Arc::clone(self.model.path()));
-        self.model.run(&self.input, |outputs| {
-            read(outputs, middle)
-                .ok_or_else(|| Model::unexpected(&path, "an attribute model of the kind that is known"))
-        })
+        let (read, middle) = (self.read, self.settings.middle);
+        self.model.run_as("an attribute model of the kind that is known", &self.input, |outputs| read(outputs, middle))
     }
 }
 

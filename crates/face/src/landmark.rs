@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::sync::Arc;
 
 use models::LandmarkModel;
 
@@ -51,20 +50,19 @@ impl Landmarker {
 
     pub(crate) fn find(&mut self, picture: &dyn Picture, face: &Detection) -> Result<FivePoints, FaceError> {
         picture.resize_into(face.pixels(), &self.settings.input, &mut self.input);
-        let path = Arc::clone(self.model.path());
         let to_picture = |x: f32, y: f32| Point {
             x: face.area.left + x * face.area.width(),
             y: face.area.top + y * face.area.height(),
         };
-        self.model.run(&self.input, |outputs| match outputs {
-            [points] if points.len() == POINTS * 2 => Ok(FIVE_FROM_68.map(|group| {
+        self.model.run_as("a model that gives 68 points", &self.input, |outputs| match outputs {
+            [points] if points.len() == POINTS * 2 => Some(FIVE_FROM_68.map(|group| {
                 let n = group.len() as f32;
                 to_picture(
                     group.iter().map(|&i| points[2 * i]).sum::<f32>() / n,
                     group.iter().map(|&i| points[2 * i + 1]).sum::<f32>() / n,
                 )
             })),
-            _ => Err(Model::unexpected(&path, "a model that gives 68 points")),
+            _ => None,
         })
     }
 }

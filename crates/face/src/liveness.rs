@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use models::{InstalledPack, SideModel, SideRole};
 
 use crate::image::{Area, Picture};
@@ -35,10 +33,10 @@ impl LivenessModel {
     pub(crate) fn score(&mut self, picture: &dyn Picture, area: &Rect) -> Result<f32, FaceError> {
         let Some(around) = surroundings(area, (picture.width(), picture.height())) else { return Ok(0.0) };
         picture.resize_into(around, &self.settings.input, &mut self.input);
-        let path = Arc::clone(self.model.path());
-        self.model.run(&self.input, |outputs| match outputs {
-            [logits] if logits.len() == KINDS => Ok(share_of_first(logits)),
-            _ => Err(Model::unexpected(&path, "a model that tells three kinds of presentation apart")),
+        let what = "a model that tells three kinds of presentation apart";
+        self.model.run_as(what, &self.input, |outputs| match outputs {
+            [logits] if logits.len() == KINDS => Some(share_of_first(logits)),
+            _ => None,
         })
     }
 }

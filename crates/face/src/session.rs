@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::Session;
@@ -47,7 +47,7 @@ impl Runtime {
 pub(crate) struct Model {
     session: Session,
     shape: [i64; 4],
-    path: Arc<Path>,
+    path: PathBuf,
     /// What a run gives, in the model's order.
     outputs: Vec<Output>,
 }
@@ -117,7 +117,7 @@ impl Model {
             );
             return Err(FaceError::NotAsDescribed { path: path.to_owned(), problem });
         }
-        let mut model = Self { session, shape, path: path.into(), outputs: Vec::new() };
+        let mut model = Self { session, shape, path: path.to_owned(), outputs: Vec::new() };
         let first_run = model.run_once(&vec![0.0; shape.iter().product::<i64>() as usize]);
         model.outputs = first_run.map_err(|error| FaceError::NotAsDescribed {
             path: path.to_owned(),
@@ -152,7 +152,7 @@ impl Model {
     pub(crate) fn not_fitting(&self, wanted: &str) -> FaceError {
         let outputs = self.outputs.iter().map(Output::to_string).collect::<Vec<_>>().join(", ");
         FaceError::NotAsDescribed {
-            path: self.path.to_path_buf(),
+            path: self.path.clone(),
             problem: format!("{wanted}, and the model gives {outputs}"),
         }
     }
@@ -164,18 +164,24 @@ impl Model {
     }
 
     /// Runs the model on `input` and hands its outputs, in the model's order, to `read`.
-    pub(crate) fn run<R>(
-        &mut self,
-        input: &[f32],
-        read: impl FnOnce(&[&[f32]]) -> Result<R, FaceError>,
-    ) -> Result<R, FaceError> {
+    pub(crate) fn run<R>(&mut self, input: &[f32], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, FaceError> {
         let tensor = TensorRef::from_array_view((self.shape, input))?;
         let outputs = self.session.run(ort::inputs![tensor])?;
         // YuNet has the most, twelve.
         let slices: SmallVec<[&[f32]; 12]> = (0..outputs.len())
             .map(|i| outputs[i].try_extract_tensor::<f32>().map(|(_, numbers)| numbers))
             .collect::<Result<_, _>>()?;
-        read(&slices)
+        Ok(read(&slices))
+    }
+
+    /// The same, where outputs that `read` makes nothing of are an error: the model is not `what` it was taken for.
+    pub(crate) fn run_as<R>(
+        &mut self,
+        what: impl fmt::Display,
+        input: &[f32],
+        read: impl FnOnce(&[&[f32]]) -> Option<R>,
+    ) -> Result<R, FaceError> {
+        self.run(input, read)?.ok_or_else(|| Self::unexpected(&self.path, &what.to_string()))
     }
 
     /// The error for an output whose size is not what the pack describes.
@@ -183,7 +189,7 @@ impl Model {
         FaceError::NotAsDescribed { path: path.to_owned(), problem: format!("it is not {what}") }
     }
 
-    pub(crate) fn path(&self) -> &Arc<Path> {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
@@ -211,7 +217,7 @@ pub fn relative_difference(runtime: &Runtime, original: &Path, rewritten: &Path)
     let shape = shape.ok_or_else(|| Model::unexpected(original, "fed by a picture of a fixed size"))?;
     let outputs = |path: &Path| -> Result<Vec<f32>, FaceError> {
         let mut model = Model::open(runtime, path, shape)?;
-        model.run(&noise(shape.iter().product::<i64>() as usize), |outputs| Ok(outputs.concat()))
+        model.run(&noise(shape.iter().product::<i64>() as usize), |outputs| outputs.concat())
     };
     let (before, after) = (outputs(original)?, outputs(rewritten)?);
     if before.len() != after.len() {

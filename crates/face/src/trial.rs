@@ -89,7 +89,6 @@ pub fn seen(
                     *high = values.iter().fold(*high, |high, value| high.max(*value));
                 }
             }
-            Ok(())
         })?;
     }
     Ok(seen)
@@ -138,7 +137,7 @@ fn refused(cosine: f32, norms: f32, time: f64) -> Option<String> {
 }
 
 fn raw(model: &mut Model, view: &[f32]) -> Result<Vec<f32>, FaceError> {
-    model.run(view, |outputs| Ok(outputs.concat()))
+    model.run(view, |outputs| outputs.concat())
 }
 
 fn length(vector: &[f32]) -> f32 {
@@ -151,7 +150,7 @@ fn times(models: &mut [Model; 2], views: &[Vec<f32>]) -> Result<[Duration; 2], F
     for view in views.iter().cycle().take(if views.is_empty() { 0 } else { ROUNDS }) {
         for (model, least) in models.iter_mut().zip(&mut least) {
             let started = Instant::now();
-            model.run(view, |_| Ok(()))?;
+            model.run(view, |_| ())?;
             *least = (*least).min(started.elapsed());
         }
     }

@@ -44,7 +44,7 @@ impl Detector for Centerface {
             let faces = outputs[0].iter().enumerate().filter(|(_, score)| **score > min_score);
             let mut found: Vec<Detection> = faces.map(|(cell, score)| face(outputs, &grid, cell, *score)).collect();
             found.iter_mut().for_each(|face| face.stretch(1.0 / size.0, 1.0 / size.1));
-            Ok(found)
+            found
         })
     }
 }

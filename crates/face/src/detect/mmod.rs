@@ -2,7 +2,6 @@
 //! finds faces of about 80 pixels in each. From `dlib/dnn/{input,loss}.h` and `dlib/image_transforms/image_pyramid.h`.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use models::Input;
 
@@ -79,15 +78,15 @@ impl Mmod {
 impl Detector for Mmod {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
         self.layout.fill(planes, &mut self.input);
-        let (path, layout, (columns, rows)) = (Arc::clone(self.model.path()), &self.layout, self.grid);
-        self.model.run(&self.input, |outputs| {
-            let scores = match outputs {
-                [scores] if scores.len() == rows * columns => scores,
-                _ => return Err(Model::unexpected(&path, "a detector that dlib made")),
-            };
+        let (layout, (columns, rows)) = (&self.layout, self.grid);
+        self.model.run_as("a detector that dlib made", &self.input, |outputs| {
+            let [scores] = outputs else { return None };
+            if scores.len() != rows * columns {
+                return None;
+            }
             let hits = scores.iter().enumerate().filter(|(_, score)| **score > min_score);
             let boxes = hits.map(|(at, score)| layout.found(at % columns, at / columns, *score)).collect();
-            Ok(suppress(boxes).iter().map(|found| found.detection(&layout.tiles[0])).collect())
+            Some(suppress(boxes).iter().map(|found| found.detection(&layout.tiles[0])).collect())
         })
     }
 }

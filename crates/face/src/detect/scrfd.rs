@@ -48,10 +48,10 @@ impl Detector for Scrfd {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
         let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            Ok(grids.faces(outputs, |[scores, boxes, points], grid| {
+            grids.faces(outputs, |[scores, boxes, points], grid| {
                 let hits = scores.iter().enumerate().filter(move |(_, score)| **score > min_score);
                 hits.map(move |(anchor, score)| face(boxes, points, &grid, anchor, *score))
-            }))
+            })
         })
     }
 }

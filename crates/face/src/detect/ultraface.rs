@@ -32,7 +32,7 @@ impl Detector for Ultraface {
                 five: None,
             };
             let pairs = outputs[0].chunks_exact(2).zip(outputs[1].chunks_exact(4));
-            Ok(pairs.filter(|(score, _)| score[1] > min_score).map(face).collect())
+            pairs.filter(|(score, _)| score[1] > min_score).map(face).collect()
         })
     }
 }

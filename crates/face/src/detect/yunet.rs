@@ -44,9 +44,9 @@ impl Detector for Yunet {
     fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
         let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            Ok(grids.faces(outputs, |parts, grid| {
+            grids.faces(outputs, |parts, grid| {
                 (0..grid.cells()).filter_map(move |cell| face(parts, &grid, cell, min_score))
-            }))
+            })
         })
     }
 }

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use models::{EmbedderModel, InstalledPack};
 
 use super::{Embedder, Embedding};
@@ -39,10 +37,10 @@ impl Embedder for ChipEmbedder {
     ) -> Result<Option<Embedding>, FaceError> {
         let Some(to_chip) = Similarity::between(five, &self.template) else { return Ok(None) };
         picture.warp_into(&to_chip.inverse(), &self.settings.input, &mut self.input);
-        let (path, dim, distance) = (Arc::clone(self.model.path()), self.settings.dim, self.settings.distance);
-        self.model.run(&self.input, |outputs| match outputs {
-            [raw] if raw.len() == dim => Ok(Embedding::of(raw, distance)),
-            _ => Err(Model::unexpected(&path, &format!("a model that gives {dim} numbers"))),
+        let (dim, distance) = (self.settings.dim, self.settings.distance);
+        self.model.run_as(format_args!("a model that gives {dim} numbers"), &self.input, |outputs| match outputs {
+            [raw] if raw.len() == dim => Some(Embedding::of(raw, distance)),
+            _ => None,
         })
     }
 }

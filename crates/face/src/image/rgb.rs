@@ -142,13 +142,10 @@ impl Texels for RgbImage {
     fn rgb_rows(&self, scratch: &mut Scratch, mut put: impl FnMut([&[f32]; 3])) {
         scratch.widen(scratch.grid.width());
         let planes = [0, 1, 2].map(|channel| self.channel(channel));
-        let Scratch { grid, rows, lines, .. } = scratch;
-        rows.iter_mut().zip(&planes).for_each(|(rows, plane)| rows.begin(plane, grid));
-        for number in 0..grid.height() {
-            for ((rows, plane), line) in rows.iter_mut().zip(&planes).zip(&mut *lines) {
-                rows.write(plane, number, line);
-            }
-            put(lines.each_ref().map(Vec::as_slice));
+        scratch.rows.iter_mut().zip(&planes).for_each(|(rows, plane)| rows.begin(plane, &scratch.grid));
+        for number in 0..scratch.grid.height() {
+            scratch.write_row(&planes, number);
+            put(scratch.lines.each_ref().map(Vec::as_slice));
         }
     }
 

@@ -51,6 +51,13 @@ impl Scratch {
         self.lines.iter_mut().for_each(|line| line.resize(width, 0.0));
     }
 
+    /// Writes row `number` of three resized planes into the lines.
+    pub(super) fn write_row(&mut self, planes: &[Plane<'_>; 3], number: usize) {
+        for ((rows, plane), line) in self.rows.iter_mut().zip(planes).zip(&mut self.lines) {
+            rows.write(plane, number, line);
+        }
+    }
+
     /// The grid is for a picture that has only these shares of the pixels, across and down.
     pub(super) fn reduce(&mut self, shares: [f32; 2]) {
         self.reduced.reduce(&self.grid, shares);

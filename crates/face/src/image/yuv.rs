@@ -140,15 +140,13 @@ impl Texels for YuvImage {
         scratch.reduced.reduce(&scratch.grid, [0.5; 2]);
         let [u, v] = self.chroma_planes();
         let planes = [self.luma_plane(), u, v];
-        let Scratch { grid, reduced, rows, lines, .. } = scratch;
+        let Scratch { grid, reduced, rows, .. } = scratch;
         for ((rows, plane), grid) in rows.iter_mut().zip(&planes).zip([&*grid, reduced, reduced]) {
             rows.begin(plane, grid);
         }
-        for number in 0..grid.height() {
-            for ((rows, plane), line) in rows.iter_mut().zip(&planes).zip(&mut *lines) {
-                rows.write(plane, number, line);
-            }
-            let [y, u, v] = &mut *lines;
+        for number in 0..scratch.grid.height() {
+            scratch.write_row(&planes, number);
+            let [y, u, v] = &mut scratch.lines;
             to_rgb(y, u, v);
             put([y, u, v]);
         }

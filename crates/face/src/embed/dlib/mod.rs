@@ -5,8 +5,6 @@ mod chip;
 mod fit;
 mod points;
 
-use std::sync::Arc;
-
 use models::dlib::ShapePredictor;
 use models::{DetectorKind, EmbedderModel, InstalledPack};
 
@@ -66,10 +64,10 @@ impl DlibEmbedder {
         if chip::cut(picture, &points, &self.template, &self.settings.input, &mut self.input).is_none() {
             return Ok(None);
         }
-        let (path, dim, distance) = (Arc::clone(self.model.path()), self.settings.dim, self.settings.distance);
-        self.model.run(&self.input, |outputs| match outputs {
-            [raw] if raw.len() == dim => Ok(Embedding::of(raw, distance)),
-            _ => Err(Model::unexpected(&path, &format!("a model that gives {dim} numbers"))),
+        let (dim, distance) = (self.settings.dim, self.settings.distance);
+        self.model.run_as(format_args!("a model that gives {dim} numbers"), &self.input, |outputs| match outputs {
+            [raw] if raw.len() == dim => Some(Embedding::of(raw, distance)),
+            _ => None,
         })
     }
 }
