@@ -203,6 +203,8 @@ fn pool(options: AnyConnectOptions, engine: Engine) -> AnyPool {
     AnyPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(acquire_limit)
+        // A file does not go away between two statements.
+        .test_before_acquire(engine == Engine::Postgres)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 connection.execute(session).await?;
