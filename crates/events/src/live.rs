@@ -25,6 +25,8 @@ pub struct LiveFrame {
 struct Studio {
     encoder: JpegEncoder,
     painter: Painter,
+    /// The memory of the picture that was drawn last.
+    canvas: Vec<u8>,
 }
 
 impl Live {
@@ -33,7 +35,7 @@ impl Live {
     /// # Errors
     /// When there is no JPEG encoder for this quality.
     pub fn new(quality: u8) -> Result<Self, FaceError> {
-        let studio = Studio { encoder: JpegEncoder::new(quality)?, painter: Painter::new() };
+        let studio = Studio { encoder: JpegEncoder::new(quality)?, painter: Painter::new(), canvas: Vec::new() };
         Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)) })
     }
 
@@ -67,24 +69,37 @@ impl LiveFrame {
     /// # Errors
     /// When it cannot be encoded.
     pub fn jpeg(&self, annotated: bool) -> Result<Bytes, FaceError> {
+        // Where nobody is seen there is nothing to draw.
+        let annotated = annotated && !self.sighting.faces.is_empty();
         let mut made = lock(if annotated { &self.annotated } else { &self.plain });
         if let Some(jpeg) = &*made {
             return Ok(jpeg.clone());
         }
-        let jpeg: Bytes = match annotated {
-            true => {
-                let picture = self.annotated_picture();
-                lock(&self.studio).encoder.encode(&picture)?.into()
-            }
-            false => lock(&self.studio).encoder.encode(self.sighting.frame.image())?.into(),
+        let mut studio = lock(&self.studio);
+        let jpeg = match annotated {
+            true => studio.encode_drawn(&self.sighting),
+            false => studio.encoder.encode(self.sighting.frame.image()),
         };
-        Ok(made.insert(jpeg).clone())
+        Ok(made.insert(jpeg?.into()).clone())
     }
 
     /// The frame with boxes and names drawn into it.
     pub fn annotated_picture(&self) -> YuvImage {
-        let mut picture = self.sighting.frame.image().clone();
-        annotate(&mut lock(&self.studio).painter, &mut picture, &self.sighting.faces);
+        lock(&self.studio).draw(&self.sighting)
+    }
+}
+
+impl Studio {
+    fn encode_drawn(&mut self, sighting: &Sighting) -> Result<Vec<u8>, FaceError> {
+        let picture = self.draw(sighting);
+        let jpeg = self.encoder.encode(&picture);
+        self.canvas = picture.into_planes();
+        jpeg
+    }
+
+    fn draw(&mut self, sighting: &Sighting) -> YuvImage {
+        let mut picture = sighting.frame.image().copied_into(std::mem::take(&mut self.canvas));
+        annotate(&mut self.painter, &mut picture, &sighting.faces);
         picture
     }
 }

@@ -4,7 +4,7 @@
 mod seats;
 
 use events::{ClientKind, Hub, Message};
-use seats::{contract, has_nothing, next};
+use seats::{contract, has_nothing, next, shown};
 
 #[tokio::test]
 async fn every_viewer_gets_every_message_in_order() {
@@ -83,4 +83,12 @@ async fn every_seat_ends_with_the_hub() {
     assert_eq!(next(&mut viewer).await.as_deref(), Some("the last word"));
     assert_eq!(next(&mut viewer).await, None);
     assert_eq!(next(&mut publisher).await, None);
+}
+
+#[test]
+fn a_frame_in_which_nobody_is_has_one_picture_with_boxes_or_without() {
+    let frame = shown("gate", 1);
+    let (drawn, plain) = (frame.jpeg(true).unwrap(), frame.jpeg(false).unwrap());
+    assert!(!drawn.is_empty());
+    assert_eq!(drawn.as_ptr(), plain.as_ptr(), "encoded twice");
 }

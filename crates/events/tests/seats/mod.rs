@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camera::{Acceptance, Buffers, Frame, Sighting, SightingTimes, Work};
-use events::{Choice, ClientKind, Form, Live, Message, Phase, Seat, View, Wire};
+use events::{Choice, ClientKind, Form, Live, LiveFrame, Message, Phase, Seat, View, Wire};
 use face::YuvImage;
 use futures_util::FutureExt;
 use gallery::{Distance, Strictness};
@@ -49,13 +49,18 @@ pub fn choosing(cameras: &[&str], view: View, form: Form) -> ClientKind {
 
 /// A frame of a camera of this process.
 pub fn seen(camera: &str, id: u64) -> Message {
+    Message::seen(shown(camera, id), false)
+}
+
+/// A frame in which nobody is, with its pictures.
+pub fn shown(camera: &str, id: u64) -> Arc<LiveFrame> {
     let picture = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).expect("a picture");
     let frame = Frame::new(picture, id, Duration::ZERO, &Buffers::new());
     let (frame, times) = (Arc::new(frame), SightingTimes::default());
     let (camera, rule) =
         (camera.into(), Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 }.rule(0));
     let sighting = Sighting { camera, frame, faces: Vec::new(), ended: Vec::new(), rule, times, work: Work::default() };
-    Message::seen(Live::new(70).expect("an encoder").show(sighting), false)
+    Live::new(70).expect("an encoder").show(sighting)
 }
 
 /// A frame of a camera of another process.
