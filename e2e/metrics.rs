@@ -67,8 +67,8 @@ async fn gallery_websocket_and_requests_are_counted_and_strange_requests_make_no
     assert_eq!(page.value("vultus_websocket_messages_lost_total"), 0.0);
     assert_eq!(page.value("vultus_people"), 1.0);
     assert!(page.value("vultus_gallery_version") >= 1.0);
-    // 512 numbers, and two by which the nearest is found.
-    assert_eq!(page.value("vultus_index_vectors_bytes"), 2056.0);
+    // 512 numbers, and three by which the nearest is found.
+    assert_eq!(page.value("vultus_index_vectors_bytes"), 2060.0);
     assert_eq!(page.value("vultus_database_up"), 1.0);
     assert_eq!(page.value("vultus_outbox_deliveries"), 0.0);
     assert_eq!(page.value(r#"vultus_http_requests_total{method="POST",route="/register",status="200"}"#), 1.0);

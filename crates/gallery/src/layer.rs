@@ -126,10 +126,17 @@ impl Layer {
         if probe.len() != self.space.dim {
             return nearest;
         }
-        let probe = Probe::new(probe);
+        let (probe, mut scores) = (Probe::new(probe), Vec::new());
+        if !probe.length.is_finite() {
+            return nearest;
+        }
         for (number, block) in self.blocks.iter().enumerate() {
-            for (row, most) in block.means.most_scores(&probe).enumerate() {
-                if most < least_score {
+            if let Some(next) = self.blocks.get(number + 1) {
+                next.means.prefetch();
+            }
+            block.means.most_scores(&probe, &mut scores);
+            for (row, most) in scores.iter().enumerate() {
+                if *most < least_score {
                     continue;
                 }
                 insert(&mut nearest, self.near(Place { block: number, row }, probe.vector));
@@ -278,6 +285,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vectors::Vectors;
 
     const DIM: usize = 19;
 
@@ -361,11 +369,11 @@ mod tests {
 
     /// Sizes about the edges of blocks, and then changes at any place.
     fn history() -> impl Strategy<Value = Vec<Change>> {
-        let size = prop_oneof![0..4, 254..259, 510..515];
+        let size = prop_oneof![2 => 0..4, 2 => 1_022..1_027, 1 => 2_046..2_051];
         let first = size.prop_flat_map(|size| prop::collection::vec(crowded_vector(), size as usize));
         let change = prop_oneof![
-            (0..1_100i64, crowded_vector()).prop_map(|(id, mean)| Change::Put(id, mean)),
-            (0..1_100i64).prop_map(Change::Remove),
+            (0..4_200i64, crowded_vector()).prop_map(|(id, mean)| Change::Put(id, mean)),
+            (0..4_200i64).prop_map(Change::Remove),
         ];
         (first, prop::collection::vec(change, 0..200)).prop_map(|(first, changes)| {
             // Every other id, so that there is somebody to be put between any two.
@@ -383,6 +391,13 @@ mod tests {
         all
     }
 
+    /// A vector less what a layer does not keep of it.
+    fn as_kept(mean: &[f32], scale: &Scale) -> Vec<f32> {
+        let mut alone = Vectors::with_room(1, mean.len());
+        alone.insert(0, mean, scale);
+        alone.get(0)
+    }
+
     fn two_nearest(layer: &Layer, probe: &[f32]) -> Vec<(i64, RawDistance)> {
         layer.nearest(probe).into_iter().flatten().map(|near| (layer.entry(near.at).id.0, near.raw)).collect()
     }
@@ -398,7 +413,7 @@ mod tests {
                 match change {
                     Change::Put(id, mean) => {
                         layer.put(entry(id), &mean);
-                        people.insert(id, mean);
+                        people.insert(id, as_kept(&mean, &layer.space.scale));
                     }
                     Change::Remove(id) => {
                         layer.remove(PersonId(id));
@@ -417,16 +432,16 @@ mod tests {
 
     #[test]
     fn a_change_leaves_older_layers_as_they_were_and_shares_the_other_blocks() {
-        let means: Vec<Vec<f32>> = (0..600).map(|n| unit(&[n as f32, 1.0].repeat(DIM)[..DIM])).collect();
+        let means: Vec<Vec<f32>> = (0..2_400).map(|n| unit(&[n as f32, 100.0].repeat(DIM)[..DIM])).collect();
         let before = layer(DistanceKind::Cosine, &means);
         let mut after = before.clone();
-        after.put(entry(300), &means[0]);
-        after.remove(PersonId(301));
+        after.put(entry(1_200), &means[0]);
+        after.remove(PersonId(1_201));
         let shared = before.blocks.iter().zip(&after.blocks).map(|(before, after)| Arc::ptr_eq(before, after));
         assert_eq!(shared.collect::<Vec<_>>(), [true, false, true]);
-        assert_eq!((before.len(), after.len()), (600, 599));
-        assert_eq!(before.mean(before.place(PersonId(300)).unwrap()), means[299]);
-        assert_eq!(after.mean(after.place(PersonId(300)).unwrap()), means[0]);
+        assert_eq!((before.len(), after.len()), (2_400, 2_399));
+        assert_eq!(before.mean(before.place(PersonId(1_200)).unwrap()), means[1_199]);
+        assert_eq!(after.mean(after.place(PersonId(1_200)).unwrap()), means[0]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 #![allow(unsafe_code)]
 
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vaddvq_f32, vandq_u32, vdupq_n_f32, vdupq_n_u32, vfmaq_f32, vld1q_f32, vld1q_u32,
-    vreinterpretq_f32_u32, vshlq_n_u32,
+    float32x4_t, vaddq_f32, vaddq_s32, vaddvq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32, vfmaq_f32, vget_low_s8,
+    vget_low_s16, vld1q_f32, vld1q_s8, vld1q_s16, vmlal_high_s16, vmlal_s16, vmovl_high_s8, vmovl_s8,
 };
 
-use super::generic::{self, UPPER};
+use super::generic;
 
-/// Floats, or words, in a register.
+/// Floats in a register.
 const LANES: usize = 4;
 
 /// Four sums of four lanes. Every aarch64 processor has NEON.
@@ -29,27 +29,33 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum + generic::dot(&a[whole..len], &b[whole..len])
 }
 
-/// Four sums as well, two for each half of the words.
-pub(crate) fn head_dot(heads: &[u32], upper: &[f32], lower: &[f32]) -> f32 {
-    const STEP: usize = 2 * LANES;
-    let len = heads.len().min(upper.len()).min(lower.len());
+pub(crate) fn head_dots(heads: &[i8], probe: &[i16], dots: &mut [i32]) {
+    for (heads, dot) in heads.chunks_exact(probe.len().max(1)).zip(dots) {
+        *dot = head_dot(heads, probe);
+    }
+}
+
+/// Four sums as well.
+fn head_dot(heads: &[i8], probe: &[i16]) -> i32 {
+    const STEP: usize = 16;
+    let len = heads.len().min(probe.len());
     let whole = len / STEP * STEP;
-    // SAFETY: NEON is part of aarch64; every load is at + LANES ≤ whole ≤ the length of all three slices.
+    // SAFETY: NEON is part of aarch64; every load is of no more than STEP numbers from at on, and at + STEP ≤ whole ≤ the length of both
+    // slices.
     let sum = unsafe {
-        let is_upper = vdupq_n_u32(UPPER);
-        let mut sums = [vdupq_n_f32(0.0); 4];
+        let mut sums = [vdupq_n_s32(0); 4];
         for at in (0..whole).step_by(STEP) {
-            for i in 0..2 {
-                let at = at + i * LANES;
-                let words = vld1q_u32(heads.as_ptr().add(at));
-                let (a, b) = (vandq_u32(words, is_upper), vshlq_n_u32::<16>(words));
-                sums[i] = vfmaq_f32(sums[i], vreinterpretq_f32_u32(a), vld1q_f32(upper.as_ptr().add(at)));
-                sums[2 + i] = vfmaq_f32(sums[2 + i], vreinterpretq_f32_u32(b), vld1q_f32(lower.as_ptr().add(at)));
+            let heads = vld1q_s8(heads.as_ptr().add(at));
+            let halves = [vmovl_s8(vget_low_s8(heads)), vmovl_high_s8(heads)];
+            for (i, half) in halves.into_iter().enumerate() {
+                let numbers = vld1q_s16(probe.as_ptr().add(at + i * STEP / 2));
+                sums[2 * i] = vmlal_s16(sums[2 * i], vget_low_s16(half), vget_low_s16(numbers));
+                sums[2 * i + 1] = vmlal_high_s16(sums[2 * i + 1], half, numbers);
             }
         }
-        total(sums)
+        vaddvq_s32(vaddq_s32(vaddq_s32(sums[0], sums[1]), vaddq_s32(sums[2], sums[3])))
     };
-    sum + generic::head_dot(&heads[whole..len], &upper[whole..len], &lower[whole..len])
+    sum + generic::head_dot(&heads[whole..len], &probe[whole..len])
 }
 
 fn total(sums: [float32x4_t; 4]) -> f32 {

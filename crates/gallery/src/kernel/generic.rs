@@ -1,6 +1,3 @@
-/// The bits of a word that are the first of its two numbers.
-pub(crate) const UPPER: u32 = 0xFFFF_0000;
-
 /// Eight running sums, which the compiler turns into whatever vectors it may assume.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
@@ -14,19 +11,15 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// Likewise of words, each the upper halves of two numbers.
-pub(crate) fn head_dot(heads: &[u32], upper: &[f32], lower: &[f32]) -> f32 {
-    let of_word = |word: u32, x: f32, y: f32| f32::from_bits(word & UPPER) * x + f32::from_bits(word << 16) * y;
-    let mut sums = [0.0f32; 8];
-    let (words8, x8, y8) = (heads.chunks_exact(8), upper.chunks_exact(8), lower.chunks_exact(8));
-    let rest = words8.remainder().iter().zip(x8.remainder()).zip(y8.remainder());
-    let rest: f32 = rest.map(|((word, x), y)| of_word(*word, *x, *y)).sum();
-    for ((words, x), y) in words8.zip(x8).zip(y8) {
-        for i in 0..8 {
-            sums[i] += of_word(words[i], x[i], y[i]);
-        }
+/// Sums of whole numbers are the same in any order, so the compiler is free to make vectors of them.
+pub(crate) fn head_dots(heads: &[i8], probe: &[i16], dots: &mut [i32]) {
+    for (heads, dot) in heads.chunks_exact(probe.len().max(1)).zip(dots) {
+        *dot = head_dot(heads, probe);
     }
-    sums.iter().sum::<f32>() + rest
+}
+
+pub(super) fn head_dot(heads: &[i8], probe: &[i16]) -> i32 {
+    heads.iter().zip(probe).map(|(head, number)| i32::from(*head) * i32::from(*number)).sum()
 }
 
 /// The squared length of the difference of two slices of the same length, likewise.
