@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{Fault, explain, explain_migration};
 use crate::location::{Location, create_file};
-use crate::wakeups::ListenAddress;
+use crate::wakeups::Teller;
 use crate::{Engine, StoreError};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -52,7 +52,7 @@ pub struct Store {
     pool: AnyPool,
     engine: Engine,
     shown: Arc<str>,
-    listen: Option<ListenAddress>,
+    teller: Teller,
     /// Writers of this process queue here for SQLite's one write lock, rather than each at its own connection: in
     /// turn, without polling, and leaving connections for the readers, who need not wait.
     writers: Arc<Mutex<()>>,
@@ -79,8 +79,8 @@ impl Store {
         let connection = connect(&options, &shown).await?;
         bounded(MIGRATION_LIMIT, &shown, migrate(connection, engine, &shown)).await?;
         tracing::debug!(database = shown, "database open");
-        let listen = location.listen_address();
-        Ok(Store { pool: pool(options, engine), engine, shown: shown.into(), listen, writers: Arc::default() })
+        let teller = location.teller();
+        Ok(Store { pool: pool(options, engine), engine, shown: shown.into(), teller, writers: Arc::default() })
     }
 
     /// Which engine this store runs on.
@@ -88,9 +88,9 @@ impl Store {
         self.engine
     }
 
-    /// Where changes are called out, on engines that can.
-    pub(crate) fn listen_address(&self) -> Option<&ListenAddress> {
-        self.listen.as_ref()
+    /// What tells of changes of the gallery.
+    pub(crate) fn teller(&self) -> &Teller {
+        &self.teller
     }
 
     /// Asks the database for an answer.

@@ -6,7 +6,7 @@ use sqlx::ConnectOptions;
 use sqlx::any::AnyConnectOptions;
 
 use crate::StoreError;
-use crate::wakeups::ListenAddress;
+use crate::wakeups::{ListenAddress, Teller};
 
 /// Which database engine a store runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +90,11 @@ impl Location {
         }
     }
 
-    /// Where changes are called out: SQLite has nobody who could.
-    pub(crate) fn listen_address(&self) -> Option<ListenAddress> {
+    /// What tells of changes.
+    pub(crate) fn teller(&self) -> Teller {
         match self {
-            Location::Sqlite(_) => None,
-            Location::Postgres(url) => Some(ListenAddress::new(url)),
+            Location::Sqlite(path) => Teller::File(path.as_path().into()),
+            Location::Postgres(url) => Teller::Server(ListenAddress::new(url)),
         }
     }
 
