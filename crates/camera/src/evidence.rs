@@ -5,7 +5,7 @@ use face::{Attributes, Embedding, Rect};
 use gallery::Match;
 
 use crate::decision::{Rule, Verdict};
-use crate::{Frame, Liveness};
+use crate::{Liveness, SharedFrame};
 
 /// A face followed from frame to frame; the number is unique within one run of a camera's watch, and grows.
 pub type TrackId = u64;
@@ -76,7 +76,7 @@ pub struct Shot {
 #[derive(Clone, Debug)]
 pub struct BestShot {
     /// The whole picture.
-    pub frame: Arc<Frame>,
+    pub frame: SharedFrame,
     /// The face's box in pixels of the frame.
     pub area: Rect,
 }

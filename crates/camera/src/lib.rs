@@ -54,7 +54,7 @@ pub use draw::{Colour, Painter};
 pub use error::VideoError;
 pub use evidence::{BestShot, Evidence, Shot, TrackId};
 pub use ffmpeg::{FfmpegOptions, FfmpegSource, Pace};
-pub use frame::{Buffers, Frame};
+pub use frame::{Buffers, Frame, FrameMark, SharedFrame};
 pub use liveness::{LIVE_FROM, Liveness, LivenessMode, LivenessRule, LivenessState};
 pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;

@@ -7,10 +7,11 @@ use gallery::Gallery;
 use crate::decision::{Acceptance, Rule};
 use crate::evidence::Evidence;
 use crate::motion::{Change, MotionGate};
+use crate::pairing::Few;
 use crate::sighting::{SeenFace, Sighting, SightingTimes, Work};
 use crate::tracker::{Found, Tracker};
 use crate::turns::Turns;
-use crate::{Frame, LivenessRule, Region};
+use crate::{Frame, LivenessRule, Region, SharedFrame};
 
 /// Even where nothing moves a frame is looked at so often: against what the motion gate cannot see.
 const LONGEST_REST: Duration = Duration::from_secs(2);
@@ -88,7 +89,7 @@ impl Look {
         if is_worth_a_look {
             frame.show();
         }
-        let frame = Arc::new(frame);
+        let frame = frame.shared();
         if is_worth_a_look {
             let Self { settings, engines, gallery, tracker, turns, .. } = self;
             let brightened = frame.image().brightened_if_dark();
@@ -147,7 +148,7 @@ impl Look {
     fn judge_alone(&mut self, mut frame: Frame) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
         frame.show();
-        let frame = Arc::new(frame);
+        let frame = frame.shared();
         let Self { settings, engines, gallery, turns, rule, .. } = self;
         let brightened = frame.image().brightened_if_dark();
         let picture = brightened.as_deref().unwrap_or(frame.image());
@@ -203,7 +204,7 @@ impl Sight {
         image: &dyn Picture,
         scale: f32,
         parts: &[Part],
-    ) -> Result<Vec<Found>, FaceError> {
+    ) -> Result<Few<Found>, FaceError> {
         let started = Instant::now();
         let detections = engine.detect_in(image, scale, parts)?;
         let detected = Instant::now();
@@ -211,7 +212,7 @@ impl Sight {
         let least = settings.min_face_px.max(engine.gates().min_recognise_px);
         let counts =
             |area: face::Rect| settings.region.as_ref().is_none_or(|region| region.contains(area.centre(), size));
-        let mut found = Vec::new();
+        let mut found = Few::new();
         for detection in detections.into_iter().filter(|detection| counts(detection.area)) {
             let is_small = detection.area.longer_side() < least;
             let landmarks = if is_small { None } else { Some(engine.landmarks(image, &detection)?) };
@@ -248,7 +249,7 @@ impl Sight {
     fn sighting(
         self,
         camera: &Arc<str>,
-        frame: Arc<Frame>,
+        frame: SharedFrame,
         faces: Vec<SeenFace>,
         ended: Vec<Arc<Evidence>>,
         rule: Rule,

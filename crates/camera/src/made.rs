@@ -1,6 +1,5 @@
 //! Made-up people for the tests of tracks and votes: embeddings of a chosen distance, in a real gallery.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use face::{Embedding, YuvImage};
@@ -9,7 +8,7 @@ use models::Catalog;
 use store::{Event, NewTemplate, Store, StoredFace};
 
 use crate::decision::Rule;
-use crate::{Buffers, Frame};
+use crate::{Buffers, Frame, SharedFrame};
 
 /// Who is enrolled; the database is gone with this value.
 pub(crate) struct Enrolled {
@@ -108,9 +107,9 @@ pub(crate) fn shot(number: usize, raw: f32, salt: usize, norm: f32) -> Embedding
 }
 
 /// A grey frame, so long after `start`.
-pub(crate) fn frame(start: Instant, after: Duration) -> Arc<Frame> {
+pub(crate) fn frame(start: Instant, after: Duration) -> SharedFrame {
     let image = YuvImage::new(32, 32, vec![128; YuvImage::len_for(32, 32)]).unwrap();
     let mut frame = Frame::new(image, 1, after, &Buffers::new());
     frame.read_at = start + after;
-    Arc::new(frame)
+    frame.shared()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use face::{Attributes, Detection, Embedding, Face, FivePoints, StageTimes};
 use gallery::Match;
 
-use crate::Frame;
+use crate::SharedFrame;
 use crate::decision::{Rule, Verdict};
 use crate::evidence::Evidence;
 
@@ -15,7 +15,7 @@ pub struct Sighting {
     /// The camera's id.
     pub camera: Arc<str>,
     /// The frame that was looked at.
-    pub frame: Arc<Frame>,
+    pub frame: SharedFrame,
     /// The faces in it that can be recognised, the largest first.
     pub faces: Vec<SeenFace>,
     /// Tracks that are over since the frame before, whether they could be recognised or not.

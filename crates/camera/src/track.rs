@@ -5,12 +5,12 @@ use face::{Attributes, Embedding, Rect};
 use gallery::{Gallery, Match};
 use models::Gates;
 
-use crate::Frame;
 use crate::decision::{Reason, Rule, Verdict};
 use crate::evidence::{BestShot, Evidence, TrackId};
 use crate::kalman::BoxFilter;
 use crate::liveness::{LivenessRule, LivenessVotes};
 use crate::votes::{View, Votes};
+use crate::{Frame, SharedFrame};
 
 /// A track with so many usable shots has been seen well enough; more only when they are likely to be better.
 const ENOUGH: usize = 5;
@@ -294,17 +294,17 @@ impl Track {
     }
 
     /// Keeps `frame` if the newest shot is the best so far.
-    pub(crate) fn keep_best(&mut self, frame: &Arc<Frame>, area: Rect, norm: f32) {
+    pub(crate) fn keep_best(&mut self, frame: &SharedFrame, area: Rect, norm: f32) {
         if self.votes.best().is_none_or(|best| face::by_clearness(norm, best.quality).is_ge()) {
-            self.best = Some(BestShot { frame: Arc::clone(frame), area });
+            self.best = Some(BestShot { frame: frame.clone(), area });
         }
     }
 
     /// As long as no shot can be recognised, the frame in which the face is largest shows it best.
-    pub(crate) fn keep_largest(&mut self, frame: &Arc<Frame>, area: Rect) {
+    pub(crate) fn keep_largest(&mut self, frame: &SharedFrame, area: Rect) {
         let is_larger = self.best.as_ref().is_none_or(|best| area.area() > best.area.area());
         if self.votes.is_empty() && is_larger {
-            self.best = Some(BestShot { frame: Arc::clone(frame), area });
+            self.best = Some(BestShot { frame: frame.clone(), area });
         }
     }
 

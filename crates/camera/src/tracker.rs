@@ -11,7 +11,7 @@ use crate::sighting::SeenFace;
 use crate::track::{Seen, Track};
 use crate::turns::shows;
 use crate::votes::View;
-use crate::{Frame, LivenessRule};
+use crate::{Frame, LivenessRule, SharedFrame};
 
 /// A face that is not seen for so long has gone. Until then it is the same track when it is back.
 const GONE_AFTER: Duration = Duration::from_secs(3);
@@ -166,8 +166,8 @@ impl Tracker {
     /// Takes in what was found in `frame`; in another scene than before, no face's place says whose it is.
     pub(crate) fn follow(
         &mut self,
-        frame: &Arc<Frame>,
-        found: Vec<Found>,
+        frame: &SharedFrame,
+        found: Few<Found>,
         is_other_scene: bool,
         gallery: &Gallery,
         embed: &mut Embed<'_>,
@@ -235,7 +235,7 @@ impl Tracker {
     }
 
     /// What was found without the eyes and mouths that a tile shows of a large face.
-    fn whole_faces(&self, mut found: Vec<Found>, now: Instant) -> Vec<Found> {
+    fn whole_faces(&self, mut found: Few<Found>, now: Instant) -> Few<Found> {
         if self.looked_at.is_some() {
             let large: Vec<_> =
                 self.tracks.iter().filter(|track| track.uncertain(now) <= TOLD_UNSEEN).map(Track::area).collect();
@@ -327,7 +327,7 @@ impl Tracker {
         &mut self,
         id: TrackId,
         found: Found,
-        frame: &Arc<Frame>,
+        frame: &SharedFrame,
         gallery: &Gallery,
         embed: &mut Embed<'_>,
     ) -> Result<(), FaceError> {
@@ -351,7 +351,7 @@ impl Tracker {
     }
 
     /// The first usable shot of a face: it may be one that was lost when it turned away.
-    fn is_known_now(&mut self, id: TrackId, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
+    fn is_known_now(&mut self, id: TrackId, found: Found, shot: Embedding, frame: &SharedFrame, gallery: &Gallery) {
         let mut doubts = [Doubt { found, likely: Some(id), in_place: None, shot: Some(Embedded::Usable(shot)) }];
         let lost = self.nearest_pair(&doubts, gallery).map(|(_, track)| self.tracks[track].id);
         if lost.is_some() {
@@ -369,7 +369,7 @@ impl Tracker {
 
     /// Somebody else seems to stand where the track's face was. One such shot is put aside, an unclear one is only not counted; with
     /// a second clear one that is like it, the track is over and a new one begins, so that nobody inherits what another was decided.
-    fn meet_stranger(&mut self, at: usize, found: Found, shot: Embedding, frame: &Arc<Frame>, gallery: &Gallery) {
+    fn meet_stranger(&mut self, at: usize, found: Found, shot: Embedding, frame: &SharedFrame, gallery: &Gallery) {
         let (view, same) = (found.view(frame), Distance::new(SAME));
         let is_same = |other: &Embedding| gallery.scale().between(&other.vector, &shot.vector) <= same;
         let is_clear = shot.norm >= gallery.gates().enrol_norm;
@@ -396,7 +396,7 @@ impl Tracker {
     }
 
     /// Finds out by their looks whose faces those are that are not sure by their place.
-    fn settle(&mut self, mut doubts: Vec<Doubt>, frame: &Arc<Frame>, gallery: &Gallery) {
+    fn settle(&mut self, mut doubts: Vec<Doubt>, frame: &SharedFrame, gallery: &Gallery) {
         while let Some((doubt, track)) = self.nearest_pair(&doubts, gallery) {
             let Doubt { found, in_place, shot, .. } = doubts.swap_remove(doubt);
             let is_in_place = in_place == Some(self.tracks[track].id);
@@ -462,7 +462,7 @@ impl Tracker {
     }
 
     /// The face belongs to the track, and its shot, where there is one, to the track's votes.
-    fn belongs(&mut self, at: usize, found: Found, shot: Option<Embedded>, frame: &Arc<Frame>, gallery: &Gallery) {
+    fn belongs(&mut self, at: usize, found: Found, shot: Option<Embedded>, frame: &SharedFrame, gallery: &Gallery) {
         let (track, rule) = (&mut self.tracks[at], &self.rule);
         let view = found.view(frame);
         track.saw(&found.seen(), frame);

@@ -108,7 +108,7 @@ mod tests {
         frame.captured_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_736_400_000_900);
         Sighting {
             camera: "door".into(),
-            frame: Arc::new(frame),
+            frame: frame.shared(),
             faces,
             ended: Vec::new(),
             rule: rule(),

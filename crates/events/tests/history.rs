@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camera::{Buffers, Frame, Rule, SeenFace, Sighting, SightingTimes, Verdict, Work};
@@ -106,7 +105,7 @@ fn sighting(name: &str) -> Sighting {
     };
     Sighting {
         camera: "door".into(),
-        frame: Arc::new(Frame::new(image, 1, Duration::ZERO, &Buffers::new())),
+        frame: Frame::new(image, 1, Duration::ZERO, &Buffers::new()).shared(),
         faces: vec![face],
         ended: Vec::new(),
         rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },

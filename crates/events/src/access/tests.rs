@@ -247,7 +247,7 @@ impl Gate {
         };
         Sighting {
             camera: "door".into(),
-            frame: Arc::new(frame),
+            frame: frame.shared(),
             faces: faces.iter().map(face).collect(),
             ended: ended.iter().map(|evidence| Arc::clone(evidence)).collect(),
             rule: rule(),

@@ -1,7 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use camera::{BestShot, Direction, Evidence, Frame, Reason, TrackId, Verdict};
+use camera::{BestShot, Direction, Evidence, Frame, FrameMark, Reason, TrackId, Verdict};
 use gallery::{Distance, Match, RawDistance, Scale};
 use serde::Serialize;
 use store::{Event, Micros, PersonId, StoredFace};
@@ -92,7 +92,7 @@ pub(super) struct Passage {
     /// What is to be told, and how soon.
     news: News,
     /// The frame whose pictures are kept.
-    pictured: Weak<Frame>,
+    pictured: Option<FrameMark>,
     /// Which unknown person it is.
     visitor: Option<String>,
 }
@@ -145,7 +145,7 @@ impl Passage {
             frames: 0,
             told: None,
             news: News::Seen,
-            pictured: Weak::new(),
+            pictured: None,
             visitor: None,
         }
     }
@@ -350,7 +350,7 @@ impl Passage {
     /// Lets go of the frame of the best shot once its pictures are made and no track is there to bring a better one: a
     /// frame is megabytes, and a passage lasts for [`GAP`] after its last sight.
     pub fn release_frame(&mut self) {
-        let is_pictured = |best: &BestShot| Arc::downgrade(&best.frame).ptr_eq(&self.pictured);
+        let is_pictured = |best: &BestShot| Some(best.frame.mark()) == self.pictured;
         if !self.has_tracks() && self.evidence.best.as_ref().is_some_and(is_pictured) {
             Arc::make_mut(&mut self.evidence).best = None;
         }
@@ -391,8 +391,8 @@ impl Passage {
 
     fn better_picture(&mut self) -> Option<BestShot> {
         let best = self.evidence.best.as_ref()?;
-        let frame = Arc::downgrade(&best.frame);
-        if frame.ptr_eq(&self.pictured) {
+        let frame = Some(best.frame.mark());
+        if frame == self.pictured {
             return None;
         }
         self.pictured = frame;

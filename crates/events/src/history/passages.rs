@@ -169,7 +169,7 @@ fn evidence_of(face: &SeenFace, sighting: &Sighting) -> Evidence {
         verdict: face.verdict,
         denied: None,
         rule,
-        best: Some(BestShot { frame: Arc::clone(&sighting.frame), area }),
+        best: Some(BestShot { frame: sighting.frame.clone(), area }),
         attributes: face.attributes,
     }
 }

@@ -177,7 +177,7 @@ mod tests {
         let encoder = JpegEncoder::new(QUALITY).unwrap();
         let mut studio = Studio { encoder, media: media.clone(), limits: LIMITS, memory, trouble: Trouble::default() };
         let image = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).unwrap();
-        let frame = Arc::new(Frame::new(image, 1, Duration::ZERO, &Buffers::new()));
+        let frame = Frame::new(image, 1, Duration::ZERO, &Buffers::new()).shared();
         let area = Rect { left: 20.0, top: 10.0, right: 40.0, bottom: 30.0 };
         let id = Uuid::parse_str("01943c3e-8f10-7cc1-b1d6-3a1c0de4a5f0").unwrap();
         let job = Job { id: id.to_string(), shot: BestShot { frame, area } };

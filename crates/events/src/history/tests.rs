@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use camera::{
-    BestShot, Buffers, Direction, Evidence, Frame, Reason, Rule, SeenFace, Shot, Sighting, SightingTimes, TrackId,
-    Verdict, Work,
+    BestShot, Buffers, Direction, Evidence, Frame, Reason, Rule, SeenFace, SharedFrame, Shot, Sighting, SightingTimes,
+    TrackId, Verdict, Work,
 };
 use face::{Detection, Embedding, Point, Rect, YuvImage};
 use gallery::{Distance, Match, RawDistance, RunnerUp, Scale};
@@ -36,7 +36,7 @@ const NAMES: [&str; 3] = ["Ann", "Bob", "Cem"];
 struct Day {
     passages: Passages,
     start: (Instant, SystemTime),
-    frames: Vec<Arc<Frame>>,
+    frames: Vec<SharedFrame>,
 }
 
 /// What a track is known to be at some moment.
@@ -95,17 +95,17 @@ impl Day {
         Self { passages: Passages::new(place, scale), start, frames: Vec::new() }
     }
 
-    fn frame(&mut self, ms: u64) -> Arc<Frame> {
+    fn frame(&mut self, ms: u64) -> SharedFrame {
         let image = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).unwrap();
         let mut frame = Frame::new(image, ms + 1, Duration::ZERO, &Buffers::new());
         frame.read_at = self.start.0 + Duration::from_millis(ms);
         frame.captured_at = self.start.1 + Duration::from_millis(ms);
-        let frame = Arc::new(frame);
-        self.frames.push(Arc::clone(&frame));
+        let frame = frame.shared();
+        self.frames.push(frame.clone());
         frame
     }
 
-    fn evidence(&self, seen: &Seen, ms: u64, frame: &Arc<Frame>) -> Arc<Evidence> {
+    fn evidence(&self, seen: &Seen, ms: u64, frame: &SharedFrame) -> Arc<Evidence> {
         let at = self.start.1 + Duration::from_millis(ms);
         let area = Rect { left: 10.0, top: 10.0, right: 30.0, bottom: 30.0 };
         let mut vector = vec![0.0; 64];
@@ -139,7 +139,7 @@ impl Day {
             verdict: seen.verdict,
             denied: None,
             rule: RULE(),
-            best: Some(BestShot { frame: Arc::clone(frame), area }),
+            best: Some(BestShot { frame: frame.clone(), area }),
             attributes: None,
         })
     }
@@ -335,10 +335,10 @@ fn pictures_are_made_at_the_start_at_the_recognition_and_at_the_end_and_only_of_
     day.at(0, &[stranger(1, ANN)], &[]);
     assert!(only(day.at(2_000, &[stranger(1, ANN)], &[])).picture.is_some());
     let recognised = only(day.at(3_000, &[pass(1, ANN)], &[]));
-    assert!(Arc::ptr_eq(&recognised.picture.unwrap().frame, &day.frames[2]));
+    assert_eq!(recognised.picture.unwrap().frame.id, day.frames[2].id);
     assert!(only(day.at(8_000, &[pass(1, ANN)], &[])).picture.is_none(), "not in between");
     let end = only(day.passages.end());
-    assert!(Arc::ptr_eq(&end.picture.unwrap().frame, &day.frames[3]));
+    assert_eq!(end.picture.unwrap().frame.id, day.frames[3].id);
 }
 
 #[test]

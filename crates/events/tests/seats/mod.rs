@@ -56,7 +56,7 @@ pub fn seen(camera: &str, id: u64) -> Message {
 pub fn shown(camera: &str, id: u64) -> Arc<LiveFrame> {
     let picture = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).expect("a picture");
     let frame = Frame::new(picture, id, Duration::ZERO, &Buffers::new());
-    let (frame, times) = (Arc::new(frame), SightingTimes::default());
+    let (frame, times) = (frame.shared(), SightingTimes::default());
     let (camera, rule) =
         (camera.into(), Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 }.rule(0));
     let sighting = Sighting { camera, frame, faces: Vec::new(), ended: Vec::new(), rule, times, work: Work::default() };

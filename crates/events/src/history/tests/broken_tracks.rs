@@ -110,7 +110,7 @@ fn frames_are_not_kept_for_flickers_nor_once_their_pictures_are_made() {
 
 /// Frames that are held by others than the day itself.
 fn held(day: &Day) -> usize {
-    day.frames.iter().filter(|frame| Arc::strong_count(frame) > 1).count()
+    day.frames.iter().filter(|frame| frame.holders() > 1).count()
 }
 
 #[test]
