@@ -14,8 +14,8 @@ use crate::profile::{PROFILE_COLUMNS, ProfileValues, profile_from};
 use crate::whom::Whom;
 use crate::{Micros, Person, PersonId, Store, StoreError, Version};
 
-/// People on a page: a megabyte of faces, or a few.
-const PAGE: usize = 512;
+/// People on a page: two megabytes of faces, or a few times that. As many as a block of the gallery holds, so that none is left half empty.
+const PAGE: usize = 1024;
 
 /// Pages that are read at once, at most: half of a store's connections.
 const MOST_READERS: usize = 4;
