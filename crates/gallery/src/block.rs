@@ -4,8 +4,8 @@ use crate::layer::Entry;
 use crate::scale::Scale;
 use crate::vectors::Vectors;
 
-/// People in a block, at most. A change copies a block (2 MB of faces with 512 numbers, which cannot be told from a quarter of that beside the
-/// commit), and a pointer to each other one. With a quarter of it a search of a million took a tenth longer: at the edges memory is waited for.
+/// People in a block, at most. A change copies a block (2 MB of faces with 512 numbers: beside the commit no slower than a quarter of
+/// that), and a pointer to each other one. With a quarter of it a search of a million took a tenth longer: at the edges memory is waited for.
 pub(crate) const MOST_IN_BLOCK: usize = 1024;
 
 /// Some of a layer's people, whose ids follow each other.
