@@ -13,12 +13,14 @@ use crate::error::VideoError;
 use crate::frame::Buffers;
 use crate::input::{Input, Platform};
 use crate::mask::mask_credentials;
-use crate::source::{Source, Stopper, Stream};
+use crate::source::{Next, Source, Stopper, Stream};
 use crate::y4m::{Y4mError, Y4mReader};
 
 /// What we ask ffmpeg for: 4:2:0 with 8 bits and even sides, in the colours that the camera has. Bringing them to those of a JPEG is quicker
 /// done here, see [`ToJpeg`].
 const CONVERSION: &str = "crop=floor(iw/2)*2:floor(ih/2)*2:0:0,format=yuv420p|yuvj420p";
+/// What a pipe of Linux holds. A frame that is wanted is not read by way of this buffer, but for what is left of it at the end.
+const PIPE: usize = 64 << 10;
 /// How long ffmpeg may take to exit after its last frame. One that waits for a frozen camera's goodbye would stay.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -135,7 +137,7 @@ impl Source for FfmpegSource {
         Ok(Box::new(FfmpegStream {
             camera: self.camera.clone(),
             ends: self.input.is_recording(),
-            y4m: Y4mReader::new(BufReader::new(output)),
+            y4m: Y4mReader::new(BufReader::with_capacity(PIPE, output)),
             seen_frame: false,
             to_jpeg: None,
             watchdog,
@@ -175,14 +177,14 @@ struct FfmpegStream {
 }
 
 impl Stream for FfmpegStream {
-    fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError> {
+    fn next_if(&mut self, buffers: &Buffers, is_wanted: &mut dyn FnMut() -> bool) -> Result<Option<Next>, VideoError> {
         self.watchdog.waiting_since(Some(Instant::now()));
-        let read = self.read(buffers);
+        let read = self.read(buffers, is_wanted);
         self.watchdog.waiting_since(None);
         match read {
-            Ok(Some(image)) => {
+            Ok(Some(next)) => {
                 self.seen_frame = true;
-                Ok(Some(image))
+                Ok(Some(next))
             }
             Ok(None) | Err(Y4mError::Empty | Y4mError::Truncated(_) | Y4mError::Io(_)) => self.end(),
             Err(cause) => Err(VideoError::Garbled { camera: self.camera.clone(), cause }),
@@ -204,20 +206,25 @@ impl Stream for FfmpegStream {
 }
 
 impl FfmpegStream {
-    fn read(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, Y4mError> {
+    fn read(&mut self, buffers: &Buffers, is_wanted: &mut dyn FnMut() -> bool) -> Result<Option<Next>, Y4mError> {
         let header = self.y4m.header()?;
-        let mut planes = buffers.take(header.frame_len());
-        if !self.y4m.read_frame(&mut planes)? {
-            buffers.give_back(planes);
+        if !self.y4m.begin_frame()? {
             return Ok(None);
         }
+        if !is_wanted() {
+            return self.y4m.skip_planes().map(|()| Some(Next::Unread));
+        }
+        let mut planes = buffers.take(header.frame_len());
+        self.y4m.read_planes(&mut planes)?;
         let (width, height) = (header.width, header.height);
         self.to_jpeg.get_or_insert_with(|| ToJpeg::from(header.range, self.child.matrix()));
-        YuvImage::new(width, height, planes).map(Some).ok_or(Y4mError::BadSize { width, height })
+        YuvImage::new(width, height, planes)
+            .map(|image| Some(Next::Frame(image)))
+            .ok_or(Y4mError::BadSize { width, height })
     }
 
     /// The pipe has ended: finds out why.
-    fn end(&mut self) -> Result<Option<YuvImage>, VideoError> {
+    fn end(&mut self) -> Result<Option<Next>, VideoError> {
         let exit = self.child.wait(PARTING);
         let camera = self.camera.clone();
         match self.watchdog.ended_by() {

@@ -23,6 +23,8 @@ pub struct Frame {
     pub read_at: Instant,
     /// Place in a recording; for a camera, time since it was opened.
     pub position: Duration,
+    /// How many frames before this one went by unread, since the scene was at rest.
+    pub unread: u32,
     home: Buffers,
 }
 
@@ -31,7 +33,7 @@ impl Frame {
     pub fn new(image: YuvImage, id: u64, position: Duration, home: &Buffers) -> Self {
         let (captured_at, read_at) = (SystemTime::now(), Instant::now());
         let (image, to_jpeg, shown) = (Some(image), None, OnceLock::new());
-        Self { image, to_jpeg, shown, id, captured_at, read_at, position, home: home.clone() }
+        Self { image, to_jpeg, shown, id, captured_at, read_at, position, unread: 0, home: home.clone() }
     }
 
     /// The frame that `stream` has just read into a buffer of `home`.

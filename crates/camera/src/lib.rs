@@ -1,7 +1,7 @@
 //! Frames in, sightings out.
 //!
 //! Lives here: where frames come from (`source`, `ffmpeg`) and in which colours (`colour_space`), how only the newest survives (`newest`), who is
-//! seen in one (`look`, `sighting`), which part of it is looked at (`turns`), whether anything moves (`motion`), who is followed from frame to frame (`tracker`,
+//! seen in one (`look`, `sighting`), which part of it is looked at (`turns`), whether anything moves (`motion`) and which frames can go by unread (`attention`), who is followed from frame to frame (`tracker`,
 //! `pairing`, `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them
 //! together for one camera (`watch`) and what it says of itself (`status`, `report`), boxes and names drawn onto frames
 //! (`draw`, `annotate`), and annotated videos written to files (`record`).
@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod annotate;
+mod attention;
 mod child;
 mod colour_space;
 mod complaint;
@@ -47,6 +48,7 @@ mod watch;
 mod y4m;
 
 pub use annotate::annotate;
+pub use attention::Attention;
 pub use colour_space::{Range, ToJpeg};
 pub use decision::{Acceptance, Reason, Rule, Verdict};
 pub use direction::Direction;
@@ -64,7 +66,7 @@ pub use region::{NotARegion, Region};
 pub use report::{CameraReport, LastError, StageTimings};
 pub use rgb0::to_rgb0;
 pub use sighting::{SeenFace, Sighting, SightingTimes, Work};
-pub use source::{Source, Stopper, Stream};
+pub use source::{Next, Source, Stopper, Stream};
 pub use status::{CameraState, CameraStatus};
 pub use stop::Stop;
 pub use timing::Timing;

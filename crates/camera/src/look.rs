@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use face::{AttributeChoice, Engine, EnginePool, FaceError, Part, Picture, StageTimes, Tiles, yaw};
 use gallery::Gallery;
 
+use crate::attention::Attention;
 use crate::decision::{Acceptance, Rule};
 use crate::evidence::Evidence;
 use crate::motion::{Change, MotionGate};
@@ -53,6 +54,7 @@ pub struct Look {
     /// By which the newest frame is judged.
     rule: Rule,
     turns: Turns,
+    attention: Attention,
     /// When a frame was last looked at.
     looked_at: Option<Instant>,
 }
@@ -63,13 +65,18 @@ impl Look {
         let rule = settings.acceptance.rule_for(&gallery);
         let tracker = Tracker::new(rule, settings.liveness);
         let turns = Turns::new(settings.tiles, settings.tracking);
-        let motion = MotionGate::default();
-        Self { settings, engines, gallery, motion, tracker, turns, rule, looked_at: None }
+        let (motion, attention) = (MotionGate::default(), Attention::default());
+        Self { settings, engines, gallery, motion, tracker, turns, attention, rule, looked_at: None }
     }
 
     /// The camera's id.
     pub fn camera(&self) -> &Arc<str> {
         &self.settings.camera
+    }
+
+    /// How closely the camera is attended to, by what it shows.
+    pub(crate) fn attention(&self) -> &Attention {
+        &self.attention
     }
 
     /// Looks at one frame.
@@ -130,6 +137,8 @@ impl Look {
             sight.work.still = true;
             self.tracker.stay(&frame, &self.gallery);
         }
+        let is_calm = self.settings.motion_gate && change == Change::Nothing && self.tracker.sees_nobody();
+        self.attention.found(is_calm, frame.read_at);
         let (faces, ended) = (self.tracker.faces(frame.read_at, &self.gallery), self.tracker.take_ended());
         Ok(sight.sighting(&self.settings.camera, frame, faces, ended, self.rule))
     }
@@ -186,8 +195,8 @@ struct Sight {
 
 impl Sight {
     fn new(frame: &Frame) -> Self {
-        let waited = frame.read_at.elapsed();
-        Self { started: Instant::now(), waited, stages: StageTimes::default(), work: Work::default() }
+        let (waited, work) = (frame.read_at.elapsed(), Work { unread: frame.unread, ..Work::default() });
+        Self { started: Instant::now(), waited, stages: StageTimes::default(), work }
     }
 
     /// The wait for an engine is over.

@@ -37,6 +37,8 @@ pub struct Work {
     pub embeddings: u32,
     /// Faces decided to be spoofs: each once, until it is taken to be alive again.
     pub spoofs: u32,
+    /// Frames before this one that nobody read, since nothing had moved for a while.
+    pub unread: u32,
     /// Nothing had moved, so that nothing was looked for: the faces are those of the frame before.
     pub still: bool,
 }

@@ -31,9 +31,20 @@ pub trait Source: Send {
 /// Frames of one opening of a [`Source`], in order. Ends for good with the first `None` or error; dropping it frees
 /// everything that stands behind it.
 pub trait Stream: Send {
-    /// Waits for the next frame and reads it into a buffer from `buffers`, in the stream's own colours. `None` at the end of a recording; the end of
-    /// a live stream is [`VideoError::Ended`], being stopped is [`VideoError::Stopped`].
-    fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError>;
+    /// Waits for the next frame, and asks `is_wanted` when it begins to come. If it is, reads it into a buffer from `buffers`, in the stream's own
+    /// colours. `None` at the end of a recording; the end of a live stream is [`VideoError::Ended`], being stopped is [`VideoError::Stopped`].
+    fn next_if(&mut self, buffers: &Buffers, is_wanted: &mut dyn FnMut() -> bool) -> Result<Option<Next>, VideoError>;
+
+    /// The next frame, whatever it is, as [`next_if`](Self::next_if) gives it.
+    fn next(&mut self, buffers: &Buffers) -> Result<Option<YuvImage>, VideoError> {
+        loop {
+            match self.next_if(buffers, &mut || true)? {
+                Some(Next::Frame(image)) => return Ok(Some(image)),
+                Some(Next::Unread) => {}
+                None => return Ok(None),
+            }
+        }
+    }
 
     /// Frames a second as the stream states them; known after the first frame, if at all.
     fn fps(&self) -> Option<f64>;
@@ -45,6 +56,15 @@ pub trait Stream: Send {
 
     /// Ends this stream from another thread, even while that one waits in [`next`](Self::next).
     fn stopper(&self) -> Stopper;
+}
+
+/// What has become of a frame that came.
+#[derive(Debug)]
+pub enum Next {
+    /// It was wanted.
+    Frame(YuvImage),
+    /// It was not, and has gone by.
+    Unread,
 }
 
 /// Ends a [`Stream`] from any thread. Stopping twice, or after the stream's end, does nothing.

@@ -114,13 +114,16 @@ impl CameraStatus {
         self.lock().threshold
     }
 
-    /// Counts a frame that was looked at, or found still, and how long that took since it was read.
+    /// Counts a frame that was looked at, or found still, and how long that took since it was read. What went by unread before it
+    /// counts as still.
     pub fn looked(&self, sighting: &Sighting) {
-        let Work { faces, embeddings, spoofs, still } = sighting.work;
+        let Work { faces, embeddings, spoofs, unread, still } = sighting.work;
         let mut record = self.lock();
         record.blind = None;
         record.threshold = Some(sighting.rule.threshold);
-        record.pace.tick(Instant::now());
+        record.still += u64::from(unread);
+        let now = Instant::now();
+        (0..=unread).for_each(|_| record.pace.tick(now));
         if still {
             record.still += 1;
             return;
@@ -147,12 +150,12 @@ impl CameraStatus {
         self.lock().opened += 1;
     }
 
-    /// Counts a frame that was just read; `dropped` is how many were replaced by a newer one so far. Says whether the
+    /// Counts a frame that has come; `dropped` is how many were replaced by a newer one so far. Says whether the
     /// camera was not live before.
-    pub(crate) fn frame_read(&self, dropped: u64) -> bool {
+    pub(crate) fn frame_came(&self, dropped: u64) -> bool {
         let (mut record, now) = (self.lock(), Instant::now());
         record.dropped = dropped;
-        record.frame_read(now)
+        record.frame_came(now)
     }
 
     /// What the stream says of itself.
@@ -221,7 +224,7 @@ impl Record {
         }
     }
 
-    fn frame_read(&mut self, now: Instant) -> bool {
+    fn frame_came(&mut self, now: Instant) -> bool {
         self.read += 1;
         let is_news = self.reading != CameraState::Live;
         if is_news {
@@ -286,7 +289,7 @@ mod tests {
 
     fn live_since(start: Instant, is_live: bool) -> Record {
         let mut record = Record::new(is_live, Duration::ZERO);
-        record.frame_read(start);
+        record.frame_came(start);
         record
     }
 
@@ -310,7 +313,7 @@ mod tests {
         let start = Instant::now();
         for gap in [3, 4, 10] {
             let mut slow = live_since(start, true);
-            slow.frame_read(start + gap * SECOND);
+            slow.frame_came(start + gap * SECOND);
             assert_eq!(slow.state(start + (2 * gap + gap / 2) * SECOND).0, CameraState::Live, "every {gap} s");
             assert_eq!(slow.state(start + (4 * gap + 1) * SECOND).0.name(), "stalled", "every {gap} s");
         }
@@ -321,7 +324,7 @@ mod tests {
     fn a_camera_that_is_let_send_few_frames_is_live_between_them() {
         let start = Instant::now();
         let mut record = Record::new(true, 10 * SECOND);
-        record.frame_read(start);
+        record.frame_came(start);
         assert_eq!(record.state(start + 15 * SECOND).0, CameraState::Live);
         assert_eq!(record.state(start + 21 * SECOND).0.name(), "stalled");
     }
@@ -330,7 +333,7 @@ mod tests {
     fn a_camera_that_sends_again_is_live_since_then() {
         let start = Instant::now();
         let mut record = live_since(start, true);
-        record.frame_read(start + 7 * SECOND);
+        record.frame_came(start + 7 * SECOND);
         assert_eq!(record.state(start + 8 * SECOND), (CameraState::Live, start + 7 * SECOND));
     }
 
@@ -346,9 +349,9 @@ mod tests {
     #[test]
     fn a_camera_whose_frames_cannot_be_looked_at_has_failed_however_many_come() {
         let status = CameraStatus::new(true, Duration::ZERO);
-        status.frame_read(0);
+        status.frame_came(0);
         assert!(status.cannot_look("the model broke"));
-        status.frame_read(0);
+        status.frame_came(0);
         assert!(!status.cannot_look("the model broke"));
         assert_eq!(status.now().0, CameraState::Failed("the model broke".to_owned()));
         assert_eq!(status.report().last_error.map(|error| error.message).as_deref(), Some("the model broke"));

@@ -273,6 +273,11 @@ impl Tracker {
         self.let_go(frame.read_at, gallery);
     }
 
+    /// Whether there was no face in the newest frame, however small.
+    pub(crate) fn sees_nobody(&self) -> bool {
+        self.present.is_empty()
+    }
+
     /// Whether more would be learned by looking at a picture in which nothing moves.
     pub(crate) fn is_curious(&self, gallery: &Gallery) -> bool {
         let is_open = |present: &Present| {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::complaint::Complaint;
 use crate::look::Look;
 use crate::status::{CameraState, CameraStatus};
-use crate::{Buffers, Frame, Newest, Sighting, Source, Stop, Stopper, Stream, Taken, VideoError};
+use crate::{Attention, Buffers, Frame, Newest, Next, Sighting, Source, Stop, Stopper, Stream, Taken, VideoError};
 
 /// How long the working thread waits for a frame before it looks whether it should end.
 const TICK: Duration = Duration::from_millis(200);
@@ -39,6 +39,11 @@ impl Watch {
         self.status.clone()
     }
 
+    /// How closely it is attended to: to be told when somebody is shown what it sees.
+    pub fn attention(&self) -> Attention {
+        self.look.attention().clone()
+    }
+
     /// Runs until the end.
     pub fn run(self, stop: &Stop) {
         let Self { source, mut look, sightings, status } = self;
@@ -47,13 +52,14 @@ impl Watch {
         thread::scope(|scope| {
             let mut reader = Reader {
                 camera: look.camera().clone(),
+                attention: look.attention().clone(),
                 source,
                 newest: &newest,
                 stopper: &stopper,
                 status: &status,
                 stop,
                 complaint: Complaint::default(),
-                read: 0,
+                came: 0,
             };
             scope.spawn(move || reader.run());
             work(&newest, &mut look, &sightings, &status, stop);
@@ -92,13 +98,15 @@ fn work(newest: &Newest<Frame>, look: &mut Look, sightings: &SyncSender<Sighting
 /// The reading thread of a watch.
 struct Reader<'a> {
     camera: Arc<str>,
+    attention: Attention,
     source: Box<dyn Source>,
     newest: &'a Newest<Frame>,
     stopper: &'a CurrentStopper,
     status: &'a CameraStatus,
     stop: &'a Stop,
     complaint: Complaint,
-    read: u64,
+    /// Frames, read or not.
+    came: u64,
 }
 
 impl Reader<'_> {
@@ -110,7 +118,7 @@ impl Reader<'_> {
             let opened = Instant::now();
             match self.read_to_the_end() {
                 Ok(()) => {
-                    tracing::info!(camera = &*self.camera, frames = self.read, "the recording is over");
+                    tracing::info!(camera = &*self.camera, frames = self.came, "the recording is over");
                     self.status.set(CameraState::Finished);
                     break;
                 }
@@ -136,17 +144,25 @@ impl Reader<'_> {
         let mut stream = self.source.open()?;
         self.stopper.set(stream.stopper(), self.stop);
         let opened = Instant::now();
-        let mut live_since = None;
-        while let Some(image) = stream.next(&buffers)? {
-            self.read += 1;
-            let is_first = self.status.frame_read(self.newest.dropped());
+        // It may show something else than it did.
+        self.attention.found(false, opened);
+        let (mut live_since, mut unread) = (None, 0);
+        while let Some(next) = stream.next_if(&buffers, &mut || self.attention.wants(Instant::now()))? {
+            self.came += 1;
+            let is_first = self.status.frame_came(self.newest.dropped());
+            let Next::Frame(image) = next else {
+                unread += 1;
+                continue;
+            };
             let since = *live_since.get_or_insert_with(Instant::now);
             if is_first {
                 self.report_live(stream.as_ref(), &image, opened);
             } else if since.elapsed() > WORKED {
                 self.complaint.over();
             }
-            self.newest.put(Frame::read(stream.as_ref(), image, self.read, opened.elapsed(), &buffers));
+            let mut frame = Frame::read(stream.as_ref(), image, self.came, opened.elapsed(), &buffers);
+            frame.unread = std::mem::take(&mut unread);
+            self.newest.put(frame);
         }
         Ok(())
     }

@@ -148,9 +148,9 @@ impl<R: BufRead> Y4mReader<R> {
         self.header
     }
 
-    /// Reads the next frame into `planes`, which must be [`Y4mHeader::frame_len`] long: Y, U, V, tightly packed.
-    /// `false` at the end of the stream.
-    pub fn read_frame(&mut self, planes: &mut [u8]) -> Result<bool, Y4mError> {
+    /// Waits for the next frame to begin. `false` at the end of the stream. What follows is to be [read](Self::read_planes) or
+    /// [skipped](Self::skip_planes).
+    pub fn begin_frame(&mut self) -> Result<bool, Y4mError> {
         self.header()?;
         if !self.read_line("FRAME")? {
             return Ok(false);
@@ -158,11 +158,34 @@ impl<R: BufRead> Y4mReader<R> {
         if self.line != b"FRAME" && !self.line.starts_with(b"FRAME ") {
             return Err(Y4mError::BadLine("FRAME"));
         }
+        Ok(true)
+    }
+
+    /// Reads the frame that has begun into `planes`, which must be [`Y4mHeader::frame_len`] long: Y, U, V, tightly packed.
+    pub fn read_planes(&mut self, planes: &mut [u8]) -> Result<(), Y4mError> {
         self.reader.read_exact(planes).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => Y4mError::Truncated("frame"),
             _ => Y4mError::Io(error),
-        })?;
-        Ok(true)
+        })
+    }
+
+    /// Lets the frame that has begun go by. It comes no further than the reader's own buffer, which should be large: a pipe
+    /// holds 64 KiB.
+    pub fn skip_planes(&mut self) -> Result<(), Y4mError> {
+        let mut left = self.header()?.frame_len();
+        while left > 0 {
+            let here = match self.reader.fill_buf() {
+                Ok(here) => here.len().min(left),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if here == 0 {
+                return Err(Y4mError::Truncated("frame"));
+            }
+            self.reader.consume(here);
+            left -= here;
+        }
+        Ok(())
     }
 
     /// Reads the next line; `false` at the end of the stream.
@@ -238,7 +261,11 @@ mod tests {
         let mut stream = b"YUV4MPEG2 W16 H16\nFRAME\n".to_vec();
         stream.extend([7; 100]);
         let mut reader = Y4mReader::new(&stream[..]);
-        assert!(matches!(reader.read_frame(&mut [0; 384]), Err(Y4mError::Truncated("frame"))));
+        assert!(reader.begin_frame().unwrap());
+        assert!(matches!(reader.read_planes(&mut [0; 384]), Err(Y4mError::Truncated("frame"))));
+        let mut reader = Y4mReader::new(&stream[..]);
+        assert!(reader.begin_frame().unwrap());
+        assert!(matches!(reader.skip_planes(), Err(Y4mError::Truncated("frame"))));
         assert!(matches!(Y4mReader::new(&stream[..9]).header(), Err(Y4mError::Truncated("header"))));
         assert!(matches!(Y4mReader::new(&stream[..0]).header(), Err(Y4mError::Empty)));
     }
@@ -248,25 +275,30 @@ mod tests {
         fn what_was_written_is_read_however_the_pipe_cuts_it(
             (width, height) in (8u32..40, 8u32..40).prop_map(|(w, h)| (2 * w, 2 * h)),
             fps in 1u32..240,
-            frames in prop::collection::vec(any::<u8>(), 0..5),
+            frames in prop::collection::vec((any::<u8>(), any::<bool>()), 0..6),
             parameters in "( I[a-z]{3}| X[A-Z]{1,20}){0,2}",
             capacity in 1usize..300,
         ) {
             let len = YuvImage::len_for(width, height);
             let picture = |seed: u8| (0..len).map(|i| (i as u8).wrapping_mul(seed).wrapping_add(seed)).collect::<Vec<u8>>();
             let mut stream = format!("YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n").into_bytes();
-            for &seed in &frames {
+            for &(seed, _) in &frames {
                 stream.extend(format!("FRAME{parameters}\n").bytes());
                 stream.extend(picture(seed));
             }
             let mut reader = Y4mReader::new(BufReader::with_capacity(capacity, &stream[..]));
             prop_assert_eq!(reader.header().unwrap(), Y4mHeader { width, height, fps: Some(f64::from(fps)), range: Range::Limited });
             let mut planes = vec![0; len];
-            for &seed in &frames {
-                prop_assert!(reader.read_frame(&mut planes).unwrap());
-                prop_assert_eq!(&planes, &picture(seed));
+            for &(seed, is_wanted) in &frames {
+                prop_assert!(reader.begin_frame().unwrap());
+                if is_wanted {
+                    reader.read_planes(&mut planes).unwrap();
+                    prop_assert_eq!(&planes, &picture(seed));
+                } else {
+                    reader.skip_planes().unwrap();
+                }
             }
-            prop_assert!(!reader.read_frame(&mut planes).unwrap());
+            prop_assert!(!reader.begin_frame().unwrap());
         }
 
         #[test]
@@ -275,13 +307,18 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), valid_header in any::<bool>()) {
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), valid_header in any::<bool>(), skips in any::<bool>()) {
             let mut stream = if valid_header { b"YUV4MPEG2 W16 H16\n".to_vec() } else { Vec::new() };
             stream.extend(bytes);
             let mut reader = Y4mReader::new(&stream[..]);
             if let Ok(header) = reader.header() {
                 let mut planes = vec![0; header.frame_len()];
-                while let Ok(true) = reader.read_frame(&mut planes) {}
+                while let Ok(true) = reader.begin_frame() {
+                    let gone_by = if skips { reader.skip_planes() } else { reader.read_planes(&mut planes) };
+                    if gone_by.is_err() {
+                        break;
+                    }
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use camera::{
     Acceptance, Buffers, CameraState, CameraStatus, FfmpegOptions, FfmpegSource, Frame, LivenessRule, Look,
-    LookSettings, Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
+    LookSettings, Next, Pace, Sighting, Source, Stop, Stopper, Stream, VideoError, Watch,
 };
 use face::{AttributeChoice, EnginePool, Runtime, Tiles, YuvImage};
 use gallery::{Distance, Gallery, PersonName, Strictness};
@@ -72,6 +72,8 @@ enum Act {
     Show(Vec<YuvImage>),
     /// Shows these frames as fast as they are taken, then breaks.
     Break(Vec<YuvImage>),
+    /// Shows an empty room at 50 frames a second, and from when somebody has entered that one.
+    Await { empty: YuvImage, somebody: YuvImage, entered: Arc<AtomicBool> },
     /// Hangs until it is stopped.
     Hang,
 }
@@ -104,15 +106,23 @@ struct Playing {
 }
 
 impl Stream for Playing {
-    fn next(&mut self, _: &Buffers) -> Result<Option<YuvImage>, VideoError> {
+    fn next_if(&mut self, _: &Buffers, is_wanted: &mut dyn FnMut() -> bool) -> Result<Option<Next>, VideoError> {
         self.at += 1;
         let camera = || "made-up camera".to_owned();
+        let mut next = |frame: &YuvImage| Some(if is_wanted() { Next::Frame(frame.clone()) } else { Next::Unread });
         match &self.act {
-            Act::Show(frames) => Ok(frames.get(self.at - 1).cloned()),
+            Act::Show(frames) => Ok(frames.get(self.at - 1).and_then(next)),
             Act::Break(frames) => match frames.get(self.at - 1) {
-                Some(frame) => Ok(Some(frame.clone())),
+                Some(frame) => Ok(next(frame)),
                 None => Err(VideoError::Ended { camera: camera(), said: String::new() }),
             },
+            Act::Await { empty, somebody, entered } => {
+                thread::sleep(Duration::from_millis(20));
+                if *self.stopped.0.lock().unwrap() {
+                    return Err(VideoError::Stopped { camera: camera() });
+                }
+                Ok(next(if entered.load(Ordering::SeqCst) { somebody } else { empty }))
+            }
             Act::Hang => {
                 let (stopped, changed) = &*self.stopped;
                 drop(changed.wait_while(stopped.lock().unwrap(), |stopped| !*stopped).unwrap());
@@ -144,10 +154,14 @@ struct Running {
 }
 
 fn watch(acts: Vec<Act>, gallery: Gallery) -> Running {
+    watch_by(settings(), acts, gallery)
+}
+
+fn watch_by(settings: LookSettings, acts: Vec<Act>, gallery: Gallery) -> Running {
     let opened = Arc::new(AtomicUsize::new(0));
     let source = Made { acts, opened: Arc::clone(&opened) };
     let (sender, sightings) = sync_channel(1);
-    let watch = Watch::new(Box::new(source), Look::new(settings(), engines(), gallery), sender);
+    let watch = Watch::new(Box::new(source), Look::new(settings, engines(), gallery), sender);
     let (status, stop, ended) = (watch.status(), Stop::new(), Arc::new(AtomicBool::new(false)));
     let (stopped, over) = (stop.clone(), Arc::clone(&ended));
     let thread = thread::spawn(move || {
@@ -208,6 +222,33 @@ async fn only_the_newest_frame_is_looked_at() {
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
     assert!(ids.len() < burst / 2, "{} of {burst} frames were looked at", ids.len());
     assert_eq!(ids.last(), Some(&(burst as u64)), "the last frame is the newest");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_room_at_rest_few_frames_are_read_and_who_enters_is_seen() {
+    let (somebody, folder) = (frame_of("obama.jpg"), tempfile::tempdir().unwrap());
+    let gallery = gallery_with_katya(&folder, &somebody).await;
+    let (width, height) = (somebody.width(), somebody.height());
+    let empty = YuvImage::new(width, height, vec![128; YuvImage::len_for(width, height)]).unwrap();
+    let entered = Arc::new(AtomicBool::new(false));
+    let act = Act::Await { empty, somebody, entered: Arc::clone(&entered) };
+    let running = watch_by(LookSettings { motion_gate: true, ..settings() }, vec![act], gallery);
+    let next = || running.sightings.recv_timeout(LONG).unwrap();
+    while next().work.unread == 0 {}
+    let at_rest: Vec<_> = (0..4).map(|_| next()).collect();
+    assert!(at_rest.iter().all(|sighting| sighting.work.unread > 0 && sighting.faces.is_empty()));
+    entered.store(true, Ordering::SeqCst);
+    let first = std::iter::repeat_with(next).find(|sighting| !sighting.faces.is_empty()).unwrap();
+    assert_eq!(&*first.faces[0].nearest.as_ref().unwrap().name, "katya");
+    // Some may have gone by before it was known.
+    next();
+    assert!((0..4).all(|_| next().work.unread == 0), "all while somebody is there");
+    running.stop.stop();
+    while running.sightings.recv().is_ok() {}
+    running.thread.join().unwrap();
+    let report = running.status.report();
+    let (seen, left) = (report.looked_at + report.still + report.dropped, 20);
+    assert!(report.read >= seen && report.read - seen <= left, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -253,7 +253,7 @@ struct Pace {
 impl Pace {
     fn count(&mut self, sighting: &Sighting) {
         let since = *self.since.get_or_insert_with(Instant::now);
-        self.frames += 1;
+        self.frames += 1 + sighting.work.unread;
         self.times += sighting.times;
         if since.elapsed() >= REPORT_EVERY {
             self.report(&sighting.camera, since.elapsed());

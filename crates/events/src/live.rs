@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use camera::{Painter, Sighting, annotate};
+use camera::{Attention, Painter, Sighting, annotate};
 use face::{FaceError, JpegEncoder, YuvImage};
 use tokio::sync::watch;
 
@@ -23,6 +23,8 @@ pub struct LiveFrame {
 
 /// What pictures are made with.
 struct Studio {
+    /// Of the camera, which is told of every picture.
+    attention: Attention,
     encoder: JpegEncoder,
     painter: Painter,
     /// The memory of the picture that was drawn last.
@@ -30,12 +32,13 @@ struct Studio {
 }
 
 impl Live {
-    /// Nothing seen yet. `quality` is that of the JPEGs, 1–100.
+    /// Nothing seen yet. `quality` is that of the JPEGs, 1–100; `attention` is told when somebody is shown a picture.
     ///
     /// # Errors
     /// When there is no JPEG encoder for this quality.
-    pub fn new(quality: u8) -> Result<Self, FaceError> {
-        let studio = Studio { encoder: JpegEncoder::new(quality)?, painter: Painter::new(), canvas: Vec::new() };
+    pub fn new(quality: u8, attention: Attention) -> Result<Self, FaceError> {
+        let encoder = JpegEncoder::new(quality)?;
+        let studio = Studio { attention, encoder, painter: Painter::new(), canvas: Vec::new() };
         Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)) })
     }
 
@@ -78,7 +81,7 @@ impl LiveFrame {
         let mut studio = lock(&self.studio);
         let jpeg = match annotated {
             true => studio.encode_drawn(&self.sighting),
-            false => studio.encoder.encode(self.sighting.frame.image()),
+            false => studio.encode(&self.sighting),
         };
         Ok(made.insert(jpeg?.into()).clone())
     }
@@ -90,6 +93,11 @@ impl LiveFrame {
 }
 
 impl Studio {
+    fn encode(&mut self, sighting: &Sighting) -> Result<Vec<u8>, FaceError> {
+        self.attention.shown();
+        self.encoder.encode(sighting.frame.image())
+    }
+
     fn encode_drawn(&mut self, sighting: &Sighting) -> Result<Vec<u8>, FaceError> {
         let picture = self.draw(sighting);
         let jpeg = self.encoder.encode(&picture);
@@ -98,6 +106,7 @@ impl Studio {
     }
 
     fn draw(&mut self, sighting: &Sighting) -> YuvImage {
+        self.attention.shown();
         let mut picture = sighting.frame.image().copied_into(std::mem::take(&mut self.canvas));
         annotate(&mut self.painter, &mut picture, &sighting.faces);
         picture

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camera::{Acceptance, Buffers, Frame, Sighting, SightingTimes, Work};
+use camera::{Acceptance, Attention, Buffers, Frame, Sighting, SightingTimes, Work};
 use events::{Choice, ClientKind, Form, Live, LiveFrame, Message, Phase, Seat, View, Wire};
 use face::YuvImage;
 use futures_util::FutureExt;
@@ -60,7 +60,7 @@ pub fn shown(camera: &str, id: u64) -> Arc<LiveFrame> {
     let (camera, rule) =
         (camera.into(), Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 }.rule(0));
     let sighting = Sighting { camera, frame, faces: Vec::new(), ended: Vec::new(), rule, times, work: Work::default() };
-    Live::new(70).expect("an encoder").show(sighting)
+    Live::new(70, Attention::default()).expect("an encoder").show(sighting)
 }
 
 /// A frame of a camera of another process.

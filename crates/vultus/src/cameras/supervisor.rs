@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,8 +23,8 @@ use super::{Cameras, Defined, Definition, Fixed};
 use crate::app::App;
 use crate::webhooks::NamedWebhook;
 
-/// How often it is looked whether a camera has ended.
-const TICK: Duration = Duration::from_millis(200);
+/// How often it is looked whether a camera that is to end has ended.
+const TICK: Duration = Duration::from_millis(50);
 
 /// How often definitions are read.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +62,7 @@ impl Supervisor {
         let webhooks = Webhooks::start(store.clone(), &settings, webhooks)?;
         let floor = Floor {
             shared: Shared {
+                ended: Arc::default(),
                 presence: Presence::start(store.clone(), settings.passback_hours.duration()),
                 settings,
                 calendar: app.calendar().clone(),
@@ -177,12 +179,15 @@ impl Floor {
             }
             let renewed = self.renew().await;
             self.reach.note(renewed);
-            self.reconcile();
+            let is_settled = self.reconcile();
             let let_go = self.let_go().await;
             self.reach.note(let_go);
+            let pause = if is_settled { follow_at.saturating_duration_since(Instant::now()) } else { TICK };
             tokio::select! {
-                () = sleep(TICK) => {}
+                () = sleep(pause) => {}
                 () = self.cameras.changed() => follow_at = Instant::now(),
+                // Its thread is at its last words.
+                () = self.shared.ended.notified() => sleep(TICK).await,
             }
         }
     }
@@ -246,8 +251,8 @@ impl Floor {
         self.claims.renew(report).await
     }
 
-    /// Ends what is no longer wanted or has changed, starts what is missing.
-    fn reconcile(&mut self) {
+    /// Ends what is no longer wanted or has changed, starts what is missing. Whether there is nothing left to wait for.
+    fn reconcile(&mut self) -> bool {
         let wanted: Vec<Definition> =
             self.defined.iter().filter(|camera| self.is_ours(camera)).map(|camera| camera.definition.clone()).collect();
         let leaving: Vec<String> = self
@@ -256,8 +261,11 @@ impl Floor {
             .filter(|seat| !wanted.iter().any(|camera| seat.definition.is_watched_like(camera)))
             .map(|seat| seat.definition.id.clone())
             .collect();
+        let mut is_settled = true;
         for id in leaving {
-            if self.seats.get(&id).is_some_and(Seat::leave) {
+            let has_left = self.seats.get(&id).is_none_or(Seat::leave);
+            is_settled &= has_left;
+            if has_left {
                 self.clear(&id);
             }
         }
@@ -270,6 +278,7 @@ impl Floor {
         self.last_passes.retain(|id, _| self.defined.iter().any(|camera| camera.definition.id == *id));
         self.webhooks.end_unused();
         self.publish();
+        is_settled
     }
 
     fn is_ours(&self, camera: &Defined) -> bool {
@@ -344,7 +353,7 @@ impl Floor {
         let all_left = async {
             // Each is told, also those behind one that takes its time.
             while self.seats.values().filter(|seat| !seat.leave()).count() > 0 {
-                sleep(TICK / 4).await;
+                sleep(TICK).await;
             }
         };
         if timeout(LAST_CAMERA, all_left).await.is_err() {

@@ -15,6 +15,7 @@ use events::{
 };
 use face::{EnginePool, Tiles};
 use gallery::Gallery;
+use tokio::sync::Notify;
 
 use super::Definition;
 use crate::app::must_follow;
@@ -46,6 +47,8 @@ pub struct Shared {
     pub mqtt: Option<Mqtt>,
     /// The local window.
     pub window: Option<WindowSlot>,
+    /// Notified when a camera's thread ends.
+    pub ended: Arc<Notify>,
 }
 
 /// What a camera is given that stays when it ends.
@@ -95,7 +98,6 @@ impl Watching {
             opened.context("liveness is on, and nothing can tell whether a face is alive")?;
         }
         let look = Look::new(look, shared.engines.clone(), shared.gallery.clone());
-        let live = Live::new(settings.ws_jpeg_quality.0)?;
         let history = shared.history.camera(CameraPlace {
             camera: camera.id.clone(),
             direction: camera.direction,
@@ -104,16 +106,16 @@ impl Watching {
             enrol_norm: shared.gallery.gates().enrol_norm,
             visitors: shared.visitors.clone(),
         });
-        let flow = flow(camera, shared, live.clone(), lent).with_history(history);
-
         let (sender, receiver) = mpsc::sync_channel(AHEAD);
         let watch = Watch::new(Box::new(source), look, sender);
         let (status, stop) = (watch.status(), Stop::new());
+        let live = Live::new(settings.ws_jpeg_quality.0, watch.attention())?;
+        let flow = flow(camera, shared, live.clone(), lent).with_history(history);
         let runtime = tokio::runtime::Handle::current();
         let stopped = stop.clone();
         // The flow first: a watch whose flow is not there ends by itself.
-        let flow = named("flow", move || flow.run(&receiver, &runtime))?;
-        let watch = named("watch", move || watch.run(&stopped))?;
+        let flow = named("flow", &shared.ended, move || flow.run(&receiver, &runtime))?;
+        let watch = named("watch", &shared.ended, move || watch.run(&stopped))?;
         Ok(Self { status, live, stop, threads: vec![watch, flow] })
     }
 
@@ -218,7 +220,19 @@ fn flow(camera: &Definition, shared: &Shared, live: Live, lent: Lent) -> Flow {
     flow
 }
 
-fn named(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+/// A thread that notifies `ended` when it does, also if it panics.
+fn named(name: &str, ended: &Arc<Notify>, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    struct Last(Arc<Notify>);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let last = Last(Arc::clone(ended));
+    let work = move || {
+        let _last = last;
+        work();
+    };
     std::thread::Builder::new().name(name.to_owned()).spawn(work).context("cannot start a thread")
 }
 
@@ -233,17 +247,20 @@ pub fn ffmpeg_version(program: &Path) -> Option<String> {
 mod tests {
     use std::time::{Duration, Instant};
 
+    use camera::Attention;
+
     use super::*;
 
     #[test]
     fn a_camera_whose_thread_panicked_has_ended_and_says_so() {
         let stop = Stop::new();
-        let (still_there, stopped) = (named("flow", || {}).unwrap(), stop.clone());
-        let watch = named("watch", move || {
+        let ended = Arc::default();
+        let (still_there, stopped) = (named("flow", &ended, || {}).unwrap(), stop.clone());
+        let watch = named("watch", &ended, move || {
             stopped.sleep(Duration::from_secs(60));
             panic!("as a defect would");
         });
-        let (status, live) = (CameraStatus::failed("not yet"), Live::new(70).unwrap());
+        let (status, live) = (CameraStatus::failed("not yet"), Live::new(70, Attention::default()).unwrap());
         let watching = Watching { status, live, stop, threads: vec![watch.unwrap(), still_there] };
         assert!(!watching.has_ended());
         watching.stop();

@@ -110,7 +110,7 @@ fn write_frames(page: &mut Page, cameras: &Reports) {
         }
     }
     let help =
-        "Frames read, by what became of them: looked at, found still (nothing moved), or dropped for a newer one.";
+        "Frames that came, by what became of them: looked at, still (nothing moved), or dropped for a newer one.";
     let mut frames = page.family(Kind::Counter, "vultus_camera_frames_total", help);
     for (camera, report) in cameras {
         for (outcome, count) in [("looked_at", report.looked_at), ("still", report.still), ("dropped", report.dropped)]
