@@ -21,7 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use camera::{Direction, Sighting};
 use gallery::Scale;
 use store::Store;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -81,6 +81,8 @@ struct Shared {
     memory: Arc<Memory>,
     pictures: Pictures,
     newest: watch::Sender<i64>,
+    /// Notified when somebody begins to follow `newest`.
+    followed: Arc<Notify>,
     stop: watch::Sender<bool>,
     writer: Mutex<JoinSet<()>>,
     /// What may be cut off at any time.
@@ -96,14 +98,14 @@ impl History {
         let (memory, media) = (Arc::new(Memory::new()), Media::new(&settings.media));
         let pictures = Pictures::start(media.clone(), settings.limits(), Arc::clone(&memory))?;
         let (stop, stopped) = watch::channel(false);
-        let newest = watch::Sender::new(0);
+        let (newest, followed) = (watch::Sender::new(0), Arc::default());
         let node = settings.node.as_str().into();
         let (mut writer, mut helpers) = (JoinSet::new(), JoinSet::new());
         writer.spawn(Writer::new(store.clone(), Arc::clone(&memory), newest.clone(), stopped).run());
-        helpers.spawn(look_for_news(store.clone(), newest.clone()));
+        helpers.spawn(look_for_news(store.clone(), newest.clone(), Arc::clone(&followed)));
         helpers.spawn(Janitor::new(store, media.clone(), settings).run());
         let writer = Mutex::new(writer);
-        let shared = Shared { node, media, memory, pictures, newest, stop, writer, _helpers: helpers };
+        let shared = Shared { node, media, memory, pictures, newest, followed, stop, writer, _helpers: helpers };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -123,7 +125,9 @@ impl History {
     /// Changes when an event was written, by this process (at once) or another (within about half a second). Says that
     /// there is something to read, not everything that was: [`Store::events_since`] does.
     pub fn written(&self) -> watch::Receiver<i64> {
-        self.shared.newest.subscribe()
+        let follower = self.shared.newest.subscribe();
+        self.shared.followed.notify_one();
+        follower
     }
 
     /// The pictures of this machine's events.
@@ -217,13 +221,13 @@ impl CameraHistory {
     }
 }
 
-/// Looks for events of other processes while anybody follows.
-async fn look_for_news(store: Store, newest: watch::Sender<i64>) {
+/// Looks for events of other processes while anybody follows; until then it sleeps.
+async fn look_for_news(store: Store, newest: watch::Sender<i64>, followed: Arc<Notify>) {
     loop {
-        sleep(LOOK_EVERY).await;
         if newest.receiver_count() == 0 {
-            continue;
+            followed.notified().await;
         }
+        sleep(LOOK_EVERY).await;
         // A database that is away is complained of by who needs it more.
         if let Ok(seq) = store.newest_event_seq().await {
             newest.send_if_modified(|known| std::mem::replace(known, seq) != seq);
