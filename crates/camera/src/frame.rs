@@ -1,9 +1,9 @@
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use face::YuvImage;
 
+use crate::pool::{Pool, Pooled};
 use crate::{Stream, ToJpeg};
 
 /// One picture of a camera with its place in time. When it is dropped its buffer goes back to the [`Buffers`] that it came from.
@@ -45,13 +45,8 @@ impl Frame {
 
     /// The same for many holders, in memory that a frame before it had, where there is such.
     pub fn shared(self) -> SharedFrame {
-        let mut place = self.home.with(|kept| kept.places.pop()).unwrap_or_default();
-        match Arc::get_mut(&mut place) {
-            Some(empty) => *empty = Some(self),
-            // Who kept it for us has not let go of it yet.
-            None => place = Arc::new(Some(self)),
-        }
-        SharedFrame(place)
+        let places = self.home.places.clone();
+        places.put(self)
     }
 
     /// The picture, with the colours of a JPEG; made the first time, where the camera has others.
@@ -101,56 +96,22 @@ impl Drop for Frame {
     }
 }
 
+/// A frame that many hold. It is megabytes: nobody should for longer than it is looked at.
+pub type SharedFrame = Pooled<Frame>;
+
 /// Which frame of a camera it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameMark(u64, Instant);
 
-/// A frame that many hold, as an `Arc` is; when the last one lets go, its memory is kept for another frame.
-#[derive(Clone, Debug)]
-pub struct SharedFrame(Arc<Option<Frame>>);
-
-impl SharedFrame {
-    /// How many hold it. A frame is megabytes: nobody should for longer than it is looked at.
-    pub fn holders(&self) -> usize {
-        Arc::strong_count(&self.0)
-    }
-}
-
-impl Deref for SharedFrame {
-    type Target = Frame;
-
-    fn deref(&self) -> &Frame {
-        (*self.0).as_ref().expect("a frame leaves its place only with its last holder")
-    }
-}
-
-impl Drop for SharedFrame {
-    fn drop(&mut self) {
-        // Of two last holders who let go at once each sees the other: then the memory is freed.
-        if let Some(frame) = Arc::get_mut(&mut self.0).and_then(Option::take) {
-            let home = frame.home.clone();
-            drop(frame);
-            home.keep(|kept| &mut kept.places, Arc::clone(&self.0));
-        }
-    }
-}
-
 /// Memory for frames, used again and again: a camera in steady state allocates nothing. A clone is the same pool.
 #[derive(Clone, Debug, Default)]
-pub struct Buffers(Arc<Mutex<Kept>>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    buffers: Vec<Vec<u8>>,
-    /// Where shared frames were.
-    places: Vec<Arc<Option<Frame>>>,
+pub struct Buffers {
+    planes: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// Where shared frames are.
+    places: Pool<Frame>,
 }
 
 impl Buffers {
-    /// Enough for a frame in each stage: being read, waiting, being worked on, being drawn, being encoded. More than
-    /// that come from a burst and are let go.
-    const KEPT: usize = 6;
-
     /// An empty pool.
     pub fn new() -> Self {
         Self::default()
@@ -158,27 +119,22 @@ impl Buffers {
 
     /// A buffer of `len` bytes. What is in it is left over from earlier frames.
     pub fn take(&self, len: usize) -> Vec<u8> {
-        let mut buffer = self.with(|kept| kept.buffers.pop()).unwrap_or_default();
+        let mut buffer = self.with(Vec::pop).unwrap_or_default();
         buffer.resize(len, 0);
         buffer
     }
 
     /// Keeps `buffer` for a later [`take`](Self::take).
     pub fn give_back(&self, buffer: Vec<u8>) {
-        self.keep(|kept| &mut kept.buffers, buffer);
-    }
-
-    fn keep<T>(&self, those: impl FnOnce(&mut Kept) -> &mut Vec<T>, one: T) {
-        self.with(|kept| {
-            let those = those(kept);
-            if those.len() < Self::KEPT {
-                those.push(one);
+        self.with(|planes| {
+            if planes.len() < Pool::<Frame>::KEPT {
+                planes.push(buffer);
             }
         });
     }
 
-    fn with<R>(&self, work: impl FnOnce(&mut Kept) -> R) -> R {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<R>(&self, work: impl FnOnce(&mut Vec<Vec<u8>>) -> R) -> R {
+        work(&mut self.planes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -196,13 +152,13 @@ mod tests {
     #[test]
     fn the_next_frame_uses_the_buffer_of_one_that_everybody_let_go() {
         let buffers = Buffers::new();
-        let memory = |frame: &SharedFrame| (&raw const **frame, frame.image().planes().as_ptr());
+        let memory = |frame: &SharedFrame| frame.image().planes().as_ptr();
         let first = frame(&buffers).shared();
         let (second_holder, here) = (first.clone(), memory(&first));
         drop(first);
         assert_eq!(second_holder.id, 1);
         let second = frame(&buffers).shared();
-        assert!(memory(&second).0 != here.0 && memory(&second).1 != here.1, "still held");
+        assert_ne!(memory(&second), here, "still held");
         drop(second_holder);
         assert_eq!(memory(&frame(&buffers).shared()), here);
     }
@@ -222,7 +178,7 @@ mod tests {
         assert_eq!(looked_at.image(), still.image());
         assert!(looked_at.luma_gain() == 1.0 && (still.luma_gain() - 255.0 / 219.0).abs() < 1e-3);
         drop((looked_at, still));
-        assert_eq!(buffers.with(|kept| kept.buffers.len()), 3);
+        assert_eq!(buffers.with(|planes| planes.len()), 3);
     }
 
     #[test]
@@ -230,7 +186,7 @@ mod tests {
         let buffers = Buffers::new();
         let burst: Vec<_> = (0..100).map(|_| frame(&buffers).shared()).collect();
         drop(burst);
-        assert_eq!(buffers.with(|kept| (kept.buffers.len(), kept.places.len())), (Buffers::KEPT, Buffers::KEPT));
+        assert_eq!(buffers.with(|planes| planes.len()), Pool::<Frame>::KEPT);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Frames in, sightings out.
 //!
-//! Lives here: where frames come from (`source`, `ffmpeg`) and in which colours (`colour_space`), how only the newest survives (`newest`), who is
+//! Lives here: where frames come from (`source`, `ffmpeg`) and in which colours (`colour_space`), how only the newest survives (`newest`) and in which memory (`frame`, `pool`), who is
 //! seen in one (`look`, `sighting`), which part of it is looked at (`turns`), whether anything moves (`motion`) and which frames can go by unread (`attention`), who is followed from frame to frame (`tracker`,
 //! `pairing`, `kalman`, `track`) and on what evidence accepted (`votes`, `decision`, `evidence`), the loop that ties them
 //! together for one camera (`watch`) and what it says of itself (`status`, `report`), boxes and names drawn onto frames
@@ -31,6 +31,7 @@ mod mask;
 mod motion;
 mod newest;
 mod pairing;
+mod pool;
 mod record;
 mod region;
 mod report;
@@ -61,6 +62,7 @@ pub use liveness::{LIVE_FROM, Liveness, LivenessMode, LivenessRule, LivenessStat
 pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};
+pub use pool::{Pool, Pooled};
 pub use record::Recorder;
 pub use region::{NotARegion, Region};
 pub use report::{CameraReport, LastError, StageTimings};

@@ -2,14 +2,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use camera::{Direction, SeenFace, Sighting, SightingTimes};
+use camera::{Direction, Pooled, SeenFace, Sighting, SightingTimes};
 use gallery::Gallery;
 use tokio::runtime::Handle;
 
 use crate::history::{CameraHistory, PassageNews};
 use crate::live::{Live, LiveFrame};
 use crate::policy::Policy;
-use crate::{Access, Hub, Message, Mqtt, Notice, NoticeKind, Notices, Publisher, Visitors, Webhook, WindowSlot};
+use crate::{
+    Access, Hub, Message, MessagePool, Mqtt, Notice, NoticeKind, Notices, Publisher, Visitors, Webhook, WindowSlot,
+};
 
 /// How often the speed of a camera is logged.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
@@ -59,6 +61,7 @@ pub struct Flow {
     access: Access,
     policy: Policy,
     live: Live,
+    messages: MessagePool,
     annotate: bool,
     gallery: Gallery,
     direction: Option<Direction>,
@@ -79,6 +82,7 @@ impl Flow {
             access,
             policy,
             live,
+            messages: MessagePool::default(),
             annotate,
             notices: Notices::new(gallery.clone(), None),
             gallery,
@@ -228,11 +232,11 @@ impl Flow {
     }
 
     /// A frame is drawn and encoded once, and not at all when nobody looks.
-    fn send(&mut self, frame: Arc<LiveFrame>) {
+    fn send(&mut self, frame: Pooled<LiveFrame>) {
         if let Some(window) = &self.window {
             window.put(&frame.sighting().camera, || frame.annotated_picture());
         }
-        let message = Message::seen(frame, self.annotate);
+        let message = self.messages.seen(frame, self.annotate);
         self.outlets.iter().for_each(|outlet| outlet.send(&message));
     }
 }

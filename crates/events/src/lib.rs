@@ -55,7 +55,7 @@ pub use history::{
 pub use hours::{HOURS, WeeklyHours};
 pub use hub::{ClientKind, Hub, Seat};
 pub use live::{Live, LiveFrame};
-pub use message::{Message, Wire};
+pub use message::{Message, MessagePool, Wire};
 pub use mqtt::{DefinedCamera, Dialects, Mqtt, MqttSettings, Roster, WatchedCamera};
 pub use notice::{Notice, NoticeKind};
 pub use notices::Notices;

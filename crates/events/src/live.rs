@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use camera::{Attention, Painter, Sighting, annotate};
+use camera::{Attention, Painter, Pool, Pooled, Sighting, annotate};
 use face::{FaceError, JpegEncoder, YuvImage};
 use tokio::sync::watch;
 
@@ -9,8 +9,9 @@ use tokio::sync::watch;
 /// drawn and encoded when it is first asked for, and once however many ask. Clones show the same.
 #[derive(Clone)]
 pub struct Live {
-    newest: watch::Sender<Option<Arc<LiveFrame>>>,
+    newest: watch::Sender<Option<Pooled<LiveFrame>>>,
     studio: Arc<Mutex<Studio>>,
+    frames: Pool<LiveFrame>,
 }
 
 /// One sighting with its pictures.
@@ -39,24 +40,25 @@ impl Live {
     pub fn new(quality: u8, attention: Attention) -> Result<Self, FaceError> {
         let encoder = JpegEncoder::new(quality)?;
         let studio = Studio { attention, encoder, painter: Painter::new(), canvas: Vec::new() };
-        Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)) })
+        Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)), frames: Pool::default() })
     }
 
     /// Makes `sighting` the newest, and returns it with its pictures.
-    pub fn show(&self, sighting: Sighting) -> Arc<LiveFrame> {
+    pub fn show(&self, sighting: Sighting) -> Pooled<LiveFrame> {
         let studio = Arc::clone(&self.studio);
-        let frame = Arc::new(LiveFrame { sighting, studio, plain: Mutex::default(), annotated: Mutex::default() });
-        self.newest.send_replace(Some(Arc::clone(&frame)));
+        let frame = LiveFrame { sighting, studio, plain: Mutex::default(), annotated: Mutex::default() };
+        let frame = self.frames.put(frame);
+        self.newest.send_replace(Some(frame.clone()));
         frame
     }
 
     /// The newest sighting; `None` before the first.
-    pub fn newest(&self) -> Option<Arc<LiveFrame>> {
+    pub fn newest(&self) -> Option<Pooled<LiveFrame>> {
         self.newest.borrow().clone()
     }
 
     /// The newest sighting as it changes. Slow followers miss those in between. Ends when the last clone of this is gone.
-    pub fn follow(&self) -> watch::Receiver<Option<Arc<LiveFrame>>> {
+    pub fn follow(&self) -> watch::Receiver<Option<Pooled<LiveFrame>>> {
         self.newest.subscribe()
     }
 }

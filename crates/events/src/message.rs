@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use camera::{Pool, Pooled};
 use serde::Serialize;
 
 use crate::Msg;
@@ -13,7 +14,11 @@ use crate::relayed::{self, Said};
 /// Something that the viewers of a hub are told; clones are the same message. Each form in which it goes over the wire is
 /// made when it is first asked for, and once however many ask.
 #[derive(Clone)]
-pub struct Message(Arc<Inner>);
+pub struct Message(Pooled<Inner>);
+
+/// Makes messages of what one camera sees, in memory that it uses again and again.
+#[derive(Default)]
+pub struct MessagePool(Pool<Inner>);
 
 struct Inner {
     about: About,
@@ -24,7 +29,7 @@ struct Inner {
 
 enum Source {
     /// A frame of a camera of this process.
-    Seen { frame: Arc<LiveFrame>, annotated: bool },
+    Seen { frame: Pooled<LiveFrame>, annotated: bool },
     /// What another process said, or what is text by nature.
     Text(Msg),
 }
@@ -74,12 +79,14 @@ struct PassageEvent<'a, T> {
     passage: &'a T,
 }
 
-impl Message {
+impl MessagePool {
     /// A frame of a camera of this process; `annotated` for one with boxes and names drawn into it.
-    pub fn seen(frame: Arc<LiveFrame>, annotated: bool) -> Self {
-        Self::of_frame(frame, annotated, false)
+    pub fn seen(&self, frame: Pooled<LiveFrame>, annotated: bool) -> Message {
+        Message(self.0.put(Inner::of_frame(frame, annotated, false)))
     }
+}
 
+impl Message {
     /// Where a passage stands: `{"type":"event"}` with the fields of `news` beside it, among which are its `phase`, its `id` and
     /// its `camera`.
     ///
@@ -100,20 +107,20 @@ impl Message {
             }
             Said::Other => About { camera: "".into(), subject: Subject::Other },
         };
-        Self(Arc::new(Inner { about, source: Source::Text(text), forms: Default::default() }))
+        Self::alone(Inner { about, source: Source::Text(text), forms: Default::default() })
     }
 
     /// The same frame for a hub that has missed it: no news. `None` for what is not a frame of this process.
     pub(crate) fn late(&self) -> Option<Self> {
         match &self.0.source {
-            Source::Seen { frame, annotated } => Some(Self::of_frame(frame.clone(), *annotated, true)),
+            Source::Seen { frame, annotated } => Some(Self::alone(Inner::of_frame(frame.clone(), *annotated, true))),
             Source::Text(_) => None,
         }
     }
 
-    fn of_frame(frame: Arc<LiveFrame>, annotated: bool, late: bool) -> Self {
-        let about = About { camera: frame.sighting().camera.clone(), subject: Subject::Frame { late } };
-        Self(Arc::new(Inner { about, source: Source::Seen { frame, annotated }, forms: Default::default() }))
+    /// One of a kind that is rare.
+    fn alone(inner: Inner) -> Self {
+        Self(Pool::default().put(inner))
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -168,6 +175,13 @@ impl Message {
                 None
             }
         }
+    }
+}
+
+impl Inner {
+    fn of_frame(frame: Pooled<LiveFrame>, annotated: bool, late: bool) -> Self {
+        let about = About { camera: frame.sighting().camera.clone(), subject: Subject::Frame { late } };
+        Self { about, source: Source::Seen { frame, annotated }, forms: Default::default() }
     }
 }
 

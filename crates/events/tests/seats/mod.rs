@@ -1,13 +1,12 @@
 //! Who sits in a hub, and what is said there.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use camera::{Acceptance, Attention, Buffers, Frame, Sighting, SightingTimes, Work};
-use events::{Choice, ClientKind, Form, Live, LiveFrame, Message, Phase, Seat, View, Wire};
+use camera::{Acceptance, Attention, Buffers, Frame, Pooled, Sighting, SightingTimes, Work};
+use events::{Choice, ClientKind, Form, Live, LiveFrame, Message, MessagePool, Phase, Seat, View, Wire};
 use face::YuvImage;
 use futures_util::FutureExt;
 use gallery::{Distance, Strictness};
@@ -49,11 +48,11 @@ pub fn choosing(cameras: &[&str], view: View, form: Form) -> ClientKind {
 
 /// A frame of a camera of this process.
 pub fn seen(camera: &str, id: u64) -> Message {
-    Message::seen(shown(camera, id), false)
+    MessagePool::default().seen(shown(camera, id), false)
 }
 
 /// A frame in which nobody is, with its pictures.
-pub fn shown(camera: &str, id: u64) -> Arc<LiveFrame> {
+pub fn shown(camera: &str, id: u64) -> Pooled<LiveFrame> {
     let picture = YuvImage::new(64, 48, vec![128; YuvImage::len_for(64, 48)]).expect("a picture");
     let frame = Frame::new(picture, id, Duration::ZERO, &Buffers::new());
     let (frame, times) = (frame.shared(), SightingTimes::default());

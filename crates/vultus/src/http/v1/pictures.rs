@@ -1,6 +1,5 @@
 //! `/api/v1/cameras/{id}/snapshot.jpg` and `/stream.mjpg`: what a camera sees.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -9,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
+use camera::Pooled;
 use events::{Live, LiveFrame};
 use futures_util::stream::unfold;
 use serde::Deserialize;
@@ -100,7 +100,7 @@ fn checked(wish: Result<Query<Wish>, QueryRejection>) -> Result<Wish, ApiError> 
     Ok(wish)
 }
 
-async fn encoded(frame: Arc<LiveFrame>, annotated: bool) -> Result<Bytes, ApiError> {
+async fn encoded(frame: Pooled<LiveFrame>, annotated: bool) -> Result<Bytes, ApiError> {
     let failed = |error| face::FaceError::Inference(format!("{error}"));
     let made = spawn_blocking(move || frame.jpeg(annotated)).await.map_err(failed);
     Ok(made.flatten()?)
@@ -109,7 +109,7 @@ async fn encoded(frame: Arc<LiveFrame>, annotated: bool) -> Result<Bytes, ApiErr
 /// A stream's pictures on their way to one client. The next one is made when the client has taken the one before, so what
 /// waits for a client that reads nothing is one picture, as JPEG.
 struct Parts {
-    frames: watch::Receiver<Option<Arc<LiveFrame>>>,
+    frames: watch::Receiver<Option<Pooled<LiveFrame>>>,
     annotated: bool,
     pause: Duration,
     not_before: Instant,
@@ -141,12 +141,12 @@ impl Parts {
     }
 
     /// The newest picture once there is one that was not sent, and it is time for it.
-    async fn newest(&mut self) -> Option<Arc<LiveFrame>> {
+    async fn newest(&mut self) -> Option<Pooled<LiveFrame>> {
         sleep_until(self.not_before).await;
         loop {
             self.frames.changed().await.ok()?;
             if let Some(frame) = &*self.frames.borrow_and_update() {
-                return Some(Arc::clone(frame));
+                return Some(frame.clone());
             }
         }
     }
