@@ -1,13 +1,12 @@
 use std::io::{self, BufReader};
 use std::path::PathBuf;
-use std::process::ChildStdout;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use face::YuvImage;
 
-use crate::child::{Child, Killer};
+use crate::child::{Child, Killer, Output};
 use crate::colour_space::ToJpeg;
 use crate::error::VideoError;
 use crate::frame::Buffers;
@@ -19,8 +18,9 @@ use crate::y4m::{Y4mError, Y4mReader};
 /// What we ask ffmpeg for: 4:2:0 with 8 bits and even sides, in the colours that the camera has. Bringing them to those of a JPEG is quicker
 /// done here, see [`ToJpeg`].
 const CONVERSION: &str = "crop=floor(iw/2)*2:floor(ih/2)*2:0:0,format=yuv420p|yuvj420p";
-/// What a pipe of Linux holds. A frame that is wanted is not read by way of this buffer, but for what is left of it at the end.
-const PIPE: usize = 64 << 10;
+/// By way of a buffer of so many bytes, which stays near the processor, frames go by that nobody wants. Others do not go
+/// through it, but for their ends.
+const BUFFER: usize = 32 << 10;
 /// How long ffmpeg may take to exit after its last frame. One that waits for a frozen camera's goodbye would stay.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -137,7 +137,7 @@ impl Source for FfmpegSource {
         Ok(Box::new(FfmpegStream {
             camera: self.camera.clone(),
             ends: self.input.is_recording(),
-            y4m: Y4mReader::new(BufReader::with_capacity(PIPE, output)),
+            y4m: Y4mReader::new(BufReader::with_capacity(BUFFER, output)),
             seen_frame: false,
             to_jpeg: None,
             watchdog,
@@ -163,12 +163,12 @@ fn describe(given: &str) -> String {
     if given.bytes().all(|byte| byte.is_ascii_digit()) { format!("camera {given}") } else { mask_credentials(given) }
 }
 
-/// One ffmpeg process and the pipe from it.
+/// One ffmpeg process and what comes from it.
 struct FfmpegStream {
     camera: String,
     /// Whether the end of the stream is the end of a recording.
     ends: bool,
-    y4m: Y4mReader<BufReader<ChildStdout>>,
+    y4m: Y4mReader<BufReader<Output>>,
     seen_frame: bool,
     /// How its colours become those of a JPEG, if they are not; known with the first frame.
     to_jpeg: Option<Option<ToJpeg>>,
@@ -223,7 +223,7 @@ impl FfmpegStream {
             .ok_or(Y4mError::BadSize { width, height })
     }
 
-    /// The pipe has ended: finds out why.
+    /// Nothing more comes: finds out why.
     fn end(&mut self) -> Result<Option<Next>, VideoError> {
         let exit = self.child.wait(PARTING);
         let camera = self.camera.clone();

@@ -169,8 +169,7 @@ impl<R: BufRead> Y4mReader<R> {
         })
     }
 
-    /// Lets the frame that has begun go by. It comes no further than the reader's own buffer, which should be large: a pipe
-    /// holds 64 KiB.
+    /// Lets the frame that has begun go by. It comes no further than the reader's own buffer.
     pub fn skip_planes(&mut self) -> Result<(), Y4mError> {
         let mut left = self.header()?.frame_len();
         while left > 0 {
