@@ -8,8 +8,11 @@ const CALM: Duration = Duration::from_secs(2);
 const WATCHES: Duration = Duration::from_secs(2);
 
 /// Of a scene at rest a frame is read when the one before is this old: of 25 or 30 frames a second each third, of 10 all. What
-/// begins to move is seen at most a tenth of a second later than otherwise.
+/// begins to move is seen about a tenth of a second later than otherwise, at most.
 const GLANCE: Duration = Duration::from_millis(90);
+
+/// The time between two frames of a camera that does not say how many it sends.
+const USUAL_INTERVAL: Duration = Duration::from_millis(40);
 
 /// How closely one camera is attended to. To read a frame is most of what an idle camera costs: while its scene is at rest
 /// and nobody watches, some go by unread. Clones are the same camera's.
@@ -24,6 +27,8 @@ struct State {
     shown_at: Option<Instant>,
     /// When the frame that was read last began to come.
     read_at: Option<Instant>,
+    /// How many have gone by since.
+    unread: u32,
 }
 
 impl Attention {
@@ -38,12 +43,17 @@ impl Attention {
         state.calm_since = is_calm.then(|| state.calm_since.unwrap_or(now));
     }
 
-    /// Whether the frame that begins to come at `now` should be read.
-    pub(crate) fn wants(&self, now: Instant) -> bool {
+    /// Whether the frame that begins to come at `now` should be read, of a camera that sends one each `interval` by its own account. Frames may
+    /// come in bursts, as those of HLS do: then the time that lies between them is not that between their comings.
+    pub(crate) fn wants(&self, now: Instant, interval: Option<Duration>) -> bool {
         let mut state = self.lock();
-        let is_wanted = !state.is_at_rest(now) || state.read_at.is_none_or(|read| now.duration_since(read) >= GLANCE);
+        let is_old = state.read_at.is_none_or(|read| now.duration_since(read) >= GLANCE);
+        let is_far = (state.unread + 1) * interval.unwrap_or(USUAL_INTERVAL) >= GLANCE;
+        let is_wanted = is_old || is_far || !state.is_at_rest(now);
         if is_wanted {
-            state.read_at = Some(now);
+            (state.read_at, state.unread) = (Some(now), 0);
+        } else {
+            state.unread += 1;
         }
         is_wanted
     }
@@ -72,7 +82,7 @@ mod tests {
         let mut read = Vec::new();
         for frame in 0..frames {
             let now = start + frame * FRAME;
-            if attention.wants(now) {
+            if attention.wants(now, Some(FRAME)) {
                 attention.found(true, now);
                 read.push(frame);
             }
@@ -95,7 +105,19 @@ mod tests {
     fn of_a_slow_camera_every_frame_is_read() {
         let (attention, start) = (Attention::default(), Instant::now());
         attention.found(true, start);
-        assert!((1..200).all(|tenth| attention.wants(start + tenth * Duration::from_millis(100))));
+        let tenth = Duration::from_millis(100);
+        assert!((1..200).all(|frame| attention.wants(start + frame * tenth, Some(tenth))));
+        assert!((1..200).all(|frame| attention.wants(start + CALM + frame * FRAME, Some(tenth))), "in a burst, too");
+    }
+
+    #[test]
+    fn of_a_burst_as_many_are_read_as_of_frames_that_come_in_time() {
+        let (attention, start) = (Attention::default(), Instant::now());
+        attention.found(true, start);
+        let burst = start + CALM;
+        let read =
+            |interval| (0..150).filter(|n| attention.wants(burst + *n * Duration::from_millis(2), interval)).count();
+        assert_eq!((read(Some(FRAME)), read(None)), (50, 50));
     }
 
     #[test]
@@ -105,7 +127,7 @@ mod tests {
         attention.found(true, start);
         attention.shown();
         let now = Instant::now();
-        assert!((0..40).all(|frame| attention.wants(now + frame * FRAME)));
+        assert!((0..40).all(|frame| attention.wants(now + frame * FRAME, None)));
         assert_eq!(read(&attention, now + WATCHES, 6).len(), 2);
     }
 }

@@ -92,6 +92,10 @@ impl Look {
     fn follow(&mut self, mut frame: Frame) -> Result<Sighting, FaceError> {
         let mut sight = Sight::new(&frame);
         let change = self.motion.change(frame.as_sent(), frame.luma_gain());
+        if change != Change::Nothing {
+            // Before the wait for an engine: the next frames count.
+            self.attention.found(false, frame.read_at);
+        }
         let is_worth_a_look = self.is_worth_a_look(change, frame.read_at);
         if is_worth_a_look {
             frame.show();
@@ -137,7 +141,8 @@ impl Look {
             sight.work.still = true;
             self.tracker.stay(&frame, &self.gallery);
         }
-        let is_calm = self.settings.motion_gate && change == Change::Nothing && self.tracker.sees_nobody();
+        let is_empty = self.turns.is_complete() && self.tracker.sees_nobody();
+        let is_calm = self.settings.motion_gate && change == Change::Nothing && is_empty;
         self.attention.found(is_calm, frame.read_at);
         let (faces, ended) = (self.tracker.faces(frame.read_at, &self.gallery), self.tracker.take_ended());
         Ok(sight.sighting(&self.settings.camera, frame, faces, ended, self.rule))

@@ -9,7 +9,7 @@ pub struct Pool<T>(Arc<Mutex<Vec<Arc<Option<T>>>>>);
 /// A value that many hold, as an `Arc` is; when the last one lets go, its memory goes back to the pool that it came from.
 pub struct Pooled<T> {
     place: Arc<Option<T>>,
-    home: Pool<T>,
+    home: Option<Pool<T>>,
 }
 
 impl<T> Pool<T> {
@@ -25,7 +25,7 @@ impl<T> Pool<T> {
             // Who kept it for us has not let go of it yet.
             None => place = Arc::new(Some(value)),
         }
-        Pooled { place, home: self.clone() }
+        Pooled { place, home: Some(self.clone()) }
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Vec<Arc<Option<T>>>) -> R) -> R {
@@ -34,6 +34,11 @@ impl<T> Pool<T> {
 }
 
 impl<T> Pooled<T> {
+    /// A value that came from no pool: its memory is freed.
+    pub fn alone(value: T) -> Self {
+        Self { place: Arc::new(Some(value)), home: None }
+    }
+
     /// How many hold it.
     pub fn holders(&self) -> usize {
         Arc::strong_count(&self.place)
@@ -53,7 +58,8 @@ impl<T> Drop for Pooled<T> {
         // Of two last holders who let go at once each sees the other: then the memory is freed.
         if let Some(value) = Arc::get_mut(&mut self.place).and_then(Option::take) {
             drop(value);
-            self.home.with(|places| {
+            let Some(home) = &self.home else { return };
+            home.with(|places| {
                 if places.len() < Pool::<T>::KEPT {
                     places.push(Arc::clone(&self.place));
                 }

@@ -14,21 +14,21 @@ pub struct CameraReport {
     pub lasted: Duration,
     /// Width and height of its picture in pixels, once there was one.
     pub picture: Option<(u32, u32)>,
-    /// Frames a second that were looked at or found still, over the last five seconds.
+    /// Frames a second that were looked at or passed over as still, over the last five seconds.
     pub fps: f64,
     /// Frames a second as the stream states them, where it does.
     pub source_fps: Option<f64>,
-    /// How long ago the last frame was read.
+    /// How long ago the last frame came.
     pub last_frame: Option<Duration>,
     /// From the reading of a frame until it was known who is in it.
     pub latency: Timing,
     /// Where that time went.
     pub stages: StageTimings,
-    /// Frames read.
+    /// Frames that came.
     pub read: u64,
     /// Frames looked at.
     pub looked_at: u64,
-    /// Frames passed over because nothing moved.
+    /// Frames passed over because nothing moved, most of them unread where nothing had moved for a while.
     pub still: u64,
     /// Frames replaced by a newer one before anybody looked at them.
     pub dropped: u64,

@@ -114,16 +114,13 @@ impl CameraStatus {
         self.lock().threshold
     }
 
-    /// Counts a frame that was looked at, or found still, and how long that took since it was read. What went by unread before it
-    /// counts as still.
+    /// Counts a frame that was looked at, or found still, and how long that took since it was read.
     pub fn looked(&self, sighting: &Sighting) {
-        let Work { faces, embeddings, spoofs, unread, still } = sighting.work;
+        let Work { faces, embeddings, spoofs, still, .. } = sighting.work;
         let mut record = self.lock();
         record.blind = None;
         record.threshold = Some(sighting.rule.threshold);
-        record.still += u64::from(unread);
-        let now = Instant::now();
-        (0..=unread).for_each(|_| record.pace.tick(now));
+        record.pace.tick(Instant::now());
         if still {
             record.still += 1;
             return;
@@ -156,6 +153,14 @@ impl CameraStatus {
         let (mut record, now) = (self.lock(), Instant::now());
         record.dropped = dropped;
         record.frame_came(now)
+    }
+
+    /// Counts a frame that has come and gone by unread, since nothing had moved for a while.
+    pub(crate) fn went_by(&self) {
+        let (mut record, now) = (self.lock(), Instant::now());
+        record.frame_came(now);
+        record.pace.tick(now);
+        record.still += 1;
     }
 
     /// What the stream says of itself.

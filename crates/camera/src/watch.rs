@@ -147,15 +147,18 @@ impl Reader<'_> {
         // It may show something else than it did.
         self.attention.found(false, opened);
         let (mut live_since, mut unread) = (None, 0);
-        while let Some(next) = stream.next_if(&buffers, &mut || self.attention.wants(Instant::now()))? {
+        let mut interval = None;
+        while let Some(next) = stream.next_if(&buffers, &mut || self.attention.wants(Instant::now(), interval))? {
             self.came += 1;
-            let is_first = self.status.frame_came(self.newest.dropped());
             let Next::Frame(image) = next else {
                 unread += 1;
+                self.status.went_by();
                 continue;
             };
+            let is_first = self.status.frame_came(self.newest.dropped());
             let since = *live_since.get_or_insert_with(Instant::now);
             if is_first {
+                interval = self.interval_of(stream.as_ref());
                 self.report_live(stream.as_ref(), &image, opened);
             } else if since.elapsed() > WORKED {
                 self.complaint.over();
@@ -165,6 +168,13 @@ impl Reader<'_> {
             self.newest.put(frame);
         }
         Ok(())
+    }
+
+    /// The time between two frames that come, as far as it is known.
+    fn interval_of(&self, stream: &dyn Stream) -> Option<Duration> {
+        let own = stream.fps().map(|fps| Duration::from_secs_f64(1.0 / fps));
+        let least = Some(self.source.interval()).filter(|interval| !interval.is_zero());
+        own.max(least)
     }
 
     fn report_live(&mut self, stream: &dyn Stream, image: &face::YuvImage, opened: Instant) {

@@ -114,7 +114,7 @@ fn rate((frames, seconds): (u32, u32)) -> Option<f64> {
     (fps > 0.0 && fps <= 1000.0).then_some(fps)
 }
 
-/// Reads a YUV4MPEG2 stream, what ffmpeg writes to a pipe. Whatever comes in, it neither panics nor asks for more than
+/// Reads a YUV4MPEG2 stream, as ffmpeg writes it. Whatever comes in, it neither panics nor asks for more than
 /// one frame of memory.
 #[derive(Debug)]
 pub struct Y4mReader<R> {

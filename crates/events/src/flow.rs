@@ -251,13 +251,16 @@ fn four_decimals(distance: f32) -> f64 {
 struct Pace {
     since: Option<Instant>,
     frames: u32,
+    /// Beside `frames`: those that nobody read, since nothing had moved for a while.
+    unread: u32,
     times: SightingTimes,
 }
 
 impl Pace {
     fn count(&mut self, sighting: &Sighting) {
         let since = *self.since.get_or_insert_with(Instant::now);
-        self.frames += 1 + sighting.work.unread;
+        self.frames += 1;
+        self.unread += sighting.work.unread;
         self.times += sighting.times;
         if since.elapsed() >= REPORT_EVERY {
             self.report(&sighting.camera, since.elapsed());
@@ -269,7 +272,7 @@ impl Pace {
         let mean_ms = |total: Duration| (total.as_secs_f64() * 1e4 / f64::from(self.frames)).round() / 10.0;
         tracing::info!(
             camera,
-            fps = (f64::from(self.frames) / elapsed.as_secs_f64() * 10.0).round() / 10.0,
+            fps = (f64::from(self.frames + self.unread) / elapsed.as_secs_f64() * 10.0).round() / 10.0,
             waited_ms = mean_ms(self.times.waited),
             detect_ms = mean_ms(self.times.stages.detect),
             landmark_ms = mean_ms(self.times.stages.landmark),

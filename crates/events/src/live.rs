@@ -12,11 +12,13 @@ pub struct Live {
     newest: watch::Sender<Option<Pooled<LiveFrame>>>,
     studio: Arc<Mutex<Studio>>,
     frames: Pool<LiveFrame>,
+    attention: Attention,
 }
 
 /// One sighting with its pictures.
 pub struct LiveFrame {
     sighting: Sighting,
+    attention: Attention,
     studio: Arc<Mutex<Studio>>,
     plain: Mutex<Option<Bytes>>,
     annotated: Mutex<Option<Bytes>>,
@@ -24,8 +26,6 @@ pub struct LiveFrame {
 
 /// What pictures are made with.
 struct Studio {
-    /// Of the camera, which is told of every picture.
-    attention: Attention,
     encoder: JpegEncoder,
     painter: Painter,
     /// The memory of the picture that was drawn last.
@@ -33,21 +33,22 @@ struct Studio {
 }
 
 impl Live {
-    /// Nothing seen yet. `quality` is that of the JPEGs, 1–100; `attention` is told when somebody is shown a picture.
+    /// Nothing seen yet. `quality` is that of the JPEGs, 1–100; `attention` is told when somebody is shown what the camera sees.
     ///
     /// # Errors
     /// When there is no JPEG encoder for this quality.
     pub fn new(quality: u8, attention: Attention) -> Result<Self, FaceError> {
         let encoder = JpegEncoder::new(quality)?;
-        let studio = Studio { attention, encoder, painter: Painter::new(), canvas: Vec::new() };
-        Ok(Self { newest: watch::Sender::new(None), studio: Arc::new(Mutex::new(studio)), frames: Pool::default() })
+        let studio = Studio { encoder, painter: Painter::new(), canvas: Vec::new() };
+        let (newest, studio) = (watch::Sender::new(None), Arc::new(Mutex::new(studio)));
+        Ok(Self { newest, studio, frames: Pool::default(), attention })
     }
 
     /// Makes `sighting` the newest, and returns it with its pictures.
     pub fn show(&self, sighting: Sighting) -> Pooled<LiveFrame> {
-        let studio = Arc::clone(&self.studio);
-        let frame = LiveFrame { sighting, studio, plain: Mutex::default(), annotated: Mutex::default() };
-        let frame = self.frames.put(frame);
+        let (studio, attention) = (Arc::clone(&self.studio), self.attention.clone());
+        let (plain, annotated) = Default::default();
+        let frame = self.frames.put(LiveFrame { sighting, attention, studio, plain, annotated });
         self.newest.send_replace(Some(frame.clone()));
         frame
     }
@@ -69,11 +70,17 @@ impl LiveFrame {
         &self.sighting
     }
 
+    /// Tells the camera that somebody watches.
+    pub(crate) fn shown(&self) {
+        self.attention.shown();
+    }
+
     /// The frame as JPEG, as it came or with boxes and names drawn into it. Takes a few milliseconds the first time.
     ///
     /// # Errors
     /// When it cannot be encoded.
     pub fn jpeg(&self, annotated: bool) -> Result<Bytes, FaceError> {
+        self.shown();
         // Where nobody is seen there is nothing to draw.
         let annotated = annotated && !self.sighting.faces.is_empty();
         let mut made = lock(if annotated { &self.annotated } else { &self.plain });
@@ -83,23 +90,19 @@ impl LiveFrame {
         let mut studio = lock(&self.studio);
         let jpeg = match annotated {
             true => studio.encode_drawn(&self.sighting),
-            false => studio.encode(&self.sighting),
+            false => studio.encoder.encode(self.sighting.frame.image()),
         };
         Ok(made.insert(jpeg?.into()).clone())
     }
 
     /// The frame with boxes and names drawn into it.
     pub fn annotated_picture(&self) -> YuvImage {
+        self.shown();
         lock(&self.studio).draw(&self.sighting)
     }
 }
 
 impl Studio {
-    fn encode(&mut self, sighting: &Sighting) -> Result<Vec<u8>, FaceError> {
-        self.attention.shown();
-        self.encoder.encode(sighting.frame.image())
-    }
-
     fn encode_drawn(&mut self, sighting: &Sighting) -> Result<Vec<u8>, FaceError> {
         let picture = self.draw(sighting);
         let jpeg = self.encoder.encode(&picture);
@@ -108,7 +111,6 @@ impl Studio {
     }
 
     fn draw(&mut self, sighting: &Sighting) -> YuvImage {
-        self.attention.shown();
         let mut picture = sighting.frame.image().copied_into(std::mem::take(&mut self.canvas));
         annotate(&mut self.painter, &mut picture, &sighting.faces);
         picture

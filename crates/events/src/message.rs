@@ -107,20 +107,17 @@ impl Message {
             }
             Said::Other => About { camera: "".into(), subject: Subject::Other },
         };
-        Self::alone(Inner { about, source: Source::Text(text), forms: Default::default() })
+        Self(Pooled::alone(Inner { about, source: Source::Text(text), forms: Default::default() }))
     }
 
     /// The same frame for a hub that has missed it: no news. `None` for what is not a frame of this process.
     pub(crate) fn late(&self) -> Option<Self> {
         match &self.0.source {
-            Source::Seen { frame, annotated } => Some(Self::alone(Inner::of_frame(frame.clone(), *annotated, true))),
+            Source::Seen { frame, annotated } => {
+                Some(Self(Pooled::alone(Inner::of_frame(frame.clone(), *annotated, true))))
+            }
             Source::Text(_) => None,
         }
-    }
-
-    /// One of a kind that is rare.
-    fn alone(inner: Inner) -> Self {
-        Self(Pool::default().put(inner))
     }
 
     pub(crate) fn about(&self) -> &About {
@@ -163,6 +160,7 @@ impl Message {
 
     fn drawn(&self, frame: &LiveFrame, annotated: bool, form: Form) -> Option<Wire> {
         let late = matches!(self.0.about.subject, Subject::Frame { late: true });
+        frame.shown();
         let json = |picture| FaceEvent::of(frame.sighting(), picture, annotated, late).to_json();
         if form == Form::Bare {
             return Some(Wire::Text(json(Picture::Elsewhere).into()));

@@ -59,12 +59,17 @@ impl Claims {
         Ok(())
     }
 
+    /// When the leases are to be renewed next; `None` while there are none.
+    pub fn renewal(&self) -> Option<Instant> {
+        (!self.held.is_empty()).then(|| self.renewed + RENEW_EVERY)
+    }
+
     /// Renews the leases when it is time, with what `report` says of each camera.
     ///
     /// # Errors
     /// When the database does not answer; what is held is held until it does.
     pub async fn renew(&mut self, report: impl Fn(&str) -> String) -> Result<(), Away> {
-        if self.renewed.elapsed() < RENEW_EVERY || self.held.is_empty() {
+        if self.renewal().is_none_or(|due| Instant::now() < due) {
             return Ok(());
         }
         self.renewed = Instant::now();

@@ -182,7 +182,8 @@ impl Floor {
             let is_settled = self.reconcile();
             let let_go = self.let_go().await;
             self.reach.note(let_go);
-            let pause = if is_settled { follow_at.saturating_duration_since(Instant::now()) } else { TICK };
+            let due = [self.claims.renewal(), self.next_try()].into_iter().flatten().fold(follow_at, Instant::min);
+            let pause = if is_settled { due.saturating_duration_since(Instant::now()) } else { TICK };
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.cameras.changed() => follow_at = Instant::now(),
@@ -313,6 +314,15 @@ impl Floor {
             Some(seat) => seat.work,
         };
         self.seats.insert(id, Seat { definition, work: next });
+    }
+
+    /// When a camera is tried again that could not be watched.
+    fn next_try(&self) -> Option<Instant> {
+        let tries = self.seats.values().filter_map(|seat| match seat.work {
+            Work::Resting(_, until) => Some(until),
+            Work::Watched(_) => None,
+        });
+        tries.min()
     }
 
     fn start(&mut self, definition: &Definition) -> Work {

@@ -20,7 +20,7 @@ pub struct CameraReport {
     /// Height of its picture in pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<u32>,
-    /// Frames a second that were looked at or found still, over the last five seconds.
+    /// Frames a second that were looked at or passed over as still, over the last five seconds.
     fps: f64,
     /// Frames a second as the stream states them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,7 @@ struct Percentiles {
 /// Frames since the camera was started.
 #[derive(Serialize, ToSchema)]
 struct Frames {
+    /// Those that came.
     read: u64,
     looked_at: u64,
     /// Passed over because nothing moved.

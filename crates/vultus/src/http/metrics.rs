@@ -97,7 +97,7 @@ fn write_states(page: &mut Page, cameras: &Reports) {
 }
 
 fn write_frames(page: &mut Page, cameras: &Reports) {
-    let help = "Frames a second that were looked at or found still, over the last five seconds.";
+    let help = "Frames a second that were looked at or passed over as still, over the last five seconds.";
     let mut fps = page.family(Kind::Gauge, "vultus_camera_fps", help);
     for (camera, report) in cameras {
         fps.sample(&[("camera", camera)], report.fps);
