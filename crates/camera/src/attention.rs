@@ -37,7 +37,7 @@ impl Attention {
         self.lock().shown_at = Some(Instant::now());
     }
 
-    /// A frame was looked at, or found still.
+    /// What the frame that was read at `now` shows: whether nothing moves and nobody is there.
     pub(crate) fn found(&self, is_calm: bool, now: Instant) {
         let mut state = self.lock();
         state.calm_since = is_calm.then(|| state.calm_since.unwrap_or(now));
