@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, archive, blank, photo, photo_path};
+use crate::support::{Home, archive, blank, models_folder, photo, photo_path};
 
 fn path(name: &str) -> String {
     photo_path(name).to_str().expect("UTF-8").to_owned()
@@ -201,6 +201,19 @@ fn a_recording_that_is_not_there_is_named() {
     let done = home.run(&["recognize", &text, "--json"]);
     assert_eq!(done.stdout, "");
     assert!(done.failed_with(1).contains("text.mp4"));
+}
+
+#[test]
+fn nothing_of_the_machine_is_kept_for_the_maker_of_the_inference_library() {
+    let home = Home::new();
+    let user = home.file("user");
+    std::fs::create_dir(&user).unwrap();
+    let mut recognize = home.command(&["recognize", &path("obama.jpg")]);
+    // As at a user's: a library may hold its tongue where it is tested.
+    recognize.env("MODELS_DIR", models_folder()).env("HOME", &user).env("XDG_CACHE_HOME", user.join("cache"));
+    assert!(recognize.status().unwrap().success());
+    let left: Vec<_> = std::fs::read_dir(&user).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub use home::{Finished, Home};
 pub use home_assistant::what_is_wrong;
 pub use mosquitto::{Heard, Listener, Mosquitto};
 pub use network_camera::NetworkCamera;
-pub use photo::{blank, edited, embedder_path, photo, photo_path, png_that_claims, with_orientation};
+pub use photo::{blank, edited, embedder_path, models_folder, photo, photo_path, png_that_claims, with_orientation};
 pub use private_postgres::PrivatePostgres;
 pub use process::{processes_with, vanish};
 pub use receiver::Receiver;

@@ -11,16 +11,21 @@ static MODELS: LazyLock<PathBuf> = LazyLock::new(|| {
     chosen.or_else(|| Some(dirs::cache_dir()?.join("vultus"))).expect("a cache folder")
 });
 
+/// Where models and sample photos lie.
+pub fn models_folder() -> &'static Path {
+    &MODELS
+}
+
 /// Where a sample photo lies.
 pub fn photo_path(name: &str) -> PathBuf {
-    let photos = Cache::new(MODELS.as_path()).photos(&Catalog::builtin());
+    let photos = Cache::new(models_folder()).photos(&Catalog::builtin());
     let photos = photos.unwrap_or_else(|error| panic!("the sample photos are not installed, run ./test: {error}"));
     photos.get(name).unwrap_or_else(|| panic!("no sample photo {name} among {photos:?}")).clone()
 }
 
 /// The file of the default pack's embedder.
 pub fn embedder_path() -> PathBuf {
-    let installed = Cache::new(MODELS.as_path()).installed(&Catalog::builtin(), "default");
+    let installed = Cache::new(models_folder()).installed(&Catalog::builtin(), "default");
     installed.unwrap_or_else(|error| panic!("the models are not installed, run ./test: {error}")).embedder
 }
 

@@ -21,6 +21,7 @@ mod window;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    tell_nobody();
     let invocation = cli::parse();
     match cli::run(invocation) {
         Ok(code) => code,
@@ -30,4 +31,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// ONNX Runtime, from 1.29 on, tells its maker of the machine and of each model, and keeps an identifier of the machine on the disk. The
+/// first of it happens before its API can be asked not to; with this in the environment by then nothing of it is ever begun.
+#[allow(unsafe_code)]
+fn tell_nobody() {
+    // SAFETY: called first of all, when there is no other thread yet that could look at the environment.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
 }
