@@ -79,6 +79,12 @@ impl Look {
         &self.attention
     }
 
+    /// Sees to it that there is an engine, which takes about as long as a camera needs to send its first frame. What is wrong with the
+    /// models is told of the first look.
+    pub(crate) fn get_ready(&self) {
+        drop(self.engines.with(|_| Ok(())));
+    }
+
     /// Looks at one frame.
     ///
     /// # Errors

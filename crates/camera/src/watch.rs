@@ -62,6 +62,7 @@ impl Watch {
                 came: 0,
             };
             scope.spawn(move || reader.run());
+            look.get_ready();
             work(&newest, &mut look, &sightings, &status, stop);
             // The reader may be waiting for a frame that never comes, or for its next try.
             stop.stop();

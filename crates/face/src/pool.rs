@@ -45,18 +45,15 @@ impl EnginePool {
         most: usize,
         others: Option<OtherPacks>,
     ) -> Result<Self, FaceError> {
-        let state = State { idle: Vec::new(), opened: 1, waiting: VecDeque::new(), next_ticket: 0 };
-        let shared = Shared {
-            runtime: runtime.clone(),
-            installed: installed.clone(),
-            others,
-            most: most.max(1),
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        };
-        let first = shared.open_another()?;
-        shared.state().idle.push(first);
-        Ok(Self { shared: Arc::new(shared) })
+        let pool = Self { shared: Arc::new(Shared::new(runtime.clone(), installed.clone(), others, most)) };
+        pool.with(|_| Ok(()))?;
+        Ok(pool)
+    }
+
+    /// A pool of the same models for others, who do not wait for the callers of this one. None of its engines is open yet.
+    pub fn apart(&self, most: usize) -> Self {
+        let Shared { runtime, installed, others, .. } = &*self.shared;
+        Self { shared: Arc::new(Shared::new(runtime.clone(), installed.clone(), others.clone(), most)) }
     }
 
     /// Runs `work` with an engine of its own. Blocks until it is the caller's turn, so call it from a thread that may block.
@@ -76,6 +73,11 @@ impl EnginePool {
 }
 
 impl Shared {
+    fn new(runtime: Runtime, installed: InstalledPack, others: Option<OtherPacks>, most: usize) -> Self {
+        let state = State { idle: Vec::new(), opened: 0, waiting: VecDeque::new(), next_ticket: 0 };
+        Self { runtime, installed, others, most: most.max(1), state: Mutex::new(state), changed: Condvar::new() }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

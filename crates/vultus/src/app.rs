@@ -47,10 +47,6 @@ struct Shared {
     enrolling: Mutex<()>,
     /// An attribute model that fails is told once.
     attributes_failed: Once,
-    runtime: Runtime,
-    installed: InstalledPack,
-    /// For people who are known by embeddings of another pack only.
-    others: OtherPacks,
 }
 
 /// Attributes are estimated of so many faces of a photo, the largest: a smile takes as long as ten embeddings.
@@ -84,8 +80,7 @@ impl App {
         let gallery = Gallery::unread(store.clone(), &installed.pack, &catalog);
         let shelf = Shelf::new(catalog, Cache::new(settings.models_folder()));
         let others = OtherPacks::new(shelf, gallery.wanted_spaces().clone());
-        let (pool, opener, beside) = (runtime.clone(), installed.clone(), Some(others.clone()));
-        let open = move || EnginePool::open(&pool, &opener, engines, beside);
+        let open = move || EnginePool::open(&runtime, &installed, engines, Some(others));
         let (read, opened) = tokio::join!(gallery.read(), tokio::task::spawn_blocking(open));
         read?;
         let engines_pool = opened??;
@@ -107,9 +102,6 @@ impl App {
             archives,
             enrolling: Mutex::new(()),
             attributes_failed: Once::new(),
-            runtime,
-            installed,
-            others,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -150,12 +142,8 @@ impl App {
     }
 
     /// Engines for cameras, apart from those for photos: however many photos are sent, the cameras go on.
-    ///
-    /// # Errors
-    /// When a model cannot be loaded.
-    pub fn camera_engines(&self) -> Result<EnginePool, FaceError> {
-        let Shared { runtime, installed, others, .. } = &*self.shared;
-        EnginePool::open(runtime, installed, self.settings().engines(), Some(others.clone()))
+    pub fn camera_engines(&self) -> EnginePool {
+        self.shared.engines.apart(self.settings().engines())
     }
 
     /// Limits for archives and folders of photos.

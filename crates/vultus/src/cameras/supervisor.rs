@@ -50,7 +50,7 @@ impl Supervisor {
     /// to the window that of the first camera, whichever that is at the time.
     ///
     /// # Errors
-    /// When the models cannot be loaded, or a webhook cannot be started.
+    /// When a webhook cannot be started.
     pub fn start(app: &App, fixed: Fixed, history: &History, sinks: Sinks) -> anyhow::Result<Self> {
         let Sinks { outlets, webhooks, mqtt, window } = sinks;
         let (settings, store) = (app.settings().clone(), app.store().clone());
@@ -66,7 +66,7 @@ impl Supervisor {
                 presence: Presence::start(store.clone(), settings.passback_hours.duration()),
                 settings,
                 calendar: app.calendar().clone(),
-                engines: app.camera_engines()?,
+                engines: app.camera_engines(),
                 gallery: app.gallery().clone(),
                 history: history.clone(),
                 visitors: visitors(app),

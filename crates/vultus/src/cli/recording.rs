@@ -20,7 +20,7 @@ pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCo
     let settings = app.settings();
     let path = file.to_string_lossy();
     let mut source = cameras::ffmpeg_source(settings, &path)?;
-    let look = Look::new(cameras::look_settings(settings), app.camera_engines()?, app.gallery().clone());
+    let look = Look::new(cameras::look_settings(settings), app.camera_engines(), app.gallery().clone());
     let mut run = Run::new(look, command, &settings.ffmpeg);
     let mut stream = source.open()?;
     run.read(stream.as_mut(), file)?;
