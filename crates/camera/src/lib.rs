@@ -62,6 +62,7 @@ pub use liveness::{LIVE_FROM, Liveness, LivenessMode, LivenessRule, LivenessStat
 pub use look::{Look, LookSettings};
 pub use mask::mask_credentials;
 pub use newest::{Newest, Taken};
+pub use pairing::Few;
 pub use pool::{Pool, Pooled};
 pub use record::Recorder;
 pub use region::{NotARegion, Region};

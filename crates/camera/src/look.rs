@@ -174,7 +174,7 @@ impl Look {
         let picture = brightened.as_deref().unwrap_or(frame.image());
         let parts = turns.next(picture, None);
         let scale = turns.scale(settings.scale, (picture.width(), picture.height()));
-        let mut faces = Vec::new();
+        let mut faces = Few::new();
         engines.with(|engine| {
             sight.got_engine(&frame);
             for found in sight.find(engine, settings, picture, scale, &parts)? {
@@ -270,7 +270,7 @@ impl Sight {
         self,
         camera: &Arc<str>,
         frame: SharedFrame,
-        faces: Vec<SeenFace>,
+        faces: Few<SeenFace>,
         ended: Vec<Arc<Evidence>>,
         rule: Rule,
     ) -> Sighting {

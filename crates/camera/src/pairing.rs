@@ -4,7 +4,7 @@ use face::Rect;
 use smallvec::SmallVec;
 
 /// As many as a door sees at once, without memory of their own.
-pub(crate) type Few<T> = SmallVec<[T; 8]>;
+pub type Few<T> = SmallVec<[T; 8]>;
 
 /// Boxes that overlap less belong to different faces, or to one that has moved too far to tell.
 const LEAST_IOU: f32 = 0.15;

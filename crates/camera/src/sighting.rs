@@ -7,6 +7,7 @@ use gallery::Match;
 use crate::SharedFrame;
 use crate::decision::{Rule, Verdict};
 use crate::evidence::Evidence;
+use crate::pairing::Few;
 
 /// What was seen in one frame: every face, who of those enrolled is nearest to it, and whether that is near enough. Whether
 /// anybody is told is not decided here.
@@ -17,7 +18,7 @@ pub struct Sighting {
     /// The frame that was looked at.
     pub frame: SharedFrame,
     /// The faces in it that can be recognised, the largest first.
-    pub faces: Vec<SeenFace>,
+    pub faces: Few<SeenFace>,
     /// Tracks that are over since the frame before, whether they could be recognised or not.
     pub ended: Vec<Arc<Evidence>>,
     /// By which rule the faces were judged.

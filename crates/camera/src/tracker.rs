@@ -287,9 +287,9 @@ impl Tracker {
     }
 
     /// The faces of the newest frame that can be recognised, the largest first.
-    pub(crate) fn faces(&mut self, now: Instant, gallery: &Gallery) -> Vec<SeenFace> {
+    pub(crate) fn faces(&mut self, now: Instant, gallery: &Gallery) -> Few<SeenFace> {
         let (tracks, rule, gates) = (&mut self.tracks, &self.rule, gallery.gates());
-        let mut faces: Vec<_> = self
+        let mut faces: Few<_> = self
             .present
             .iter()
             .filter_map(|present| {

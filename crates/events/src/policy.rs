@@ -109,7 +109,7 @@ mod tests {
         Sighting {
             camera: "door".into(),
             frame: frame.shared(),
-            faces,
+            faces: faces.into(),
             ended: Vec::new(),
             rule: rule(),
             times: SightingTimes::default(),

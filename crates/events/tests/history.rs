@@ -106,7 +106,7 @@ fn sighting(name: &str) -> Sighting {
     Sighting {
         camera: "door".into(),
         frame: Frame::new(image, 1, Duration::ZERO, &Buffers::new()).shared(),
-        faces: vec![face],
+        faces: vec![face].into(),
         ended: Vec::new(),
         rule: Rule { threshold: Distance::new(0.45), strong: Distance::new(0.42), shots: 2, margin: 0.02 },
         times: SightingTimes::default(),

@@ -4,7 +4,7 @@ use models::{Gates, InstalledPack, Pack, SideRole};
 
 use crate::FaceError;
 use crate::attributes::{AttributeChoice, Attributes, Estimate};
-use crate::detect::{Detection, Finder};
+use crate::detect::{Detection, Detections, Finder};
 use crate::embed::{self, Embedder, Embedding};
 use crate::geometry::Rect;
 use crate::image::{self, DecodeLimits, Photo, Picture};
@@ -184,7 +184,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
-    pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
+    pub fn detect(&mut self, picture: &dyn Picture, scale: f32) -> Result<Detections, FaceError> {
         let smoothed = picture.smoothed_if_noisy();
         let picture = smoothed.as_deref().unwrap_or(picture);
         let mut detections = self.finder.detect(picture, scale, &[Part::Whole])?;
@@ -200,12 +200,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails.
-    pub fn detect_in(
-        &mut self,
-        picture: &dyn Picture,
-        scale: f32,
-        parts: &[Part],
-    ) -> Result<Vec<Detection>, FaceError> {
+    pub fn detect_in(&mut self, picture: &dyn Picture, scale: f32, parts: &[Part]) -> Result<Detections, FaceError> {
         let smoothed = picture.smoothed_if_noisy();
         Ok(largest_first(self.finder.detect(smoothed.as_deref().unwrap_or(picture), scale, parts)?))
     }
@@ -335,7 +330,7 @@ impl Engine {
     }
 }
 
-fn largest_first(mut detections: Vec<Detection>) -> Vec<Detection> {
+fn largest_first(mut detections: Detections) -> Detections {
     detections.sort_by(|a, b| b.area.area().total_cmp(&a.area.area()));
     detections
 }

@@ -25,7 +25,7 @@ mod tiles;
 mod trial;
 
 pub use attributes::{AttributeChoice, Attributes, Estimate};
-pub use detect::Detection;
+pub use detect::{Detection, Detections};
 pub use embed::{Beside, Embedding};
 pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
 pub use error::FaceError;

@@ -379,7 +379,7 @@ fn without_tracks_a_person_is_one_event_and_nobody_unknown_is() {
         day.passages.follow(&Sighting {
             camera: "door".into(),
             frame,
-            faces: vec![face],
+            faces: vec![face].into(),
             ended: vec![],
             rule: RULE(),
             times,
@@ -417,7 +417,7 @@ fn without_tracks_somebody_known_who_may_not_pass_is_an_event_too() {
     let refused = only(day.passages.follow(&Sighting {
         camera,
         frame,
-        faces: vec![face],
+        faces: vec![face].into(),
         ended: vec![],
         rule: RULE(),
         times,

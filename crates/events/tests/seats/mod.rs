@@ -58,7 +58,7 @@ pub fn shown(camera: &str, id: u64) -> Pooled<LiveFrame> {
     let (frame, times) = (frame.shared(), SightingTimes::default());
     let (camera, rule) =
         (camera.into(), Acceptance { strictness: Strictness::Below(Distance::new(0.45)), shots: 2 }.rule(0));
-    let sighting = Sighting { camera, frame, faces: Vec::new(), ended: Vec::new(), rule, times, work: Work::default() };
+    let sighting = Sighting { camera, frame, faces: vec![].into(), ended: vec![], rule, times, work: Work::default() };
     Live::new(70, Attention::default()).expect("an encoder").show(sighting)
 }
 

@@ -38,13 +38,15 @@ impl Centerface {
 }
 
 impl Detector for Centerface {
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError> {
         let (grid, size) = (self.grid, self.size);
         self.model.run(planes, |outputs| {
             let faces = outputs[0].iter().enumerate().filter(|(_, score)| **score > min_score);
-            let mut found: Vec<Detection> = faces.map(|(cell, score)| face(outputs, &grid, cell, *score)).collect();
-            found.iter_mut().for_each(|face| face.stretch(1.0 / size.0, 1.0 / size.1));
-            found
+            found.extend(faces.map(|(cell, score)| {
+                let mut face = face(outputs, &grid, cell, *score);
+                face.stretch(1.0 / size.0, 1.0 / size.1);
+                face
+            }));
         })
     }
 }

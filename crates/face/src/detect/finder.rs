@@ -1,7 +1,7 @@
 use models::{DetectorModel, InstalledPack};
 
 use super::view::View;
-use super::{Detection, Detector};
+use super::{Detection, Detections, Detector};
 use crate::geometry::Rect;
 use crate::image::{Area, Picture};
 use crate::session::Runtime;
@@ -28,12 +28,25 @@ pub(crate) struct Finder {
     detector: Box<dyn Detector>,
     settings: DetectorModel,
     input: Vec<f32>,
+    candidates: Candidates,
+}
+
+/// Boxes of one look at a picture, of which many are of one face. Kept from look to look for their memory.
+#[derive(Debug, Default)]
+struct Candidates {
+    in_whole: Vec<Detection>,
+    in_tiles: Vec<Detection>,
 }
 
 impl Finder {
     pub(crate) fn open(runtime: &Runtime, installed: &InstalledPack) -> Result<Self, FaceError> {
         let detector = super::open(runtime, installed)?;
-        Ok(Self { detector, settings: installed.pack.detector.clone(), input: Vec::new() })
+        Ok(Self {
+            detector,
+            settings: installed.pack.detector.clone(),
+            input: Vec::new(),
+            candidates: Candidates::default(),
+        })
     }
 
     /// Faces in no particular order, in pixels of the full picture. `scale` is the contract's `SCALE`: of the whole the detector sees
@@ -43,51 +56,71 @@ impl Finder {
         picture: &dyn Picture,
         scale: f32,
         parts: &[Part],
-    ) -> Result<Vec<Detection>, FaceError> {
-        let (mut candidates, mut in_tiles) = (Vec::new(), Vec::new());
+    ) -> Result<Detections, FaceError> {
+        let Candidates { mut in_whole, mut in_tiles } = self.no_candidates();
         for part in parts {
             match part {
-                Part::Whole => candidates = self.in_whole(picture, scale)?,
-                Part::Tile(area) => in_tiles.append(&mut self.in_tile(picture, *area)?),
+                Part::Whole => {
+                    self.in_view(picture, &View::of(picture.whole(), &self.settings), scale, &mut in_whole)?;
+                }
+                Part::Tile(area) => self.in_tile(picture, *area, &mut in_tiles)?,
             }
         }
         if !in_tiles.is_empty() {
-            suppress(&mut candidates, self.settings.nms_iou);
-            in_tiles.retain(|found| !candidates.iter().any(|face| found.is_part_of(&face.area)));
-            candidates.append(&mut in_tiles);
+            suppress(&mut in_whole, self.settings.nms_iou);
+            in_tiles.retain(|found| !in_whole.iter().any(|face| found.is_part_of(&face.area)));
+            in_whole.append(&mut in_tiles);
         }
         let max_iou = if parts.len() > 1 { PARTS_IOU } else { self.settings.nms_iou };
-        Ok(settled(candidates, max_iou, (picture.width(), picture.height())))
+        let settled = settled(&mut in_whole, max_iou, (picture.width(), picture.height()));
+        self.candidates = Candidates { in_whole, in_tiles };
+        Ok(settled)
     }
 
     /// Faces of the whole picture, set into a border: a face that fills a picture is cut by its edges, and unlike any that the model
     /// learned. In no particular order, in pixels of the full picture.
-    pub(crate) fn detect_with_border(
+    pub(crate) fn detect_with_border(&mut self, picture: &dyn Picture, scale: f32) -> Result<Detections, FaceError> {
+        let Candidates { mut in_whole, in_tiles } = self.no_candidates();
+        let view = View::with_border(picture.whole(), &self.settings, BORDER);
+        self.in_view(picture, &view, scale, &mut in_whole)?;
+        let settled = settled(&mut in_whole, self.settings.nms_iou, (picture.width(), picture.height()));
+        self.candidates = Candidates { in_whole, in_tiles };
+        Ok(settled)
+    }
+
+    /// Memory for candidates, to be put back.
+    fn no_candidates(&mut self) -> Candidates {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.in_whole.clear();
+        candidates.in_tiles.clear();
+        candidates
+    }
+
+    /// Adds what the detector sees in this tile, and no edge of it cuts, to what was `found`.
+    fn in_tile(&mut self, picture: &dyn Picture, tile: Area, found: &mut Vec<Detection>) -> Result<(), FaceError> {
+        let (mut before, size) = (found.len(), (picture.width(), picture.height()));
+        self.in_view(picture, &View::of(tile, &self.settings), 1.0, found)?;
+        found.retain(|found| {
+            let is_of_before = before > 0;
+            before = before.saturating_sub(1);
+            is_of_before || !is_cut(&found.area, tile, size)
+        });
+        Ok(())
+    }
+
+    /// Adds what the detector sees in this view, in pixels of the full picture, to what was `found`.
+    fn in_view(
         &mut self,
         picture: &dyn Picture,
+        view: &View,
         scale: f32,
-    ) -> Result<Vec<Detection>, FaceError> {
-        let view = View::with_border(picture.whole(), &self.settings, BORDER);
-        let found = self.in_view(picture, &view, scale)?;
-        Ok(settled(found, self.settings.nms_iou, (picture.width(), picture.height())))
-    }
-
-    fn in_whole(&mut self, picture: &dyn Picture, scale: f32) -> Result<Vec<Detection>, FaceError> {
-        self.in_view(picture, &View::of(picture.whole(), &self.settings), scale)
-    }
-
-    fn in_tile(&mut self, picture: &dyn Picture, tile: Area) -> Result<Vec<Detection>, FaceError> {
-        let mut found = self.in_view(picture, &View::of(tile, &self.settings), 1.0)?;
-        found.retain(|found| !is_cut(&found.area, tile, (picture.width(), picture.height())));
-        Ok(found)
-    }
-
-    /// What the detector sees in this view, in pixels of the full picture.
-    fn in_view(&mut self, picture: &dyn Picture, view: &View, scale: f32) -> Result<Vec<Detection>, FaceError> {
+        found: &mut Vec<Detection>,
+    ) -> Result<(), FaceError> {
         view.fill(picture, scale, &mut self.input);
-        let mut found = self.detector.look(&self.input, self.settings.min_score)?;
-        found.iter_mut().for_each(|found| view.to_picture(found));
-        Ok(found)
+        let before = found.len();
+        self.detector.look(&self.input, self.settings.min_score, found)?;
+        found[before..].iter_mut().for_each(|found| view.to_picture(found));
+        Ok(())
     }
 }
 
@@ -116,10 +149,9 @@ fn suppress(candidates: &mut Vec<Detection>, max_iou: f32) {
 }
 
 /// One box for each face, squared and inside a picture of this size.
-fn settled(mut candidates: Vec<Detection>, max_iou: f32, size: (u32, u32)) -> Vec<Detection> {
-    suppress(&mut candidates, max_iou);
-    // In place: the vector is used again.
-    candidates.into_iter().filter_map(|found| squared(&found, size)).collect()
+fn settled(candidates: &mut Vec<Detection>, max_iou: f32, size: (u32, u32)) -> Detections {
+    suppress(candidates, max_iou);
+    candidates.iter().filter_map(|found| squared(found, size)).collect()
 }
 
 /// Squares the box on its longer side about its centre and clips it to the picture, in whole pixels.

@@ -52,15 +52,17 @@ impl<const N: usize> Grids<N> {
         }
     }
 
-    /// The faces that `read` finds in each grid's outputs, in pixels of the input; they become shares of it.
+    /// Adds the faces that `read` finds in each grid's outputs, in pixels of the input, to what was `found`; they become shares of it.
     pub(super) fn faces<'o, I: IntoIterator<Item = Detection>>(
         &self,
         outputs: &[&'o [f32]],
+        found: &mut Vec<Detection>,
         read: impl Fn([&'o [f32]; N], Grid) -> I,
-    ) -> Vec<Detection> {
+    ) {
         let of_grid = |(grid, places): &(Grid, [usize; N])| read(places.map(|at| outputs[at]), *grid);
-        let mut found: Vec<Detection> = self.grids.iter().flat_map(of_grid).collect();
-        found.iter_mut().for_each(|face| face.stretch(1.0 / self.size.0, 1.0 / self.size.1));
-        found
+        found.extend(self.grids.iter().flat_map(of_grid).map(|mut face| {
+            face.stretch(1.0 / self.size.0, 1.0 / self.size.1);
+            face
+        }));
     }
 }

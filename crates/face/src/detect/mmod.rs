@@ -76,7 +76,7 @@ impl Mmod {
 }
 
 impl Detector for Mmod {
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError> {
         self.layout.fill(planes, &mut self.input);
         let (layout, (columns, rows)) = (&self.layout, self.grid);
         self.model.run_as("a detector that dlib made", &self.input, |outputs| {
@@ -86,7 +86,8 @@ impl Detector for Mmod {
             }
             let hits = scores.iter().enumerate().filter(|(_, score)| **score > min_score);
             let boxes = hits.map(|(at, score)| layout.found(at % columns, at / columns, *score)).collect();
-            Some(suppress(boxes).iter().map(|found| found.detection(&layout.tiles[0])).collect())
+            found.extend(suppress(boxes).iter().map(|found| found.detection(&layout.tiles[0])));
+            Some(())
         })
     }
 }

@@ -13,6 +13,7 @@ mod yunet;
 use std::fmt::Debug;
 
 use models::{DetectorKind, InstalledPack};
+use smallvec::SmallVec;
 
 pub(crate) use self::finder::Finder;
 use crate::FaceError;
@@ -32,14 +33,17 @@ pub struct Detection {
     pub five: Option<FivePoints>,
 }
 
+/// The faces of a picture. Up to so many need no memory of their own.
+pub type Detections = SmallVec<[Detection; 8]>;
+
 /// A model that finds faces.
 pub(crate) trait Detector: Debug + Send {
-    /// Every box that scores above `min_score`, also several of one face, as shares of the input: (0, 0) is its upper left corner and (1, 1) its
-    /// lower right one. `planes` are those of the input that the pack describes.
+    /// Adds every box that scores above `min_score` to what was `found`, also several of one face, as shares of the input: (0, 0) is its upper
+    /// left corner and (1, 1) its lower right one. `planes` are those of the input that the pack describes.
     ///
     /// # Errors
     /// [`FaceError::Inference`] when the model fails, [`FaceError::Model`] when its output is not of the pack's kind.
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError>;
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError>;
 }
 
 /// The pack's detector.

@@ -45,13 +45,13 @@ fn places(outputs: &[Output], grid: Grid) -> Option<[usize; 3]> {
 }
 
 impl Detector for Scrfd {
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError> {
         let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            grids.faces(outputs, |[scores, boxes, points], grid| {
+            grids.faces(outputs, found, |[scores, boxes, points], grid| {
                 let hits = scores.iter().enumerate().filter(move |(_, score)| **score > min_score);
                 hits.map(move |(anchor, score)| face(boxes, points, &grid, anchor, *score))
-            })
+            });
         })
     }
 }

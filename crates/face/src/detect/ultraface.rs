@@ -24,7 +24,7 @@ impl Ultraface {
 }
 
 impl Detector for Ultraface {
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError> {
         self.model.run(planes, |outputs| {
             let face = |(score, corners): (&[f32], &[f32])| Detection {
                 area: Rect { left: corners[0], top: corners[1], right: corners[2], bottom: corners[3] },
@@ -32,7 +32,7 @@ impl Detector for Ultraface {
                 five: None,
             };
             let pairs = outputs[0].chunks_exact(2).zip(outputs[1].chunks_exact(4));
-            pairs.filter(|(score, _)| score[1] > min_score).map(face).collect()
+            found.extend(pairs.filter(|(score, _)| score[1] > min_score).map(face));
         })
     }
 }

@@ -41,12 +41,12 @@ fn places(outputs: &[Output], grid: Grid) -> Option<[usize; 4]> {
 }
 
 impl Detector for Yunet {
-    fn look(&mut self, planes: &[f32], min_score: f32) -> Result<Vec<Detection>, FaceError> {
+    fn look(&mut self, planes: &[f32], min_score: f32, found: &mut Vec<Detection>) -> Result<(), FaceError> {
         let grids = &self.grids;
         self.model.run(planes, |outputs| {
-            grids.faces(outputs, |parts, grid| {
+            grids.faces(outputs, found, |parts, grid| {
                 (0..grid.cells()).filter_map(move |cell| face(parts, &grid, cell, min_score))
-            })
+            });
         })
     }
 }

@@ -54,7 +54,7 @@ fn who_looks_aside_and_back_is_no_second_event() {
     let (times, work) = (SightingTimes::default(), Work::default());
     let frame = day.frame(3_300);
     let sighting =
-        Sighting { camera: "door".into(), frame, faces: vec![], ended: vec![aside], rule: RULE(), times, work };
+        Sighting { camera: "door".into(), frame, faces: vec![].into(), ended: vec![aside], rule: RULE(), times, work };
     assert!(day.passages.follow(&sighting).is_empty());
     assert_eq!(day.passages.end().len(), 1);
 }
