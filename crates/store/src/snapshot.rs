@@ -14,8 +14,11 @@ use crate::profile::{PROFILE_COLUMNS, ProfileValues, profile_from};
 use crate::whom::Whom;
 use crate::{Micros, Person, PersonId, Store, StoreError, Version};
 
-/// People on a page: two megabytes of faces, or a few times that. As many as a block of the gallery holds, so that none is left half empty.
+/// People on a page: as many as a block of the gallery holds, so that none is left half empty.
 const PAGE: usize = 1024;
+
+/// People of a page whose faces are read at once: with all of them in one piece each reader takes five megabytes more, and no less time.
+const PART: usize = 256;
 
 /// Pages that are read at once, at most: half of a store's connections.
 const MOST_READERS: usize = 4;
@@ -115,9 +118,11 @@ impl<P, F: Fn(Vec<Person>) -> P> Reading<F> {
     /// The next page.
     async fn page(&self, connection: &mut AnyConnection) -> Result<Option<Page<P>>, Fault> {
         let mut people = self.next_people(connection).await?;
-        let (Some(first), Some(last)) = (people.first(), people.last()) else { return Ok(None) };
-        let (first, last) = (first.id, last.id);
-        add_faces(connection, Whom::Between(first, last), &self.models, &mut people).await?;
+        let Some(last) = people.last().map(|person| person.id) else { return Ok(None) };
+        for part in people.chunks_mut(PART) {
+            let whom = Whom::Between(part[0].id, part[part.len() - 1].id);
+            add_faces(connection, whom, &self.models, part).await?;
+        }
         Ok(Some(Page { last, is_full: people.len() == PAGE, made: (self.make)(people) }))
     }
 

@@ -33,8 +33,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// ONNX Runtime, from 1.29 on, tells its maker of the machine and of each model, and keeps an identifier of the machine on the disk. The
-/// first of it happens before its API can be asked not to; with this in the environment by then nothing of it is ever begun.
+/// ONNX Runtime, from 1.29 on, tells its maker at each start of which machine and program it is in, keeps an identifier of the machine on the
+/// disk, and does so before its API can be asked not to. With this in its environment by then nothing of it is ever begun.
 #[allow(unsafe_code)]
 fn tell_nobody() {
     // SAFETY: called first of all, when there is no other thread yet that could look at the environment.
