@@ -16,9 +16,6 @@ PHOTOS = CACHE / "face_recognition-1.3.0"
 # Whom the demo's recording shows, with a photo of each.
 PEOPLE = {"Barack Obama": PHOTOS / "obama.jpg", "Joe Biden": PHOTOS / "biden.jpg"}
 
-# Peers that are written on ONNX Runtime would tell its maker of this machine; vultus sees to it by itself.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 
 def fail(why):
     sys.exit(f"bench/{Path(sys.argv[0]).name}: {why}")

@@ -10,6 +10,7 @@ DATA_DIR holds NAME/photo; without --pairs all photos are compared with all. Pri
 
 import csv
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,8 @@ class Onnx:
     TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 
     def __init__(self, models):
+        # Before it is loaded: otherwise it tells its maker of this machine.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         def session(name):

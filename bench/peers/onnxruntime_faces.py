@@ -1,7 +1,12 @@
 """The very models of vultus, unmodified, in Python: OpenCV and onnxruntime, one thread."""
+import os
+
 import cv2
 import numpy as np
-import onnxruntime
+
+# Before it is loaded: otherwise it tells its maker of this machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime  # noqa: E402
 
 
 class Onnxruntime:

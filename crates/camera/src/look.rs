@@ -81,8 +81,8 @@ impl Look {
 
     /// Sees to it that there is an engine, which takes about as long as a camera needs to send its first frame. What is wrong with the
     /// models is told of the first look.
-    pub(crate) fn get_ready(&self) {
-        drop(self.engines.with(|_| Ok(())));
+    pub fn get_ready(&self) {
+        drop(self.engines.get_ready());
     }
 
     /// Looks at one frame.

@@ -46,7 +46,7 @@ impl EnginePool {
         others: Option<OtherPacks>,
     ) -> Result<Self, FaceError> {
         let pool = Self { shared: Arc::new(Shared::new(runtime.clone(), installed.clone(), others, most)) };
-        pool.with(|_| Ok(()))?;
+        pool.get_ready()?;
         Ok(pool)
     }
 
@@ -54,6 +54,15 @@ impl EnginePool {
     pub fn apart(&self, most: usize) -> Self {
         let Shared { runtime, installed, others, .. } = &*self.shared;
         Self { shared: Arc::new(Shared::new(runtime.clone(), installed.clone(), others.clone(), most)) }
+    }
+
+    /// Opens an engine where there is none yet, so that the first caller need not wait for it.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn get_ready(&self) -> Result<(), FaceError> {
+        let is_ready = self.shared.state().opened > 0;
+        if is_ready { Ok(()) } else { self.with(|_| Ok(())) }
     }
 
     /// Runs `work` with an engine of its own. Blocks until it is the caller's turn, so call it from a thread that may block.
@@ -100,14 +109,27 @@ impl Shared {
     }
 
     fn open_another(&self) -> Result<Engine, FaceError> {
-        let opened = Engine::open(&self.runtime, &self.installed).inspect_err(|_| {
-            self.state().opened -= 1;
-            self.changed.notify_all();
-        })?;
+        let mut place = Place { of: Some(self) };
+        let opened = Engine::open(&self.runtime, &self.installed)?;
+        place.of = None;
         Ok(match &self.others {
             Some(others) => opened.beside(&self.runtime, others),
             None => opened,
         })
+    }
+}
+
+/// That of an engine which is being opened. Free again where that fails, also by a panic.
+struct Place<'a> {
+    of: Option<&'a Shared>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.of {
+            shared.state().opened -= 1;
+            shared.changed.notify_all();
+        }
     }
 }
 

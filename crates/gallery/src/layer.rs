@@ -270,8 +270,9 @@ fn insert(nearest: &mut [Option<Near>; 2], near: Near) {
 }
 
 fn sum_of(templates: &[&[f32]], dim: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; dim];
-    for template in templates {
+    let Some((first, others)) = templates.split_first() else { return vec![0.0; dim] };
+    let mut sum = first.to_vec();
+    for template in others {
         sum.iter_mut().zip(template.iter()).for_each(|(s, v)| *s += v);
     }
     sum

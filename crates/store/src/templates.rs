@@ -111,7 +111,8 @@ pub(crate) async fn of_people(
 ) -> Result<(), Fault> {
     let sql = format!(
         "SELECT MIN(CASE WHEN length(embedding) <> 4 * dimensions THEN id END) AS broken, \
-         string_agg(CAST(person_id AS TEXT) || ' ' || CAST(dimensions AS TEXT) || ' ' || model, '\n') AS heads, {} AS embeddings \
+         string_agg(CAST(person_id AS TEXT), ' ') AS people, string_agg(CAST(dimensions AS TEXT), ' ') AS dimensions, \
+         string_agg(model, '\n') AS models, {} AS embeddings \
          FROM (SELECT id, person_id, model, dimensions, embedding FROM templates WHERE {} AND {UNREFUTED} \
          ORDER BY person_id, model, id) AS in_order",
         in_one_piece(connection, "embedding"),
@@ -121,16 +122,22 @@ pub(crate) async fn of_people(
     if let Some(broken) = row.try_get::<Option<i64>, _>("broken")? {
         return Err(why_broken(connection, broken).await);
     }
-    let Some(heads) = row.try_get::<Option<&str>, _>("heads")? else { return Ok(()) };
+    let Some(owners) = row.try_get::<Option<&str>, _>("people")? else { return Ok(()) };
+    let (dimensions, names): (&str, &str) = (row.try_get("dimensions")?, row.try_get("models")?);
     let mut rest: &[u8] = row.try_get("embeddings")?;
-    for head in heads.split('\n') {
-        let (person, model, bytes) = template_of(head, &mut rest).ok_or_else(|| not_in_step(head))?;
-        let model = models.iter().find(|known| ***known == *model);
+    let mut names = names.split('\n');
+    for ((owner, dimensions), name) in owners.split(' ').zip(dimensions.split(' ')).zip(&mut names) {
+        let (owner, bytes) = template_of(owner, dimensions, &mut rest).ok_or_else(|| not_in_step(owner))?;
+        let model = models.iter().find(|known| ***known == *name);
         if let (Some(model), Some(embedding)) = (model, decode_face(bytes)) {
-            take(person, Template { model: Arc::clone(model), embedding });
+            take(owner, Template { model: Arc::clone(model), embedding });
         }
     }
-    Ok(())
+    match names.next() {
+        // Of a name with a line break the rest would count as the name of the next one.
+        Some(left) => Err(not_in_step(left).into()),
+        None => Ok(()),
+    }
 }
 
 /// The bytes of a column of many rows as those of one. SQLite joins texts, and takes bytes for one without a look at them.
@@ -139,16 +146,14 @@ fn in_one_piece(connection: &AnyConnection, column: &str) -> String {
     if connection.backend_name() == "PostgreSQL" { joined } else { format!("CAST({joined} AS BLOB)") }
 }
 
-/// Whose the next template is, by which model, and its bytes, which are taken from the `rest`.
-fn template_of<'a>(head: &'a str, rest: &mut &'a [u8]) -> Option<(PersonId, &'a str, &'a [u8])> {
-    let (person, head) = head.split_once(' ')?;
-    let (numbers, model) = head.split_once(' ')?;
-    let bytes = rest.split_off(..numbers.parse::<usize>().ok()?.checked_mul(size_of::<f32>())?)?;
-    Some((PersonId(person.parse().ok()?), model, bytes))
+/// Whose the next template is, and its bytes, which are taken from the `rest`.
+fn template_of<'a>(owner: &str, dimensions: &str, rest: &mut &'a [u8]) -> Option<(PersonId, &'a [u8])> {
+    let bytes = rest.split_off(..dimensions.parse::<usize>().ok()?.checked_mul(size_of::<f32>())?)?;
+    Some((PersonId(owner.parse().ok()?), bytes))
 }
 
-fn not_in_step(head: &str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("embeddings that are not as long as they should be, from {head:?} on").into())
+fn not_in_step(at: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("templates whose parts do not fit together, at {at:?}").into())
 }
 
 /// What is wrong with a template that is.

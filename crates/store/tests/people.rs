@@ -101,7 +101,7 @@ async fn templates_of_several_models_are_read_at_one_moment_one_model_after_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gallery_of_more_than_one_page_is_read_whole() {
+async fn somebody_with_very_many_photos_is_read_whole() {
     on_each_engine(async |database| {
         let store = database.open().await;
         let numbers: Vec<[f32; 1]> = (0_u16..4_500).map(|n| [f32::from(n)]).collect();

@@ -5,6 +5,7 @@ usage: liveness.py MODEL PHOTO...      MODEL is the package's own fr_liveness.on
 Besides the detector's own box (of photos.json beside this file) also boxes that are off, for scores between the ends.
 """
 import json, os, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import cv2, numpy as np, onnxruntime
 
 

@@ -4,6 +4,7 @@ usage: make.py FOLDER_OF_PIPELINES_PY PHOTO... > photos.json     (FP_MODELS = fo
 Needs numpy, opencv-python-headless and onnxruntime. Run once; the result is committed.
 """
 import json, os, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import cv2, numpy as np
 
 sys.path.insert(0, sys.argv[1])

@@ -21,8 +21,10 @@ pub fn run(app: &App, file: &Path, command: &Recognize) -> anyhow::Result<ExitCo
     let path = file.to_string_lossy();
     let mut source = cameras::ffmpeg_source(settings, &path)?;
     let look = Look::new(cameras::look_settings(settings), app.camera_engines(), app.gallery().clone());
-    let mut run = Run::new(look, command, &settings.ffmpeg);
     let mut stream = source.open()?;
+    // While ffmpeg starts, and before the clock of the summary does.
+    look.get_ready();
+    let mut run = Run::new(look, command, &settings.ffmpeg);
     run.read(stream.as_mut(), file)?;
     run.finish()
 }
