@@ -33,7 +33,7 @@ pub struct Detection {
     pub five: Option<FivePoints>,
 }
 
-/// The faces of a picture. Up to so many need no memory of their own.
+/// The faces of a picture. Up to eight need no memory of their own.
 pub type Detections = SmallVec<[Detection; 8]>;
 
 /// A model that finds faces.
