@@ -1,7 +1,7 @@
 //! What strangers and broken programs send. Every kind is answered with its own error, and the service lives on.
 
 use reqwest::multipart::{Form, Part};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::support::{Answer, Home, Service, blank, edited, photo, png_that_claims, until};
@@ -108,6 +108,36 @@ async fn limits_are_settings_and_hold() {
     assert_eq!(vultus.register_faces(padded).await.error(), "413 too_large");
     assert_eq!(vultus.register("x", photo("biden.jpg")).await.error(), "413 image_too_large");
     is_well(&vultus).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_early_reaches_a_client_that_sends_first_and_then_reads() {
+    let vultus = Home::new().with("MAX_IMAGE_MB", "1").with("API_KEY", "right").start(&["api"]).await;
+    let body = vec![b'x'; 20_000_000];
+    for (request, answer) in [
+        ("POST /recognize HTTP/1.1\r\nx-api-key: right\r\ncontent-type: image/jpeg", "HTTP/1.1 413 "),
+        ("POST /recognize HTTP/1.1\r\nx-api-key: wrong\r\ncontent-type: image/jpeg", "HTTP/1.1 401 "),
+        ("POST /register HTTP/1.1\r\nx-api-key: right\r\ncontent-type: image/jpeg", "HTTP/1.1 415 "),
+        ("POST /nowhere HTTP/1.1\r\nx-api-key: right", "HTTP/1.1 404 "),
+    ] {
+        let head = format!("{request}\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut socket = TcpStream::connect(vultus.http()).await.unwrap();
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(&body).await.expect("the body is taken");
+        assert!(first_line(&mut socket).await.starts_with(answer), "{request}");
+    }
+    // Who asks whether to send is told no, and not to go on.
+    let mut socket = TcpStream::connect(vultus.http()).await.unwrap();
+    let head = "POST /recognize HTTP/1.1\r\nx-api-key: right\r\ncontent-type: image/jpeg\r\nhost: localhost\r\n\
+                expect: 100-continue\r\ncontent-length: 20000000\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    assert!(first_line(&mut socket).await.starts_with("HTTP/1.1 413 "));
+}
+
+async fn first_line(socket: &mut TcpStream) -> String {
+    let mut line = String::new();
+    BufReader::new(socket).read_line(&mut line).await.unwrap();
+    line
 }
 
 #[tokio::test]

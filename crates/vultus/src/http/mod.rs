@@ -10,6 +10,7 @@ mod exposition;
 mod follower;
 mod health;
 mod intake;
+mod lingering;
 mod listen;
 mod metrics;
 mod occasionally;
@@ -120,6 +121,7 @@ fn finish(open: Router, guarded: Router, admission: Admission, hub: Option<Hub>,
         // Errors are logged where they are made.
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
         .layer(middleware::from_fn_with_state(requests, requests::count))
+        .layer(middleware::from_fn(lingering::receive_the_rest))
 }
 
 /// What the log says of a request: not its query, in which there may be the key.
