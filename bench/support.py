@@ -80,8 +80,13 @@ def described(cores=f"{os.cpu_count()} cores"):
     """The commit and the machine."""
     head = ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return f"{commit}, {cores}, {processor[1] if processor else 'unknown processor'}"
+    return f"{commit}, {cores}, {processor()}"
+
+
+def processor():
+    """The name of the machine's processor."""
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return found[1] if found else "unknown processor"
 
 
 def spread(values, unit="", form="{:.1f}"):
