@@ -30,7 +30,9 @@ pub use embed::{Beside, Embedding};
 pub use engine::{Embedded, Engine, Face, Faces, StageTimes, Unusable};
 pub use error::FaceError;
 pub use geometry::{Point, Rect, Similarity};
-pub use image::{Area, DecodeLimits, JpegEncoder, Photo, Picture, RgbImage, YuvImage, decode, looks_like_image};
+pub use image::{
+    Area, DecodeLimits, JpegEncoder, Photo, Picture, RgbImage, YuvImage, decode, decode_enough, looks_like_image,
+};
 pub use landmark::{FivePoints, yaw};
 pub use others::{OtherPacks, WantedSpace, WantedSpaces};
 pub use pool::EnginePool;

@@ -12,8 +12,7 @@ mod yuv;
 
 use models::Input;
 
-pub(crate) use decode::decode_enough;
-pub use decode::{DecodeLimits, decode, looks_like_image};
+pub use decode::{DecodeLimits, decode, decode_enough, looks_like_image};
 pub use jpeg::JpegEncoder;
 pub use photo::Photo;
 pub use rgb::RgbImage;

@@ -160,7 +160,7 @@ impl Texels for RgbImage {
     }
 
     fn rgb_at(&self, places: &[Point], lines: [&mut [f32]; 3]) {
-        sample(&[0, 1, 2].map(|channel| self.channel(channel)), places.iter().copied(), lines);
+        sample(&[0, 1, 2].map(|channel| self.channel(channel)), places, |at| *at, lines);
     }
 
     fn grey_at(&self, places: &[Point], line: &mut [f32]) {

@@ -127,14 +127,14 @@ pub(super) struct Plane<'a> {
 struct Tap {
     near: usize,
     far: usize,
-    shares: [i32; 2],
+    shares: [i16; 2],
 }
 
 impl Tap {
     fn at(position: f32, len: usize) -> Self {
         let near = (position as usize).min(len - 1);
         let weight = position - near as f32;
-        let shares = [1.0 - weight, weight].map(|share| (share * 2048.0).round_ties_even() as i32);
+        let shares = [1.0 - weight, weight].map(|share| (share * 2048.0).round_ties_even() as i16);
         Self { near, far: (near + 1).min(len - 1), shares }
     }
 }
@@ -185,11 +185,46 @@ fn take_each<const STRIDE: usize>(near: &[u8], far: &[u8], line: &mut [i32]) -> 
     line.len().min(near.len()).min(far.len())
 }
 
+/// The columns of a resized plane.
+#[derive(Default)]
+struct Columns {
+    taps: Vec<Tap>,
+    even: Option<Even>,
+    /// The shares of each tap, and its two pixels in the row that is being taken: side by side, so that several are multiplied at a time.
+    shares: Vec<[i16; 2]>,
+    pixels: Vec<[i16; 2]>,
+}
+
+impl Columns {
+    fn begin(&mut self, plane: &Plane<'_>, positions: &[f32]) {
+        let tap = |position: &f32| {
+            let tap = Tap::at(*position, plane.width);
+            Tap { near: tap.near * plane.step, far: tap.far * plane.step, ..tap }
+        };
+        set(&mut self.taps, positions.iter().map(tap));
+        set(&mut self.shares, self.taps.iter().map(|tap| tap.shares));
+        self.even = Even::of(&self.taps);
+    }
+
+    /// Takes a row of pixels across, in 128ths.
+    fn take(&mut self, source: &[u8], line: &mut [i32]) {
+        let taken = match (self.even, self.taps.first()) {
+            (Some(even), Some(first)) => even.take(&source[first.near..], line),
+            _ => 0,
+        };
+        let pixels = self.taps[taken..].iter().map(|tap| [source[tap.near], source[tap.far]].map(i16::from));
+        set(&mut self.pixels, pixels);
+        let product = |pixel: i16, share: i16| i32::from(pixel) * i32::from(share);
+        for ((out, pixels), shares) in line[taken..].iter_mut().zip(&self.pixels).zip(&self.shares[taken..]) {
+            *out = (product(pixels[0], shares[0]) + product(pixels[1], shares[1])) >> 4;
+        }
+    }
+}
+
 /// Gives the resized rows of one plane, each source row taken across only once.
 #[derive(Default)]
 pub(super) struct Rows {
-    columns: Vec<Tap>,
-    even: Option<Even>,
+    columns: Columns,
     rows: Vec<Tap>,
     /// Source rows that were taken across last, with their numbers.
     across: [(Option<usize>, Vec<i32>); 2],
@@ -198,16 +233,11 @@ pub(super) struct Rows {
 impl Rows {
     /// Begins a plane with pixels like this one's.
     pub(super) fn begin(&mut self, plane: &Plane<'_>, grid: &Grid) {
-        let column = |position: &f32| {
-            let tap = Tap::at(*position, plane.width);
-            Tap { near: tap.near * plane.step, far: tap.far * plane.step, ..tap }
-        };
-        set(&mut self.columns, grid.columns.iter().map(column));
+        self.columns.begin(plane, &grid.columns);
         set(&mut self.rows, grid.rows.iter().map(|position| Tap::at(*position, plane.height)));
-        self.even = Even::of(&self.columns);
         for (held, line) in &mut self.across {
             *held = None;
-            line.resize(self.columns.len(), 0);
+            line.resize(grid.columns.len(), 0);
         }
     }
 
@@ -220,72 +250,82 @@ impl Rows {
         self.take_across(plane, 0, tap.near);
         self.take_across(plane, 1, tap.far);
         let [(_, above), (_, below)] = &self.across;
+        let shares = tap.shares.map(i32::from);
         for ((out, above), below) in out.iter_mut().zip(above).zip(below) {
-            let sum = ((tap.shares[0] * above) >> 16) + ((tap.shares[1] * below) >> 16);
+            let sum = ((shares[0] * above) >> 16) + ((shares[1] * below) >> 16);
             *out = ((sum + 2) >> 2) as f32;
         }
     }
 
     fn take_across(&mut self, plane: &Plane<'_>, slot: usize, row: usize) {
         let (held, line) = &mut self.across[slot];
-        if held.replace(row) == Some(row) {
-            return;
-        }
-        let source = &plane.bytes[row * plane.stride..];
-        let taken = match (self.even, self.columns.first()) {
-            (Some(even), Some(first)) => even.take(&source[first.near..], line),
-            _ => 0,
-        };
-        for (out, tap) in line[taken..].iter_mut().zip(&self.columns[taken..]) {
-            let (near, far) = (i32::from(source[tap.near]), i32::from(source[tap.far]));
-            *out = (near * tap.shares[0] + far * tap.shares[1]) >> 4;
+        if held.replace(row) != Some(row) {
+            self.columns.take(&plane.bytes[row * plane.stride..], line);
         }
     }
 }
 
-/// Writes what each of the planes, which are of one size, has at these places, kept inside them; whole numbers.
+/// Writes what each of the planes, which are of one size, has at these places, kept inside them; whole numbers. `to_plane` gives the place in the
+/// planes.
 pub(super) fn sample<const N: usize>(
     planes: &[Plane<'_>; N],
-    places: impl Iterator<Item = Point>,
+    places: &[Point],
+    to_plane: impl Fn(&Point) -> Point,
     mut lines: [&mut [f32]; N],
 ) {
-    for (at, place) in places.enumerate() {
-        let spot = Spot::in_plane(place, planes[0].width, planes[0].height);
+    let mut spots = Spots::default();
+    for (number, places) in places.chunks(AT_ONCE).enumerate() {
+        spots.find(places.iter().map(&to_plane), &planes[0]);
         for (line, plane) in lines.iter_mut().zip(planes) {
-            line[at] = spot.of(plane);
+            let values = spots.values(plane, places.len());
+            line[number * AT_ONCE..][..places.len()].copy_from_slice(&values[..places.len()]);
         }
     }
 }
 
-/// One place between four pixels, with exact weights.
-struct Spot {
-    columns: [usize; 2],
-    rows: [usize; 2],
-    weights: [f32; 2],
+/// Places are taken so many at a time, so that the arithmetic of several is one instruction.
+const AT_ONCE: usize = 16;
+
+/// Places between four pixels each, with exact weights.
+#[derive(Default)]
+struct Spots {
+    x: [f32; AT_ONCE],
+    y: [f32; AT_ONCE],
+    /// Where the pixels left above, right above, left below and right below begin in the plane's bytes.
+    corners: [[usize; 4]; AT_ONCE],
 }
 
-impl Spot {
-    /// `at` is kept inside a plane of `width` × `height`.
+impl Spots {
+    /// Finds the pixels around places that are kept inside `plane`. After the last place there may be some of before.
     #[inline]
-    fn in_plane(at: Point, width: usize, height: usize) -> Self {
-        let (x, y) = (at.x.clamp(0.0, (width - 1) as f32), at.y.clamp(0.0, (height - 1) as f32));
-        let (column, row) = (x as usize, y as usize);
-        Self {
-            columns: [column, (column + 1).min(width - 1)],
-            rows: [row, (row + 1).min(height - 1)],
-            weights: [x - column as f32, y - row as f32],
+    fn find(&mut self, places: impl Iterator<Item = Point>, plane: &Plane<'_>) {
+        let (width, height) = (plane.width as i32 - 1, plane.height as i32 - 1);
+        for (at, place) in places.enumerate().take(AT_ONCE) {
+            let (x, y) = (place.x.clamp(0.0, width as f32), place.y.clamp(0.0, height as f32));
+            let (column, row) = (x as i32, y as i32);
+            (self.x[at], self.y[at]) = (x - column as f32, y - row as f32);
+            let [left, right] = [column, (column + 1).min(width)].map(|column| column as usize * plane.step);
+            let [above, below] = [row, (row + 1).min(height)].map(|row| row as usize * plane.stride);
+            self.corners[at] = [above + left, above + right, below + left, below + right];
         }
     }
 
-    /// The plane's value here, a whole number.
+    /// What `plane` has at the first `count` places, whole numbers; after them come numbers of no meaning.
     #[inline]
-    fn of(&self, plane: &Plane<'_>) -> f32 {
-        let pixel = |column: usize, row: usize| f32::from(plane.bytes[row * plane.stride + column * plane.step]);
-        let [left, right] = self.columns;
-        let across = |row: usize| pixel(left, row) + (pixel(right, row) - pixel(left, row)) * self.weights[0];
-        let (above, below) = (across(self.rows[0]), across(self.rows[1]));
-        // Truncation rounds what is never negative, and needs no call where the processor has no rounding of its own.
-        (above + (below - above) * self.weights[1] + 0.5) as i32 as f32
+    fn values(&self, plane: &Plane<'_>, count: usize) -> [f32; AT_ONCE] {
+        let mut pixels = [[0.0; AT_ONCE]; 4];
+        for (at, corners) in self.corners.iter().enumerate().take(count) {
+            for (pixels, corner) in pixels.iter_mut().zip(corners) {
+                pixels[at] = f32::from(plane.bytes[*corner]);
+            }
+        }
+        std::array::from_fn(|at| {
+            let [left_above, right_above, left_below, right_below] = pixels.each_ref().map(|pixels| pixels[at]);
+            let above = left_above + (right_above - left_above) * self.x[at];
+            let below = left_below + (right_below - left_below) * self.x[at];
+            // Truncation rounds what is never negative, and needs no call where the processor has no rounding of its own.
+            (above + (below - above) * self.y[at] + 0.5) as i32 as f32
+        })
     }
 }
 

@@ -166,12 +166,12 @@ impl Texels for YuvImage {
     fn rgb_at(&self, places: &[Point], [y, u, v]: [&mut [f32]; 3]) {
         self.grey_at(places, y);
         let in_chroma = |at: &Point| Point { x: reduced(at.x, 0.5), y: reduced(at.y, 0.5) };
-        sample(&self.chroma_planes(), places.iter().map(in_chroma), [&mut *u, &mut *v]);
+        sample(&self.chroma_planes(), places, in_chroma, [&mut *u, &mut *v]);
         to_rgb(y, u, v);
     }
 
     fn grey_at(&self, places: &[Point], line: &mut [f32]) {
-        sample(&[self.luma_plane()], places.iter().copied(), [line]);
+        sample(&[self.luma_plane()], places, |at| *at, [line]);
     }
 }
 
