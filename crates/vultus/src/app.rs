@@ -39,7 +39,8 @@ struct Shared {
     store: Store,
     gallery: Gallery,
     engines: EnginePool,
-    /// One for each engine: who has none does not occupy a thread while it waits.
+    /// One for each engine, and one for who waits for an engine on a thread of his own and has it the moment it is free. The others occupy no thread while
+    /// they wait.
     turns: Arc<Semaphore>,
     photos: Intake,
     archives: Intake,
@@ -88,7 +89,7 @@ impl App {
         let (pool, beside) = (engines_pool.clone(), (settings.liveness, settings.attributes));
         tokio::task::spawn_blocking(move || open_beside(&pool, beside.0, beside.1)).await??;
         let engines = engines.max(1);
-        let turns = Arc::new(Semaphore::new(engines));
+        let turns = Arc::new(Semaphore::new(engines + 1));
         let photos = Intake::new(PHOTOS_PER_ENGINE * engines, PHOTOS_COMING * largest(settings.max_image_mb));
         let archives = Intake::new(ARCHIVES, ARCHIVES as u64 * largest(settings.max_zip_mb));
         let shared = Shared {
@@ -242,8 +243,8 @@ impl App {
         DecodeLimits { megapixels: self.settings().max_image_mp.0 }
     }
 
-    /// Runs `work` with one of the engines, on a thread that may take its time. Whoever gives up waiting takes `work`, and
-    /// the photo in it, along; what has begun is counted until its end, wanted or not.
+    /// Runs `work` with one of the engines, on a thread that may take its time. Whoever gives up waiting for a turn takes `work`, and
+    /// the photo in it, along; whoever has his turn is counted until the end of it, wanted or not.
     async fn with_engine<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Engine) -> Result<R, FaceError> + Send + 'static,
