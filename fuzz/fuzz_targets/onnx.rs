@@ -6,4 +6,5 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let _ = models::onnx::make_faster(bytes);
     let _ = models::onnx::free_sizes(bytes);
+    let _ = models::onnx::with_own_operators(bytes, 8);
 });

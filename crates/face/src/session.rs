@@ -4,12 +4,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use models::onnx;
 use ort::environment::Environment;
 use ort::session::Session;
+use ort::session::builder::SessionBuilder;
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use smallvec::SmallVec;
 
 use crate::FaceError;
+use crate::operators;
 
 /// The inference library, loaded once a process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -158,8 +161,7 @@ impl Model {
     }
 
     fn load(runtime: &Runtime, path: &Path) -> Result<Session, FaceError> {
-        let load =
-            || -> ort::Result<Session> { Session::builder(&runtime.0)?.with_intra_threads(1)?.commit_from_file(path) };
+        let load = || -> ort::Result<Session> { builder(runtime)?.commit_from_file(path) };
         load().map_err(|error| FaceError::Model { path: path.to_owned(), reason: unreadable(path, &error) })
     }
 
@@ -192,6 +194,11 @@ impl Model {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Sessions of one thread, which know operators of ours.
+fn builder(runtime: &Runtime) -> ort::Result<SessionBuilder> {
+    Ok(Session::builder(&runtime.0)?.with_intra_threads(1)?.with_operators(operators::ours()?)?)
 }
 
 /// Why a file cannot be loaded: that it is no model at all is said in plain words before the library's own.
@@ -228,6 +235,40 @@ pub fn relative_difference(runtime: &Runtime, original: &Path, rewritten: &Path)
     }
     let largest = before.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
     Ok(before.iter().zip(&after).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs())) / largest)
+}
+
+/// Of models that compute the same in the same order.
+const ROUNDING: f32 = 1e-6;
+
+/// Channels in a block, by the processor: ONNX Runtime does not say how many.
+const BLOCKS: [usize; 2] = [16, 8];
+
+/// The model at `path` as ONNX Runtime lays it out for this processor, with operators of ours where they are sooner; found to compute what it did. `folder` is for files on the
+/// way. `None` for a model without an input of a fixed size, and where what came out computes something else.
+///
+/// # Errors
+/// When the model cannot be loaded or run, or the folder cannot be written.
+pub fn tuned(runtime: &Runtime, path: &Path, folder: &Path) -> Result<Option<Vec<u8>>, FaceError> {
+    if fixed_shape(&Model::load(runtime, path)?).is_none() {
+        return Ok(None);
+    }
+    let failed = |reason: String| FaceError::Model { path: path.to_owned(), reason };
+    let (laid_out, tried) = (folder.join("laid-out.onnx"), folder.join("tried.onnx"));
+    builder(runtime)?.with_optimized_model_path(&laid_out).map_err(ort::Error::from)?.commit_from_file(path)?;
+    let laid_out = std::fs::read(laid_out).map_err(|error| failed(error.to_string()))?;
+    let mut candidates = Vec::new();
+    for block in BLOCKS {
+        candidates.extend(onnx::with_own_operators(&laid_out, block).map_err(|error| failed(error.to_string()))?);
+    }
+    candidates.push(laid_out);
+    for model in candidates {
+        std::fs::write(&tried, &model).map_err(|error| failed(error.to_string()))?;
+        // With another number of channels in a block than the library's, it may be that nothing comes out at all.
+        if relative_difference(runtime, path, &tried).is_ok_and(|difference| difference <= ROUNDING) {
+            return Ok(Some(model));
+        }
+    }
+    Ok(None)
 }
 
 /// The sizes of a model's one input, where all are fixed.

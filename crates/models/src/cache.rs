@@ -26,7 +26,7 @@ impl Cache {
         &self.root
     }
 
-    /// The files of a pack, the rewritten ones where there are any. Cheap: looks at existence and size, and reads only local files that have a
+    /// The files of a pack, the tuned or rewritten ones where there are any. Cheap: looks at existence and size, and reads only local files that have a
     /// sha256. Models beside
     /// the main path may be missing: only who wants to use one needs it.
     ///
@@ -39,8 +39,9 @@ impl Cache {
         let place = |role: &str, file| {
             let what = format!("the {role} of pack `{pack}`");
             let path = self.present(file, &what, name)?;
-            match (rewrite::ready(self, file), file.rewrite.filter(|kind| kind.is_needed())) {
-                (Some(rewritten), _) => Ok(rewritten),
+            let ready = || self.tuned(catalog, file).or_else(|| rewrite::ready(self, file));
+            match (ready(), file.rewrite.filter(|kind| kind.is_needed())) {
+                (Some(ready), _) => Ok(ready),
                 (None, None) => Ok(path),
                 (None, Some(_)) => Err(ModelsError::NotConverted { what, path, name: name.to_owned() }),
             }

@@ -10,9 +10,10 @@ use crate::cache::Cache;
 use crate::error::ModelsError;
 use crate::hash;
 use crate::pack::{InstalledPack, Pack};
+use crate::pull;
 
-/// Raised when the way to make it changes, so that it is made again.
-const REVISION: u32 = 1;
+/// Raised when the way to make it, or what it is timed beside, changes, so that it is made again.
+const REVISION: u32 = 2;
 
 /// What came of trying an embedder's int8 form beside its f32 form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +92,7 @@ impl Cache {
     /// # Errors
     /// The cache cannot be written.
     pub fn keep_int8(&self, pack: &Pack, model: &[u8], trial: Trial) -> Result<(), ModelsError> {
+        let _alone = pull::lock(self, &mut |_| ())?;
         let path = self.int8_path(pack);
         let record = Record {
             revision: REVISION,

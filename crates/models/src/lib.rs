@@ -2,7 +2,7 @@
 //!
 //! Lives here: what a model pack is (`pack`, `detector`), which packs and packages are known (`catalog`, `catalog.toml`), where their
 //! files lie (`cache`, `shelf`) and whether they are whole (`verify`), how they are fetched through `npm` and `pip`, unpacked and
-//! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and what is made of them at install (`rewrite`, `int8`, [`onnx`], [`dlib`]).
+//! checked (`pull`, `client`, `archive`, `hash`, `atomic`), and what is made of them at install (`rewrite`, `int8`, `tuned`, [`onnx`], [`dlib`]).
 //! Does not live here: running a model (crate `face`), the distance scale (crate `gallery`), drawing a progress bar (the
 //! binary).
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ mod pack;
 mod pull;
 mod rewrite;
 mod shelf;
+mod tuned;
 mod validate;
 mod verify;
 

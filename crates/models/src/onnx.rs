@@ -1,4 +1,5 @@
-//! Rewrites of ONNX graphs that keep a model's outputs: one that makes it faster, and one that frees its sizes.
+//! Rewrites of ONNX graphs that keep a model's outputs: one that makes it faster, one that frees its sizes, and one of what ONNX Runtime has laid out for a
+//! processor (see [`layout`]).
 //!
 //! Faster is a model without dead channels (see [`prune`]), and without PRelu. PRelu keeps ONNX Runtime from its fast convolution layout, Relu and Conv do not. With `a` the slope of a channel and
 //! `dw[c]` a depthwise 1×1 convolution with weights `c`, `y = PRelu(x)` is one of
@@ -9,7 +10,9 @@
 //!
 //! A PRelu that fits neither (slopes that are shared or computed, no channel axis) stays as it is.
 
+mod boxes;
 mod index;
+mod layout;
 mod prune;
 mod quantize;
 mod sizes;
@@ -22,7 +25,9 @@ use std::collections::HashSet;
 
 use prost::Message as _;
 
+pub use self::boxes::{ANCHOR, CORNERS, SHARES};
 use self::index::Index;
+pub use self::layout::{BLOCK, DOMAIN, KINK, with_own_operators};
 pub use self::quantize::{Seen, observable, quantized};
 pub use self::sizes::free_sizes;
 use crate::error::ModelsError;

@@ -114,7 +114,7 @@ pub fn pull(
 }
 
 /// The right to change the cache, held until it is dropped.
-fn lock(cache: &Cache, progress: &mut dyn FnMut(Progress<'_>)) -> Result<File, ModelsError> {
+pub(crate) fn lock(cache: &Cache, progress: &mut dyn FnMut(Progress<'_>)) -> Result<File, ModelsError> {
     let failed = |source| ModelsError::writing(cache.root(), 0, source);
     std::fs::create_dir_all(cache.root()).map_err(failed)?;
     let lock = File::options().create(true).truncate(false).write(true).open(cache.lock_file()).map_err(failed)?;

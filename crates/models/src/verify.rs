@@ -46,6 +46,9 @@ pub fn verify(catalog: &Catalog, cache: &Cache, names: &[&str]) -> Result<Vec<Fi
     for name in names {
         for (what, file) in catalog.files(name)? {
             verify_file(cache, file, &what, &mut states)?;
+            if let Some((path, sha256)) = cache.tuned_sha256(catalog, file) {
+                states.push(FileState { state: state_of(&path, &sha256)?, path, what: format!("{what}, tuned") });
+            }
         }
         if let Some(pack) = catalog.packs.get(*name)
             && let Some(sha256) = cache.int8_sha256(pack)

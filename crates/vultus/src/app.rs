@@ -311,6 +311,11 @@ pub fn models_of(settings: &Settings) -> anyhow::Result<(Runtime, InstalledPack)
     }
     let installed = if settings.int8 { cache.in_int8(installed) } else { installed };
     let runtime = Runtime::load(&cache.runtime(&catalog)?)?;
+    if !installed.pack.main_path().all(|file| cache.is_tuned(&catalog, file)) {
+        tracing::info!(
+            "models are not tuned for this processor: `vultus models pull` makes the start and recognition quicker"
+        );
+    }
     if installed.pack.embedder.curve.is_empty() {
         tracing::warn!(
             pack = installed.pack.name,

@@ -435,7 +435,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = make_faster(&bytes);
-        let _ = (observable(&bytes), quantized(&bytes, &[]));
+        let _ = (observable(&bytes), quantized(&bytes, &[]), with_own_operators(&bytes, 8));
     }
 
     #[test]
@@ -447,7 +447,7 @@ proptest! {
             *at.get_mut(&mut bytes) = byte;
         }
         let _ = make_faster(&bytes);
-        let _ = (observable(&bytes), quantized(&bytes, &[]));
+        let _ = (observable(&bytes), quantized(&bytes, &[]), with_own_operators(&bytes, 8));
     }
 
     #[test]
@@ -469,4 +469,107 @@ proptest! {
             prop_assert!((before - after).abs() <= 2e-3, "{} became {}", before, after);
         }
     }
+}
+
+/// A convolution of each of 16 channels by itself, in blocks of channels, to whose output that of a Relu is added.
+fn laid_out(relu_of: &str) -> GraphProto {
+    let mut conv = operation("Conv", &["x", "c", "", "positive"], "y");
+    conv.domain = Some("com.microsoft.nchwc".to_owned());
+    conv.attribute = depthwise_attributes(16);
+    GraphProto {
+        input: vec![named("x")],
+        output: vec![named("y")],
+        initializer: vec![tensor::new("c", &[16, 1, 1, 1], &[0.5; 16])],
+        node: vec![relu(relu_of, "positive"), conv],
+        ..GraphProto::default()
+    }
+}
+
+fn with_ours(graph: GraphProto, block: usize) -> Option<ModelProto> {
+    let model = ModelProto { ir_version: Some(8), graph: Some(graph), ..ModelProto::default() };
+    let bytes = with_own_operators(&model.encode_to_vec(), block).unwrap()?;
+    Some(ModelProto::decode(&bytes[..]).unwrap())
+}
+
+#[test]
+fn a_relu_and_a_factor_for_each_channel_become_one_operator_only_where_they_are_of_the_same_numbers() {
+    let model = with_ours(laid_out("x"), 16).unwrap();
+    let [node] = &model.graph.unwrap().node[..] else { panic!("one operator") };
+    assert_eq!((node.op_type.as_deref(), &node.input[..]), (Some(KINK), &["x".to_owned(), "c".to_owned()][..]));
+    assert_eq!(model.opset_import.len(), 1);
+    assert_eq!(with_ours(laid_out("another"), 16), None);
+    assert_eq!(with_ours(laid_out("x"), 32), None, "16 channels are no block of 32");
+}
+
+/// What makes corners of boxes out of offsets, as in UltraFace, of two boxes; `step` is that of the centres.
+fn end_of_detector(step: f32) -> GraphProto {
+    let slice = |x: &str, y: &str, start: i64| {
+        let ints = |name: &str, value: i64| AttributeProto {
+            name: Some(name.to_owned()),
+            r#type: Some(ATTRIBUTE_INTS),
+            ints: vec![value],
+            ..AttributeProto::default()
+        };
+        let attribute = vec![ints("axes", 2), ints("starts", start), ints("ends", start + 2)];
+        NodeProto { attribute, ..operation("Slice", &[x], y) }
+    };
+    let along = |operator: &str, inputs: &[&str], y: &str| {
+        let axis = AttributeProto { r#type: Some(ATTRIBUTE_INT), i: Some(2), ..AttributeProto::default() };
+        let attribute = vec![AttributeProto { name: Some("axis".to_owned()), ..axis }];
+        NodeProto { attribute, ..operation(operator, inputs, y) }
+    };
+    let constant = |name: &str, values: &[f32]| match values {
+        [_] => TensorProto { dims: Vec::new(), ..tensor::new(name, &[1], values) },
+        _ => tensor::new(name, &[1, 2, 2], values),
+    };
+    GraphProto {
+        input: vec![named("offsets")],
+        output: vec![named("boxes")],
+        initializer: vec![
+            constant("step", &[step]),
+            constant("steps", &[0.25]),
+            constant("two", &[2.0]),
+            constant("scale", &[1.0, 2.0, 3.0, 4.0]),
+            constant("centres", &[0.1, 0.2, 0.3, 0.4]),
+            constant("sizes", &[10.0, 20.0, 30.0, 40.0]),
+        ],
+        node: vec![
+            slice("offsets", "xy", 0),
+            operation("Mul", &["xy", "step"], "stepped"),
+            operation("Mul", &["stepped", "scale"], "scaled"),
+            operation("Add", &["scaled", "centres"], "moved"),
+            slice("offsets", "wh", 2),
+            operation("Mul", &["wh", "steps"], "exponents"),
+            operation("Exp", &["exponents"], "exponentials"),
+            operation("Mul", &["exponentials", "sizes"], "sized"),
+            along("Concat", &["moved", "sized"], "centred"),
+            slice("centred", "size", 2),
+            operation("Div", &["size", "two"], "half"),
+            slice("centred", "centre", 0),
+            operation("Add", &["centre", "half"], "second"),
+            operation("Sub", &["centre", "half"], "first"),
+            along("Concat", &["first", "second"], "boxes"),
+        ],
+        ..GraphProto::default()
+    }
+}
+
+#[test]
+fn the_end_of_a_detector_becomes_one_operator_with_the_constants_of_each_box() {
+    let graph = with_ours(end_of_detector(0.5), 8).unwrap().graph.unwrap();
+    let [node] = &graph.node[..] else { panic!("one operator: {:?}", graph.node) };
+    assert_eq!((node.op_type.as_deref(), &node.input[0][..], &node.output[0][..]), (Some(CORNERS), "offsets", "boxes"));
+    let anchors = graph.initializer.iter().find(|tensor| tensor.name.as_deref() == Some(&node.input[1])).unwrap();
+    assert_eq!(tensor::sizes(anchors), Some(vec![2, ANCHOR]));
+    assert_eq!(tensor::floats(anchors).unwrap()[..8], [0.5, 1.0, 0.1, 0.2, 0.25, 0.25, 5.0, 10.0]);
+}
+
+#[test]
+fn an_end_of_another_form_is_left_alone() {
+    let mut graph = end_of_detector(0.5);
+    graph.node.remove(12);
+    assert_eq!(with_ours(graph, 8), None, "no second corner");
+    let mut graph = end_of_detector(0.5);
+    graph.initializer[2] = TensorProto { name: Some("two".to_owned()), ..tensor::new("", &[1], &[3.0]) };
+    assert_eq!(with_ours(graph, 8), None, "not the half");
 }

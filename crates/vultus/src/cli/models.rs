@@ -56,6 +56,7 @@ pub fn run(command: &Models, settings: &Settings) -> anyhow::Result<ExitCode> {
             wanted.extend(settings.int8.then(|| PHOTOS.to_owned()));
             let names = if names.is_empty() { &wanted[..] } else { &names[..] };
             pull(&catalog, &cache, names, from.as_deref())?;
+            tune(&catalog, &cache, names);
             if settings.int8 {
                 super::int8::try_all(&catalog, &cache)?;
             }
@@ -93,6 +94,23 @@ fn compare(catalog: &Catalog, cache: &Cache, original: &Path, rewritten: &Path) 
         Ok(difference) if difference <= SAME => Ok(()),
         Ok(difference) => Err(format!("their outputs differ by {difference:e} of the largest one")),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Makes the tuned forms of what was pulled, for this processor. Where that fails the models are used as they are.
+fn tune(catalog: &Catalog, cache: &Cache, names: &[String]) {
+    let packs = names.iter().filter_map(|name| catalog.packs.get(name));
+    for file in packs.flat_map(Pack::main_path) {
+        let Some(path) = cache.untuned(file).filter(|_| !cache.is_whole_tuned(catalog, file)) else { continue };
+        let made = || -> anyhow::Result<()> {
+            let runtime = Runtime::load(&cache.runtime(catalog)?)?;
+            let folder = tempfile::tempdir()?;
+            let model = face::tuned(&runtime, &path, folder.path())?;
+            Ok(cache.keep_tuned(catalog, file, model.as_deref())?)
+        };
+        if let Err(error) = made() {
+            eprintln!("warning: {} is not tuned for this processor: {error:#}", path.display());
+        }
     }
 }
 
